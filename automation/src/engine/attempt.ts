@@ -1,0 +1,40 @@
+import type { RequestOutcome, RunnerMessage, RunnerRequest } from "./runner-protocol.ts";
+
+/** How sure we are that everything an attempt started is gone when its containment ends. */
+export type ContainmentLevel = "pid-namespace" | "cgroup" | "weak";
+
+/** How a containment ended. */
+export interface ContainmentEnd {
+  reason: "closed" | "deadline" | "lost-parent" | "killed" | "crashed";
+  /** True once no process of the containment is left; the stack may only be freed then. */
+  empty: boolean;
+}
+
+/**
+ * One attempt's containment with its guardian outside and its runner inside. Made ahead of need: it stands ready until the
+ * first `run`, so that Node's start time is not paid by a deployment.
+ */
+export interface AttemptContainment {
+  readonly level: ContainmentLevel;
+  /** Runs one request and resolves with its outcome. Never throws for a failed command or deployment; throws SlipwayError `containment_ended` when the containment ended first. */
+  run(request: RunnerRequest, onMessage: (message: RunnerMessage) => void): Promise<RequestOutcome>;
+  /** Moves the guardian's deadline to `remainingMs` from `askedAtMonotonicMs`, which the caller took before it asked the database to renew. */
+  renew(askedAtMonotonicMs: number, remainingMs: number): void;
+  /** Walks the ladder on the running request: exactly one SIGINT to the CLI, then after `graceMs` terminate, then kill. Idempotent. */
+  interrupt(graceMs: number): void;
+  /** Ends everything at once (a lost lease). */
+  kill(): void;
+  /** Ends an idle containment and waits until it is empty. */
+  close(): Promise<ContainmentEnd>;
+  readonly ended: Promise<ContainmentEnd>;
+}
+
+/** What is needed to make a containment. */
+export interface ContainmentOptions {
+  /** Node 24 binary that runs guardian and runner. */
+  nodePath: string;
+  /** First deadline, from now, in milliseconds. The guardian ends the containment when it passes without a renewal. */
+  deadlineMs: number;
+  /** Folder that belongs to this attempt, for logs and work; 0700. */
+  attemptDir: string;
+}

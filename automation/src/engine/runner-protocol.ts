@@ -1,0 +1,98 @@
+import { z } from "zod";
+
+/**
+ * What the worker and the runner inside a containment say to each other: one JSON object a line.
+ * The worker sends `RunnerRequest`s one after another (never two at once); the runner answers each with any number of
+ * `output` and `engine-event` messages and exactly one `finished` that carries the request's id.
+ */
+
+/** A key of a Pulumi config and its value. Secret values are encrypted before they reach a file. */
+export const ConfigEntry = z.object({ value: z.string(), secret: z.boolean() });
+export type ConfigEntry = z.infer<typeof ConfigEntry>;
+
+export const EngineOperation = z.enum(["preview", "update", "refresh", "destroy"]);
+export type EngineOperation = z.infer<typeof EngineOperation>;
+
+/** Options of one engine operation. Each has a visible effect on the CLI's arguments; none is dropped. */
+export const EngineOptions = z.strictObject({
+  targets: z.array(z.string()).optional(),
+  targetDependents: z.boolean().optional(),
+  replace: z.array(z.string()).optional(),
+  /** Always passed explicitly, so that the CLI's own default never decides. */
+  refresh: z.boolean(),
+  parallel: z.int().min(1).max(256).optional(),
+  message: z.string().optional(),
+});
+export type EngineOptions = z.infer<typeof EngineOptions>;
+
+/** Runs one program (a build, a test, a gate's command, an installer) inside the containment. */
+export const CommandRequest = z.strictObject({
+  type: z.literal("command"),
+  id: z.string(),
+  argv: z.array(z.string()).min(1),
+  cwd: z.string(),
+  /** The whole environment of the command; nothing is inherited. */
+  env: z.record(z.string(), z.string()),
+  timeoutSeconds: z.number().positive(),
+  /** Values that must never leave the runner in clear. */
+  secrets: z.array(z.string()),
+});
+export type CommandRequest = z.infer<typeof CommandRequest>;
+
+/** Runs one Pulumi operation on one stack in its own work dir. */
+export const PulumiRequest = z.strictObject({
+  type: z.literal("pulumi"),
+  id: z.string(),
+  operation: EngineOperation,
+  /** Absolute path of the pulumi binary. */
+  pulumiPath: z.string(),
+  /** Folder that holds Pulumi.yaml; belongs to this attempt alone. */
+  workDir: z.string(),
+  /** Fully qualified: organization/project/stack. */
+  stack: z.string(),
+  /** The merged config of the stack: committed values overlaid by the server's. Written to a 0600 file outside workDir. */
+  config: z.record(z.string(), ConfigEntry),
+  options: EngineOptions,
+  /** preview: where to save the plan. update: the plan that binds it. */
+  planPath: z.string().optional(),
+  /** The environment of the CLI and of what it starts (PULUMI_BACKEND_URL, PULUMI_HOME, passphrase file, ...); nothing is inherited. */
+  env: z.record(z.string(), z.string()),
+  secrets: z.array(z.string()),
+});
+export type PulumiRequest = z.infer<typeof PulumiRequest>;
+
+export const RunnerRequest = z.discriminatedUnion("type", [CommandRequest, PulumiRequest]);
+export type RunnerRequest = z.infer<typeof RunnerRequest>;
+
+/** How one request ended. `interrupted`: a signal of ours reached it, whatever its exit code was. */
+export const RequestOutcome = z.strictObject({
+  status: z.enum(["succeeded", "failed", "timed-out", "interrupted"]),
+  exitCode: z.int().nullable(),
+  signal: z.string().nullable(),
+  durationMs: z.number(),
+  /** pulumi only: engine error diagnostics, redacted, first failing line first. */
+  errors: z.array(z.string()),
+  /** pulumi only: how many resources were created, updated, replaced, deleted, same; empty when unknown. */
+  changes: z.record(z.string(), z.int()),
+  /** pulumi update/refresh/destroy: the stack's outputs read from the state; secret ones are `{secret: true}` markers. */
+  outputs: z.record(z.string(), z.unknown()).nullable(),
+});
+export type RequestOutcome = z.infer<typeof RequestOutcome>;
+
+export const RunnerMessage = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("ready") }),
+  z.strictObject({
+    type: z.literal("output"),
+    id: z.string(),
+    stream: z.enum(["stdout", "stderr"]),
+    line: z.string(),
+  }),
+  /** `event` is Pulumi's own apitype.EngineEvent, redacted and without its sequence. */
+  z.strictObject({
+    type: z.literal("engine-event"),
+    id: z.string(),
+    event: z.record(z.string(), z.unknown()),
+  }),
+  z.strictObject({ type: z.literal("finished"), id: z.string(), outcome: RequestOutcome }),
+]);
+export type RunnerMessage = z.infer<typeof RunnerMessage>;
