@@ -1,0 +1,119 @@
+import { z } from "zod";
+import { Digest, Id, Instant, OrganisationName, ProjectName, StackName } from "./identifiers.ts";
+
+export const DeploymentOperation = z.enum(["preview", "update", "refresh", "destroy", "rollback"]);
+export type DeploymentOperation = z.infer<typeof DeploymentOperation>;
+
+export const DeploymentStatus = z.enum([
+  "queued",
+  "running",
+  "waiting_approval",
+  "succeeded",
+  "failed",
+  "cancelled",
+  "rejected",
+  "expired",
+  "stale",
+  "interrupted",
+  "rolled_back",
+]);
+export type DeploymentStatus = z.infer<typeof DeploymentStatus>;
+export const TERMINAL_STATUSES: readonly DeploymentStatus[] = [
+  "succeeded",
+  "failed",
+  "cancelled",
+  "rejected",
+  "expired",
+  "stale",
+  "interrupted",
+  "rolled_back",
+];
+
+/** The engine's options. Which operation takes which is in deployments/rules.ts; any other is refused by name. */
+export const DeploymentOptions = z.strictObject({
+  targets: z.array(z.string().min(1).max(1000)).min(1).max(1000).optional(),
+  targetDependents: z.boolean().optional(),
+  replace: z.array(z.string().min(1).max(1000)).min(1).max(1000).optional(),
+  refresh: z.boolean().optional(),
+  parallel: z.int().min(1).max(256).optional(),
+  /** update only: go straight to the update, unbound by a plan. Audited. */
+  skipPreview: z.boolean().optional(),
+  /** update only: do not run the test commands of slipway.yaml. Audited. */
+  skipTests: z.boolean().optional(),
+});
+export type DeploymentOptions = z.infer<typeof DeploymentOptions>;
+
+export const RequestDeployment = z.strictObject({
+  operation: DeploymentOperation,
+  message: z.string().max(1000).optional(),
+  /** rollback only: the number of the good release to go back to; default: the good release before the current one. */
+  release: z.int().min(1).optional(),
+  options: DeploymentOptions.default({}),
+});
+export type RequestDeployment = z.infer<typeof RequestDeployment>;
+
+export const StepState = z.enum(["waiting", "running", "succeeded", "failed", "skipped"]);
+export const DeploymentStep = z.object({
+  name: z.string(),
+  state: StepState,
+  startedAt: Instant.nullable(),
+  finishedAt: Instant.nullable(),
+  detail: z.string().nullable(),
+});
+export type DeploymentStep = z.infer<typeof DeploymentStep>;
+
+export const GateResult = z.object({
+  name: z.string(),
+  phase: z.enum(["before", "after"]),
+  required: z.boolean(),
+  verdict: z.enum(["pass", "fail", "inconclusive", "error"]),
+  /** Why, in one sentence: value, threshold, time. */
+  detail: z.string(),
+  measuredAt: Instant,
+});
+export type GateResult = z.infer<typeof GateResult>;
+
+export const Deployment = z
+  .object({
+    id: Id,
+    organisation: OrganisationName,
+    project: ProjectName,
+    stack: StackName,
+    /** Counts from 1 within the stack. */
+    number: z.int(),
+    operation: DeploymentOperation,
+    status: DeploymentStatus,
+    options: DeploymentOptions,
+    message: z.string().nullable(),
+    requestedBy: z.string(),
+    /** `request`: somebody asked; `automatic-rollback`: Slipway undoes the deployment `causedBy`. */
+    cause: z.enum(["request", "automatic-rollback"]),
+    causedBy: Id.nullable(),
+    /** The rollback that Slipway started for this deployment. */
+    rolledBackBy: Id.nullable(),
+    /** rollback: the release gone back to. */
+    targetRelease: z.int().nullable(),
+    /** The release that this deployment recorded. */
+    release: z.int().nullable(),
+    sourceDigest: Digest.nullable(),
+    requestedAt: Instant,
+    startedAt: Instant.nullable(),
+    finishedAt: Instant.nullable(),
+    steps: z.array(DeploymentStep),
+    gates: z.array(GateResult),
+    /** Resource counts by engine operation (create, update, replace, delete, same). */
+    changes: z.record(z.string(), z.int()),
+    /** How many are before it in its stack's queue; null unless queued. */
+    queuePosition: z.int().nullable(),
+    /** Why it did not succeed: code, the first failing line, and what to do next. */
+    failure: z.object({ code: z.string(), detail: z.string(), remedy: z.string().nullable() }).nullable(),
+    attempts: z.int(),
+  })
+  .meta({ id: "Deployment" });
+export type Deployment = z.infer<typeof Deployment>;
+
+/** In lists, steps and gates are left out. */
+export const DeploymentSummary = Deployment.omit({ steps: true, gates: true }).meta({
+  id: "DeploymentSummary",
+});
+export type DeploymentSummary = z.infer<typeof DeploymentSummary>;

@@ -1,0 +1,266 @@
+import { z } from "zod";
+import { Principal } from "./access.ts";
+import { AuditEntry } from "./audit.ts";
+import {
+  Deployment,
+  DeploymentOperation,
+  DeploymentStatus,
+  DeploymentSummary,
+  RequestDeployment,
+} from "./deployments.ts";
+import { DeploymentEvent } from "./events.ts";
+import { Id, OrganisationName, PageQuery, ProjectName, pageOf, StackName, StackPath } from "./identifiers.ts";
+import { CreateProject, Project, ProjectPath } from "./projects.ts";
+import { Release } from "./releases.ts";
+import {
+  ConfigKey,
+  ConfigValue,
+  CreateStack,
+  ReplaceTags,
+  SetConfig,
+  Stack,
+  StackOutputs,
+} from "./stacks.ts";
+
+export type Permission = "read" | "write" | "deploy";
+type Schema = z.ZodType;
+
+/** One row of the API: the server registers it, the client derives a method from it, OpenAPI is generated from it. */
+export interface Endpoint {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  /** Fastify form, `:name` for parameters. */
+  readonly path: string;
+  readonly summary: string;
+  readonly permission: Permission;
+  readonly params?: Schema;
+  readonly query?: Schema;
+  readonly body?: Schema;
+  /** Success status and its body; null: no content. Problems are common to all. */
+  readonly success: { readonly status: 200 | 201 | 202 | 204; readonly body: Schema | null };
+  /** Takes an Idempotency-Key header. */
+  readonly idempotent?: true;
+  /** `event-stream`: answers text/event-stream when asked for by Accept, else a page of events. */
+  readonly stream?: true;
+}
+
+const STACK = "/v1/stacks/:organisation/:project/:stack";
+/** Seconds that a request waits for a terminal status before it answers with what is. */
+export const WaitQuery = z.strictObject({ wait: z.coerce.number().int().min(0).max(60).default(0) });
+export const EventsQuery = z.strictObject({
+  after: z.coerce.number().int().min(0).default(0),
+  limit: z.coerce.number().int().min(1).max(5000).default(1000),
+});
+const byId = z.strictObject({ id: Id });
+
+export const endpoints = {
+  whoami: {
+    method: "GET",
+    path: "/v1/whoami",
+    summary: "Who the token belongs to",
+    permission: "read",
+    success: { status: 200, body: Principal },
+  },
+
+  listProjects: {
+    method: "GET",
+    path: "/v1/projects",
+    summary: "Projects, newest first",
+    permission: "read",
+    query: PageQuery,
+    success: { status: 200, body: pageOf(Project) },
+  },
+  createProject: {
+    method: "POST",
+    path: "/v1/projects",
+    summary: "Register a folder as a project",
+    permission: "write",
+    body: CreateProject,
+    success: { status: 201, body: Project },
+    idempotent: true,
+  },
+  getProject: {
+    method: "GET",
+    path: "/v1/projects/:organisation/:project",
+    summary: "One project",
+    permission: "read",
+    params: ProjectPath,
+    success: { status: 200, body: Project },
+  },
+  removeProject: {
+    method: "DELETE",
+    path: "/v1/projects/:organisation/:project",
+    summary: "Forget a project that has no stacks",
+    permission: "write",
+    params: ProjectPath,
+    success: { status: 204, body: null },
+  },
+
+  listStacks: {
+    method: "GET",
+    path: "/v1/stacks",
+    summary: "Stacks, newest first",
+    permission: "read",
+    query: PageQuery.extend({ organisation: OrganisationName.optional(), project: ProjectName.optional() }),
+    success: { status: 200, body: pageOf(Stack) },
+  },
+  createStack: {
+    method: "POST",
+    path: "/v1/stacks",
+    summary: "Create a stack",
+    permission: "write",
+    body: CreateStack,
+    success: { status: 201, body: Stack },
+    idempotent: true,
+  },
+  getStack: {
+    method: "GET",
+    path: STACK,
+    summary: "One stack",
+    permission: "read",
+    params: StackPath,
+    success: { status: 200, body: Stack },
+  },
+  removeStack: {
+    method: "DELETE",
+    path: STACK,
+    summary: "Remove a stack without resources; its history stays in the audit log",
+    permission: "write",
+    params: StackPath,
+    success: { status: 204, body: null },
+  },
+  replaceTags: {
+    method: "PUT",
+    path: `${STACK}/tags`,
+    summary: "Replace all tags",
+    permission: "write",
+    params: StackPath,
+    body: ReplaceTags,
+    success: { status: 200, body: Stack },
+  },
+  listConfig: {
+    method: "GET",
+    path: `${STACK}/config`,
+    summary: "Config of the stack on the server; secret values are never returned",
+    permission: "read",
+    params: StackPath,
+    success: { status: 200, body: z.object({ items: z.array(ConfigValue) }) },
+  },
+  setConfig: {
+    method: "PUT",
+    path: `${STACK}/config/:key`,
+    summary: "Set one config value",
+    permission: "write",
+    params: StackPath.extend({ key: ConfigKey }),
+    body: SetConfig,
+    success: { status: 200, body: ConfigValue },
+  },
+  removeConfig: {
+    method: "DELETE",
+    path: `${STACK}/config/:key`,
+    summary: "Remove one config value",
+    permission: "write",
+    params: StackPath.extend({ key: ConfigKey }),
+    success: { status: 204, body: null },
+  },
+  getOutputs: {
+    method: "GET",
+    path: `${STACK}/outputs`,
+    summary: "Outputs of the current release; empty when there is none",
+    permission: "read",
+    params: StackPath,
+    success: { status: 200, body: StackOutputs },
+  },
+
+  requestDeployment: {
+    method: "POST",
+    path: `${STACK}/deployments`,
+    summary: "Request a deployment",
+    permission: "deploy",
+    params: StackPath,
+    query: WaitQuery,
+    body: RequestDeployment,
+    success: { status: 202, body: Deployment },
+    idempotent: true,
+  },
+  listStackDeployments: {
+    method: "GET",
+    path: `${STACK}/deployments`,
+    summary: "Deployments of a stack, newest first",
+    permission: "read",
+    params: StackPath,
+    query: PageQuery,
+    success: { status: 200, body: pageOf(DeploymentSummary) },
+  },
+  listDeployments: {
+    method: "GET",
+    path: "/v1/deployments",
+    summary: "Deployments of all stacks, newest first",
+    permission: "read",
+    query: PageQuery.extend({
+      status: DeploymentStatus.optional(),
+      operation: DeploymentOperation.optional(),
+    }),
+    success: { status: 200, body: pageOf(DeploymentSummary) },
+  },
+  getDeployment: {
+    method: "GET",
+    path: "/v1/deployments/:id",
+    summary: "One deployment with steps and gates",
+    permission: "read",
+    params: byId,
+    query: WaitQuery,
+    success: { status: 200, body: Deployment },
+  },
+  cancelDeployment: {
+    method: "POST",
+    path: "/v1/deployments/:id/cancel",
+    summary: "Cancel; a running one is interrupted once, then ended",
+    permission: "deploy",
+    params: byId,
+    success: { status: 202, body: Deployment },
+  },
+  listEvents: {
+    method: "GET",
+    path: "/v1/deployments/:id/events",
+    summary: "Events, live by Accept: text/event-stream with Last-Event-ID",
+    permission: "read",
+    params: byId,
+    query: EventsQuery,
+    success: { status: 200, body: z.object({ items: z.array(DeploymentEvent), complete: z.boolean() }) },
+    stream: true,
+  },
+
+  listReleases: {
+    method: "GET",
+    path: `${STACK}/releases`,
+    summary: "Releases, newest first",
+    permission: "read",
+    params: StackPath,
+    query: PageQuery,
+    success: { status: 200, body: pageOf(Release) },
+  },
+  getRelease: {
+    method: "GET",
+    path: `${STACK}/releases/:number`,
+    summary: "One release",
+    permission: "read",
+    params: StackPath.extend({ number: z.coerce.number().int().min(1) }),
+    success: { status: 200, body: Release },
+  },
+
+  listAudit: {
+    method: "GET",
+    path: "/v1/audit",
+    summary: "Audit entries, newest first",
+    permission: "read",
+    query: PageQuery.extend({
+      organisation: OrganisationName.optional(),
+      project: ProjectName.optional(),
+      stack: StackName.optional(),
+      action: z.string().max(100).optional(),
+    }),
+    success: { status: 200, body: pageOf(AuditEntry) },
+  },
+} as const satisfies Record<string, Endpoint>;
+
+export type EndpointName = keyof typeof endpoints;

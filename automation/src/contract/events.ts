@@ -1,0 +1,48 @@
+import { z } from "zod";
+import { DeploymentStatus, GateResult, StepState } from "./deployments.ts";
+import { Instant } from "./identifiers.ts";
+
+/** What happened, without number and time. Stored row and SSE payload have the same shape. */
+export const EventBody = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("status"), status: DeploymentStatus, detail: z.string().nullable() }),
+  z.object({ type: z.literal("step"), step: z.string(), state: StepState, detail: z.string().nullable() }),
+  z.object({
+    type: z.literal("output"),
+    step: z.string(),
+    stream: z.enum(["stdout", "stderr"]),
+    line: z.string(),
+  }),
+  z.object({
+    type: z.literal("resource"),
+    step: z.string(),
+    urn: z.string(),
+    resourceType: z.string(),
+    name: z.string(),
+    /** The engine's step: create, update, delete, replace, create-replacement, delete-replaced, same, read, refresh, import ... */
+    operation: z.string(),
+    state: z.enum(["planned", "started", "succeeded", "failed"]),
+    /** Paths of changed properties, never values. */
+    changedProperties: z.array(z.string()),
+  }),
+  z.object({
+    type: z.literal("diagnostic"),
+    step: z.string(),
+    severity: z.enum(["debug", "info", "warning", "error"]),
+    urn: z.string().nullable(),
+    message: z.string(),
+  }),
+  z.object({
+    type: z.literal("summary"),
+    step: z.string(),
+    changes: z.record(z.string(), z.int()),
+    durationMs: z.int(),
+  }),
+  z.object({ type: z.literal("gate"), gate: GateResult }),
+]);
+export type EventBody = z.infer<typeof EventBody>;
+
+/** `sequence` counts from 1 within a deployment without gaps and is the SSE id. */
+export const DeploymentEvent = z
+  .object({ sequence: z.int(), at: Instant, attempt: z.int(), body: EventBody })
+  .meta({ id: "DeploymentEvent" });
+export type DeploymentEvent = z.infer<typeof DeploymentEvent>;

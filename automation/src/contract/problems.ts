@@ -1,0 +1,48 @@
+import { z } from "zod";
+
+/** The closed list of problem codes, each with its HTTP status and title. `type` of a problem is `urn:slipway:problem:<code>`. */
+export const PROBLEMS = {
+  invalid_request: [422, "The request does not have the expected form"],
+  malformed_body: [400, "The body is not valid JSON"],
+  body_too_large: [413, "The body is over the limit"],
+  unsupported_media_type: [415, "The body must be application/json"],
+  method_not_allowed: [405, "This path does not answer that method"],
+  not_found: [404, "There is nothing at this address"],
+  unauthenticated: [401, "A valid token is required"],
+  forbidden: [403, "The token does not allow this"],
+  host_not_allowed: [421, "The Host header names another server"],
+  origin_not_allowed: [403, "The Origin header names another site"],
+  already_exists: [409, "It exists already"],
+  conflict: [409, "The state of the resource does not allow this"],
+  idempotency_mismatch: [422, "The Idempotency-Key was used for another request"],
+  option_not_supported: [422, "The operation does not support an option"],
+  folder_not_allowed: [422, "The folder is outside the allowed roots"],
+  source_invalid: [422, "The source cannot be used"],
+  slipway_yaml_invalid: [422, "slipway.yaml is not valid"],
+  config_missing: [422, "Required configuration is missing"],
+  release_not_found: [404, "There is no such release"],
+  release_not_good: [409, "Only good releases can be rolled back to"],
+  quarantined: [409, "This source and config are quarantined"],
+  stack_not_empty: [409, "The stack still has resources"],
+  rate_limited: [429, "Too many requests"],
+  not_ready: [503, "The server is not ready"],
+  internal: [500, "Something failed inside the server"],
+} as const satisfies Record<string, readonly [number, string]>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+export const ProblemCode = z.enum(Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]]);
+
+/** RFC 9457 problem details. `issues` points at fields; `remedy` says what to do. */
+export const Problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: ProblemCode,
+    detail: z.string(),
+    remedy: z.string().optional(),
+    instance: z.string().optional(),
+    issues: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  })
+  .meta({ id: "Problem" });
+export type Problem = z.infer<typeof Problem>;
