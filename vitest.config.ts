@@ -1,0 +1,52 @@
+import { defineConfig } from "vitest/config";
+
+/** End-to-end tests start real clusters, builds and engines. */
+const END_TO_END_TIMEOUT_MS = 180_000;
+const UNIT_TIMEOUT_MS = 30_000;
+
+const shared = {
+  globalSetup: ["test/helpers/postgres-setup.ts"],
+  setupFiles: ["test/helpers/leaks.ts"],
+  exclude: ["**/node_modules/**", "**/dist/**", "test/fixtures/**"],
+};
+
+export default defineConfig({
+  test: {
+    // A process per file, so that what a file leaves behind can be told from what others do.
+    pool: "forks",
+    maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        test: {
+          ...shared,
+          name: "unit",
+          include: ["{automation,infra,scripts,services,frontend}/**/*.test.{ts,tsx}"],
+          testTimeout: UNIT_TIMEOUT_MS,
+          hookTimeout: UNIT_TIMEOUT_MS,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          ...shared,
+          name: "e2e",
+          include: ["test/**/*.test.ts"],
+          exclude: [...shared.exclude, "test/browser/**"],
+          testTimeout: END_TO_END_TIMEOUT_MS,
+          hookTimeout: END_TO_END_TIMEOUT_MS,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          ...shared,
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
+          testTimeout: END_TO_END_TIMEOUT_MS,
+          hookTimeout: END_TO_END_TIMEOUT_MS,
+        },
+      },
+    ],
+  },
+});
