@@ -21,7 +21,7 @@ export default defineConfig({
         test: {
           ...shared,
           name: "unit",
-          include: ["{automation,infra,scripts,services,frontend}/**/*.test.{ts,tsx}"],
+          include: ["{automation,bench,infra,scripts,services,frontend}/**/*.test.{ts,tsx}"],
           testTimeout: UNIT_TIMEOUT_MS,
           hookTimeout: UNIT_TIMEOUT_MS,
         },
