@@ -1,0 +1,47 @@
+import path from "node:path";
+import { expect, test } from "vitest";
+import { readKeeperConfig, readServerConfig, readStartConfig, readWorkerConfig } from "./config.ts";
+import { SlipwayError } from "./errors.ts";
+
+const root = path.resolve(import.meta.dirname, "../..");
+
+test("no configuration at all is a complete configuration of npm start", () => {
+  expect(readStartConfig({})).toEqual({
+    root,
+    dataDir: path.join(root, ".slipway"),
+    logLevel: "info",
+    host: "127.0.0.1",
+    port: 7420,
+    databaseUrl: undefined,
+    keeperDatabaseUrl: undefined,
+  });
+});
+
+test("an empty variable counts as not set", () => {
+  expect(readStartConfig({ SLIPWAY_PORT: "", DATABASE_URL: "" })).toEqual(readStartConfig({}));
+});
+
+test("every wrong variable is named with what is expected, and no value is shown", () => {
+  const read = () =>
+    readServerConfig({ SLIPWAY_PORT: "seventy", DATABASE_URL: "hunter2", SLIPWAY_LOG_LEVEL: "loud" });
+  expect(read).toThrow(SlipwayError);
+  expect(read).toThrow(/SLIPWAY_PORT: a number/);
+  expect(read).toThrow(/DATABASE_URL: must start with postgres:\/\//);
+  expect(read).toThrow(/SLIPWAY_LOG_LEVEL: trace, debug/);
+  expect(read).not.toThrow(/hunter2|seventy|loud/);
+});
+
+test("the worker and the keeper each say which connection string is missing", () => {
+  expect(() => readWorkerConfig({})).toThrow(/DATABASE_URL: .*not set.*SLIPWAY_PULUMI_PATH: .*not set/s);
+  expect(() => readKeeperConfig({ DATABASE_URL: "postgres://a/b" })).toThrow(
+    /SLIPWAY_KEEPER_DATABASE_URL: .*not set/,
+  );
+});
+
+test("paths are taken from the repository, wherever the process was started", () => {
+  const config = readServerConfig({ DATABASE_URL: "postgres://a/b", SLIPWAY_DATA_DIR: "elsewhere" });
+  expect(config.dataDir).toBe(path.join(root, "elsewhere"));
+  expect(config.ownerTokenFile).toBe(path.join(root, "elsewhere", "owner-token"));
+  expect(config.keeperSocket).toBe(path.join(root, "elsewhere", "keeper", "keeper.sock"));
+  expect(config.projectRoots).toEqual([root]);
+});

@@ -1,0 +1,186 @@
+import path from "node:path";
+import { z } from "zod";
+import { SlipwayError } from "./errors.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const REPOSITORY = path.resolve(import.meta.dirname, "../..");
+
+const absolute = (name: string) =>
+  z.string(`${name}: a path`).transform((value) => path.resolve(REPOSITORY, value));
+const postgresUrl = (name: string) =>
+  z
+    .string(`${name}: a connection string, postgres://user:password@host:port/database`)
+    .regex(/^postgres(ql)?:\/\//, `${name}: must start with postgres://`);
+
+/** What every process reads. */
+const common = {
+  /** The repository that Slipway runs from. */
+  SLIPWAY_ROOT: absolute("SLIPWAY_ROOT").default(REPOSITORY),
+  SLIPWAY_DATA_DIR: absolute("SLIPWAY_DATA_DIR").optional(),
+  SLIPWAY_LOG_LEVEL: z
+    .enum(["trace", "debug", "info", "warn", "error"], "SLIPWAY_LOG_LEVEL: trace, debug, info, warn or error")
+    .default("info"),
+};
+const listen = {
+  SLIPWAY_HOST: z.string().min(1, "SLIPWAY_HOST: a host name or address").default("127.0.0.1"),
+  SLIPWAY_PORT: z.coerce
+    .number("SLIPWAY_PORT: a number")
+    .int("SLIPWAY_PORT: a whole number")
+    .min(0, "SLIPWAY_PORT: 0 to 65535")
+    .max(65535, "SLIPWAY_PORT: 0 to 65535")
+    .default(7420),
+};
+const keeperSocket = { SLIPWAY_KEEPER_SOCKET: absolute("SLIPWAY_KEEPER_SOCKET").optional() };
+
+export interface CommonConfig {
+  root: string;
+  dataDir: string;
+  logLevel: string;
+}
+export interface ListenConfig {
+  host: string;
+  port: number;
+}
+/** `npm start`. */
+export interface StartConfig extends CommonConfig, ListenConfig {
+  /** Undefined: the embedded Postgres is used. */
+  databaseUrl: string | undefined;
+  keeperDatabaseUrl: string | undefined;
+}
+export interface ServerConfig extends CommonConfig, ListenConfig {
+  databaseUrl: string;
+  ownerTokenFile: string;
+  /** Folders that may hold projects. */
+  projectRoots: readonly string[];
+  /** The built console. */
+  consoleDir: string;
+  keeperSocket: string;
+}
+export interface WorkerConfig extends CommonConfig {
+  databaseUrl: string;
+  /** Absolute path of the pulumi binary. */
+  pulumiPath: string;
+  keeperSocket: string;
+}
+export interface KeeperConfig extends CommonConfig {
+  databaseUrl: string;
+  keeperSocket: string;
+}
+export interface MigrateConfig {
+  databaseUrl: string;
+}
+
+function commonOf(parsed: {
+  SLIPWAY_ROOT: string;
+  SLIPWAY_DATA_DIR?: string | undefined;
+  SLIPWAY_LOG_LEVEL: string;
+}): CommonConfig {
+  return {
+    root: parsed.SLIPWAY_ROOT,
+    dataDir: parsed.SLIPWAY_DATA_DIR ?? path.join(parsed.SLIPWAY_ROOT, ".slipway"),
+    logLevel: parsed.SLIPWAY_LOG_LEVEL,
+  };
+}
+
+function socketOf(dataDir: string, given: string | undefined): string {
+  return given ?? path.join(dataDir, "keeper", "keeper.sock");
+}
+
+export function readStartConfig(env: Environment = process.env): StartConfig {
+  const parsed = parse(env, {
+    ...common,
+    ...listen,
+    DATABASE_URL: postgresUrl("DATABASE_URL").optional(),
+    SLIPWAY_KEEPER_DATABASE_URL: postgresUrl("SLIPWAY_KEEPER_DATABASE_URL").optional(),
+  });
+  return {
+    ...commonOf(parsed),
+    host: parsed.SLIPWAY_HOST,
+    port: parsed.SLIPWAY_PORT,
+    databaseUrl: parsed.DATABASE_URL,
+    keeperDatabaseUrl: parsed.SLIPWAY_KEEPER_DATABASE_URL,
+  };
+}
+
+export function readServerConfig(env: Environment = process.env): ServerConfig {
+  const parsed = parse(env, {
+    ...common,
+    ...listen,
+    ...keeperSocket,
+    DATABASE_URL: postgresUrl("DATABASE_URL"),
+    SLIPWAY_PROJECT_ROOTS: z.string().optional(),
+    SLIPWAY_CONSOLE_DIR: absolute("SLIPWAY_CONSOLE_DIR").optional(),
+  });
+  const base = commonOf(parsed);
+  const roots = parsed.SLIPWAY_PROJECT_ROOTS?.split(path.delimiter).filter((root) => root !== "");
+  return {
+    ...base,
+    host: parsed.SLIPWAY_HOST,
+    port: parsed.SLIPWAY_PORT,
+    databaseUrl: parsed.DATABASE_URL,
+    ownerTokenFile: path.join(base.dataDir, "owner-token"),
+    projectRoots: (roots ?? [base.root]).map((root) => path.resolve(base.root, root)),
+    consoleDir: parsed.SLIPWAY_CONSOLE_DIR ?? path.join(base.root, "frontend", "console", "dist"),
+    keeperSocket: socketOf(base.dataDir, parsed.SLIPWAY_KEEPER_SOCKET),
+  };
+}
+
+export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
+  const parsed = parse(env, {
+    ...common,
+    ...keeperSocket,
+    DATABASE_URL: postgresUrl("DATABASE_URL"),
+    SLIPWAY_PULUMI_PATH: absolute("SLIPWAY_PULUMI_PATH"),
+  });
+  const base = commonOf(parsed);
+  return {
+    ...base,
+    databaseUrl: parsed.DATABASE_URL,
+    pulumiPath: parsed.SLIPWAY_PULUMI_PATH,
+    keeperSocket: socketOf(base.dataDir, parsed.SLIPWAY_KEEPER_SOCKET),
+  };
+}
+
+export function readKeeperConfig(env: Environment = process.env): KeeperConfig {
+  const parsed = parse(env, {
+    ...common,
+    ...keeperSocket,
+    SLIPWAY_KEEPER_DATABASE_URL: postgresUrl("SLIPWAY_KEEPER_DATABASE_URL"),
+  });
+  const base = commonOf(parsed);
+  return {
+    ...base,
+    databaseUrl: parsed.SLIPWAY_KEEPER_DATABASE_URL,
+    keeperSocket: socketOf(base.dataDir, parsed.SLIPWAY_KEEPER_SOCKET),
+  };
+}
+
+export function readMigrateConfig(env: Environment = process.env): MigrateConfig {
+  return { databaseUrl: parse(env, { DATABASE_URL: postgresUrl("DATABASE_URL") }).DATABASE_URL };
+}
+
+/**
+ * Parses the variables of one process. Throws SlipwayError `configuration` that lists every wrong one with what is
+ * expected, and shows no value: some are secrets.
+ */
+function parse<Shape extends z.ZodRawShape>(env: Environment, shape: Shape): z.infer<z.ZodObject<Shape>> {
+  // An empty variable counts as one that is not set, as everywhere in shells and compose files.
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value !== ""),
+  );
+  const result = z.object(shape).safeParse(given);
+  if (result.success) return result.data;
+  const wrong = result.error.issues.map(({ path: [name], message }) => {
+    const text = message.startsWith(`${String(name)}:`) ? message : `${String(name)}: ${message}`;
+    return given[String(name)] === undefined ? `${text} (not set)` : text;
+  });
+  throw new SlipwayError(
+    "configuration",
+    `The environment is not complete or not valid: ${wrong.join("; ")}.`,
+    {
+      remedy: "Set these variables and start again.",
+      details: { variables: result.error.issues.map((issue) => String(issue.path[0])) },
+    },
+  );
+}
