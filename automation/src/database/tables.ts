@@ -1,0 +1,171 @@
+import type { ColumnType, Generated } from "kysely";
+
+/** Read as what was stored, written as JSON text: pg would turn an array into a Postgres array. */
+type Json<T> = ColumnType<T, string, string>;
+type JsonWithDefault<T> = ColumnType<T, string | undefined, string>;
+/** Always set by the database's clock (`default now()` or `sql`now()``). */
+type Instant = ColumnType<Date, Date | undefined, Date>;
+type NullableInstant = ColumnType<Date | null, Date | null | undefined, Date | null>;
+
+/** One value of a config snapshot: clear text, or base64 of what secrets/crypto.ts sealed. */
+export type StoredConfigValue = { secret: false; value: string } | { secret: true; ciphertext: string };
+export type StoredConfig = Record<string, StoredConfigValue>;
+
+/** The tables of the migrations, as Kysely sees them. A test compares the columns with the real schema. */
+export interface Tables {
+  organisations: { name: string; created_at: Instant };
+  projects: { id: string; organisation: string; name: string; folder: string; created_at: Instant };
+  stacks: {
+    id: string;
+    project_id: string;
+    name: string;
+    tags: JsonWithDefault<Record<string, string>>;
+    created_at: Instant;
+    removed_at: NullableInstant;
+    next_deployment: Generated<number>;
+    next_release: Generated<number>;
+    resource_count: number | null;
+  };
+  stack_config: {
+    stack_id: string;
+    key: string;
+    secret: boolean;
+    value: string | null;
+    ciphertext: Buffer | null;
+    updated_at: Instant;
+    updated_by: string;
+  };
+  tokens: {
+    id: string;
+    principal: string;
+    kind: "owner" | "worker";
+    hash: Buffer;
+    created_at: Instant;
+    revoked_at: NullableInstant;
+  };
+  artifacts: { digest: string; kind: "source" | "service"; size_bytes: number; created_at: Instant };
+  workers: { id: string; host: string; started_at: Instant; seen_at: Instant };
+  deployments: {
+    id: string;
+    stack_id: string;
+    number: number;
+    operation: string;
+    status: Generated<string>;
+    options: JsonWithDefault<Record<string, unknown>>;
+    message: string | null;
+    requested_by: string;
+    cause: Generated<string>;
+    caused_by: string | null;
+    rolled_back_by: string | null;
+    target_release: number | null;
+    source_digest: string | null;
+    lockfile_digest: string | null;
+    git_commit: string | null;
+    git_dirty: Generated<boolean>;
+    config: JsonWithDefault<StoredConfig>;
+    config_digest: string;
+    changes: JsonWithDefault<Record<string, number>>;
+    failure: ColumnType<
+      { code: string; detail: string; remedy: string | null } | null,
+      string | null | undefined,
+      string | null
+    >;
+    cancel_requested_at: NullableInstant;
+    requested_at: Instant;
+    started_at: NullableInstant;
+    finished_at: NullableInstant;
+  };
+  deployment_steps: {
+    deployment_id: string;
+    position: number;
+    name: string;
+    state: Generated<string>;
+    started_at: NullableInstant;
+    finished_at: NullableInstant;
+    detail: string | null;
+    result: ColumnType<unknown, string | null | undefined, string | null>;
+  };
+  attempts: {
+    id: string;
+    deployment_id: string;
+    number: number;
+    worker_id: string;
+    epoch: number;
+    status: string;
+    claimed_at: Instant;
+    finished_at: NullableInstant;
+  };
+  stack_writers: {
+    stack_id: string;
+    holder: string | null;
+    epoch: Generated<number>;
+    expires_at: NullableInstant;
+  };
+  deployment_events: {
+    deployment_id: string;
+    sequence: number;
+    attempt: number;
+    at: Date;
+    body: Json<unknown>;
+  };
+  gate_results: {
+    deployment_id: string;
+    name: string;
+    phase: string;
+    required: boolean;
+    verdict: string;
+    detail: string;
+    measurements: Json<unknown>;
+    measured_at: Date;
+  };
+  releases: {
+    id: string;
+    stack_id: string;
+    number: number;
+    deployment_id: string;
+    health: Generated<string>;
+    rollback_of: number | null;
+    source_digest: string;
+    lockfile_digest: string | null;
+    git_commit: string | null;
+    git_dirty: boolean;
+    config: Json<StoredConfig>;
+    config_digest: string;
+    pulumi_version: string;
+    plugins: Json<{ name: string; version: string | null }[]>;
+    outputs: Json<Record<string, unknown>>;
+    requested_by: string;
+    message: string | null;
+    created_at: Instant;
+    health_decided_at: NullableInstant;
+  };
+  release_artifacts: { release_id: string; name: string; digest: string };
+  quarantines: {
+    stack_id: string;
+    source_digest: string;
+    config_digest: string;
+    reason: string;
+    created_at: Instant;
+    lifted_at: NullableInstant;
+    lifted_by: string | null;
+  };
+  audit_entries: {
+    sequence: Generated<number>;
+    at: Instant;
+    principal: string;
+    action: string;
+    organisation: string;
+    subject: string;
+    details: JsonWithDefault<Record<string, unknown>>;
+    request_id: string | null;
+  };
+  idempotency_keys: {
+    principal: string;
+    key: string;
+    fingerprint: string;
+    status: number;
+    location: string | null;
+    body: Json<unknown>;
+    created_at: Instant;
+  };
+}
