@@ -1,0 +1,84 @@
+/** Every error code that a client can meet, with its HTTP status. The list is closed: a code is never sent that is not here. */
+export const PROBLEMS = {
+  malformed_json: { status: 400, title: "The body is not valid JSON" },
+  validation_failed: { status: 400, title: "The request does not have the expected form" },
+  not_found: { status: 404, title: "There is no such thing" },
+  route_not_found: { status: 404, title: "There is no such route" },
+  name_taken: { status: 409, title: "The name is already in use" },
+  revision_conflict: { status: 409, title: "Somebody else changed it first" },
+  body_too_large: { status: 413, title: "The body is too large" },
+  unsupported_media_type: { status: 415, title: "The body must be JSON" },
+  unknown_template: { status: 422, title: "There is no such strategy template" },
+  unknown_symbol: { status: 422, title: "There is no such instrument" },
+  unknown_strategy: { status: 422, title: "There is no such strategy" },
+  unknown_risk_profile: { status: 422, title: "There is no such risk profile" },
+  parameters_refused: { status: 422, title: "The parameters do not fit the template" },
+  internal: { status: 500, title: "Something went wrong on our side" },
+  too_many_streams: { status: 503, title: "Too many market data streams are open" },
+  database_unavailable: { status: 503, title: "The database cannot be reached" },
+} as const;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** One field that is wrong: `path` is a JSON path such as `body.parameters.fastDays`. */
+export type FieldIssue = { readonly path: string; readonly message: string };
+
+/** An error that the caller can act on. It becomes a problem body; its message is shown to the caller. */
+export class ApiError extends Error {
+  readonly code: ProblemCode;
+  readonly issues: readonly FieldIssue[];
+
+  constructor(
+    code: ProblemCode,
+    message: string,
+    options: { issues?: readonly FieldIssue[]; cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "ApiError";
+    this.code = code;
+    this.issues = options.issues ?? [];
+  }
+}
+
+/** SQLSTATE of a Postgres error or the code of a system error, or undefined. */
+export function errorCode(thrown: unknown): string | undefined {
+  return thrown instanceof Error && "code" in thrown && typeof thrown.code === "string"
+    ? thrown.code
+    : undefined;
+}
+
+const UNIQUE_VIOLATION = "23505";
+
+/** True for a Postgres unique violation of the named constraint or index. */
+export function violatesUnique(thrown: unknown, constraint: string): boolean {
+  return (
+    errorCode(thrown) === UNIQUE_VIOLATION &&
+    thrown instanceof Error &&
+    "constraint" in thrown &&
+    thrown.constraint === constraint
+  );
+}
+
+const CONNECTION_CODES = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "ENOENT",
+  "ENOTFOUND",
+  "ETIMEDOUT",
+  "EPIPE",
+  "57P01", // admin_shutdown
+  "57P02", // crash_shutdown
+  "57P03", // cannot_connect_now
+  "53300", // too_many_connections
+]);
+
+/** True when the database could not be reached or went away, as opposed to refusing a statement. */
+export function isConnectionFailure(thrown: unknown): boolean {
+  const code = errorCode(thrown);
+  if (code !== undefined) return CONNECTION_CODES.has(code) || code.startsWith("08");
+  // pg reports these two without a code.
+  return (
+    thrown instanceof Error &&
+    /timeout exceeded when trying to connect|Connection terminated/.test(thrown.message)
+  );
+}

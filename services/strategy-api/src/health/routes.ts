@@ -1,0 +1,63 @@
+import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
+import { z } from "zod";
+import type { AppDependencies } from "../dependencies.ts";
+import { Component, probeComponents } from "./components.ts";
+import { ReadinessCheck, readinessChecks } from "./readiness.ts";
+import { processUsage, Usage } from "./usage.ts";
+
+const Identity = z.object({
+  name: z.string(),
+  version: z.string(),
+  environment: z.string(),
+  executionMode: z.enum(["backtest", "paper"]),
+});
+const Health = Identity.extend({ status: z.literal("ok"), ...Usage.shape });
+const DetailedHealth = Identity.extend({
+  status: z.enum(["ready", "not_ready"]),
+  ...Usage.shape,
+  components: z.array(Component),
+  readiness: z.array(ReadinessCheck),
+  summary: z.object({ components: z.number(), healthy: z.number(), checks: z.number(), passed: z.number() }),
+});
+
+/**
+ * Three depths. `/healthz`: the process answers. `/health`: what it is and uses, without touching the database.
+ * `/health/detailed`: every component is probed and every readiness check asked; 503 when one of them says no.
+ */
+export const healthRoutes: FastifyPluginAsyncZod<AppDependencies> = async (app, deps) => {
+  const { name, version, environment, executionMode } = deps.settings;
+  const identity = { name, version, environment, executionMode };
+  const quiet = { logLevel: "warn" } as const;
+
+  app.get(
+    "/healthz",
+    { ...quiet, schema: { response: { 200: z.object({ status: z.literal("ok") }) } } },
+    async () => ({ status: "ok" as const }),
+  );
+
+  app.get("/health", { ...quiet, schema: { response: { 200: Health } } }, async () => ({
+    status: "ok" as const,
+    ...identity,
+    ...processUsage(),
+  }));
+
+  app.get(
+    "/health/detailed",
+    { ...quiet, schema: { response: { 200: DetailedHealth, 503: DetailedHealth } } },
+    async (_request, reply) => {
+      const components = await probeComponents(deps);
+      const readiness = readinessChecks(executionMode);
+      const healthy = components.filter((component) => component.status === "healthy").length;
+      const passed = readiness.filter((check) => check.passed).length;
+      const isReady = healthy === components.length && passed === readiness.length;
+      return reply.status(isReady ? 200 : 503).send({
+        status: isReady ? "ready" : "not_ready",
+        ...identity,
+        ...processUsage(),
+        components,
+        readiness,
+        summary: { components: components.length, healthy, checks: readiness.length, passed },
+      });
+    },
+  );
+};
