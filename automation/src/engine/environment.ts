@@ -1,0 +1,50 @@
+/**
+ * Settings that keep the CLI quiet and to itself: it asks nobody for a newer version, offers no service, and never waits
+ * for an answer. The runner adds them to every engine request; a request's own environment cannot turn them off.
+ */
+export const QUIET_ENGINE_ENVIRONMENT: Readonly<Record<string, string>> = {
+  PULUMI_SKIP_UPDATE_CHECK: "true",
+  PULUMI_SUPPRESS_NEO_LINK: "true",
+  PULUMI_NEO: "false",
+  PULUMI_SKIP_CONFIRMATIONS: "true",
+  PULUMI_DIY_BACKEND_NO_LEGACY_WARNING: "true",
+  // The CLI waits this long for each batch of journal entries; its default of 50 ms is most of a small update.
+  PULUMI_JOURNALING_BATCH_PERIOD: "1",
+  NO_COLOR: "1",
+  // Makes the CLI take --event-log.
+  PULUMI_DEBUG_COMMANDS: "true",
+};
+
+/** What an engine request's environment is made of. All paths are absolute. */
+export interface EngineEnvironment {
+  /** For example `file:///var/lib/slipway/state`. */
+  backendUrl: string;
+  /** Where the CLI finds its plugins; belongs to Slipway, not to the person who runs it. */
+  pulumiHome: string;
+  /** 0600 file with the passphrase of the stack's secrets. */
+  passphraseFile: string;
+  /** Folders in which programs are looked for, best first; the one with node and the language host must be among them. */
+  path: readonly string[];
+  /** HOME of the program. */
+  home: string;
+  tmpDir: string;
+  /** Where Node keeps compiled code between runs; saves a third of a second for each program. */
+  compileCache?: string;
+  /** Whatever else the program needs; wins over the rest. */
+  extra?: Readonly<Record<string, string>>;
+}
+
+/** The environment for `PulumiRequest.env`. */
+export function engineEnvironment(parts: EngineEnvironment): Record<string, string> {
+  return {
+    PATH: parts.path.join(":"),
+    HOME: parts.home,
+    TMPDIR: parts.tmpDir,
+    LANG: "C.UTF-8",
+    PULUMI_BACKEND_URL: parts.backendUrl,
+    PULUMI_HOME: parts.pulumiHome,
+    PULUMI_CONFIG_PASSPHRASE_FILE: parts.passphraseFile,
+    ...(parts.compileCache === undefined ? {} : { NODE_COMPILE_CACHE: parts.compileCache }),
+    ...parts.extra,
+  };
+}

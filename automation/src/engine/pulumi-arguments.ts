@@ -1,0 +1,60 @@
+import { SlipwayError } from "../errors.ts";
+import type { PulumiRequest } from "./runner-protocol.ts";
+
+/** Used when a request names none; the CLI's own default would depend on the machine's environment. */
+export const DEFAULT_PARALLEL = 16;
+
+/** Files and names that the runner made for one engine request. */
+export interface EngineFiles {
+  stack: string;
+  configFile: string;
+  eventLog: string;
+}
+
+/**
+ * The CLI's arguments for a request, without the program. Every option that the CLI could take from its environment or
+ * guess is given. Throws SlipwayError `invalid_option` for an option that the operation does not have: nothing is dropped.
+ */
+export function pulumiArguments(request: PulumiRequest, files: EngineFiles): string[] {
+  const { operation, options, planPath } = request;
+  const isChange = operation !== "preview";
+  const runsProgram = operation === "preview" || operation === "update";
+  refuse(options.replace !== undefined && !runsProgram, "replace", operation);
+  refuse(options.refresh && operation === "refresh", "refresh", operation);
+  refuse(planPath !== undefined && !runsProgram, "plan", operation);
+  refuse(
+    options.targetDependents === true && (options.targets ?? []).length === 0,
+    "targetDependents",
+    operation,
+  );
+  return [
+    operation === "update" ? "up" : operation,
+    "--non-interactive",
+    "--color=never",
+    `--stack=${files.stack}`,
+    `--config-file=${files.configFile}`,
+    `--event-log=${files.eventLog}`,
+    `--parallel=${options.parallel ?? DEFAULT_PARALLEL}`,
+    "--suppress-permalink=true",
+    ...(isChange ? ["--yes", "--skip-preview"] : []),
+    ...(operation === "refresh" ? [] : [`--refresh=${options.refresh}`]),
+    // A refresh or destroy acts on what the state says; running the program for it is a different operation.
+    ...(runsProgram ? [] : ["--run-program=false"]),
+    ...(options.targets ?? []).map((urn) => `--target=${urn}`),
+    ...(options.targetDependents === true ? ["--target-dependents"] : []),
+    ...(options.replace ?? []).map((urn) => `--replace=${urn}`),
+    ...(options.message === undefined ? [] : [`--message=${options.message}`]),
+    ...(planPath === undefined
+      ? []
+      : [operation === "preview" ? `--save-plan=${planPath}` : `--plan=${planPath}`]),
+  ];
+}
+
+function refuse(isWrong: boolean, option: string, operation: string): void {
+  if (isWrong) {
+    throw new SlipwayError(
+      "invalid_option",
+      `The option ${option} has no meaning for ${operation} as it was given.`,
+    );
+  }
+}

@@ -1,0 +1,86 @@
+import { Socket } from "node:net";
+import { createInterface } from "node:readline";
+import { runCommand } from "./engine/command.ts";
+import { runPulumi } from "./engine/pulumi.ts";
+import { type RunnerMessage, RunnerRequest } from "./engine/runner-protocol.ts";
+import type { Supervision } from "./engine/supervision.ts";
+
+/*
+ * The runner: inside the containment, carries out one request after another.
+ * argv[2]: the attempt's private folder. fd 0: requests. fd 1: messages. fd 3: the guardian; see guardian.ts.
+ */
+const attemptDir = process.argv[2] ?? process.cwd();
+const guardian = new Socket({ fd: 3 });
+let interrupted = false;
+let interruptListener: (() => void) | undefined;
+let runningChild: number | undefined;
+
+function send(message: RunnerMessage): void {
+  process.stdout.write(`${JSON.stringify(message)}\n`);
+}
+
+const supervision: Supervision = {
+  attemptDir,
+  extraEnvironment:
+    process.env.SLIPWAY_CONTAINMENT === undefined
+      ? {}
+      : { SLIPWAY_CONTAINMENT: process.env.SLIPWAY_CONTAINMENT },
+  childStarted(pid, kind) {
+    runningChild = pid;
+    guardian.write(`child ${pid} ${kind}\n`);
+  },
+  childEnded() {
+    runningChild = undefined;
+    guardian.write("child-ended\n");
+  },
+  isInterrupted: () => interrupted,
+  onInterrupt(listener) {
+    interruptListener = listener;
+  },
+  send,
+};
+
+function end(code: number): void {
+  // Where the kernel does not end a containment as a whole, this is all that can still be done.
+  if (runningChild !== undefined) {
+    try {
+      process.kill(-runningChild, "SIGKILL");
+    } catch {
+      // It has ended already.
+    }
+  }
+  process.exit(code);
+}
+
+guardian.on("error", () => end(1));
+guardian.on("close", () => end(1));
+createInterface({ input: guardian }).on("line", (line) => {
+  if (line !== "interrupting") return;
+  interrupted = true;
+  interruptListener?.();
+});
+
+process.stdout.on("error", () => end(1));
+
+async function serve(): Promise<void> {
+  guardian.write("hello\n");
+  send({ type: "ready" });
+  for await (const line of createInterface({ input: process.stdin })) {
+    const request = RunnerRequest.parse(JSON.parse(line));
+    interruptListener = undefined;
+    const outcome =
+      request.type === "command"
+        ? await runCommand(request, supervision)
+        : await runPulumi(request, supervision);
+    interrupted = false;
+    send({ type: "finished", id: request.id, outcome });
+  }
+}
+
+serve().then(
+  () => end(0),
+  (error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    end(1);
+  },
+);
