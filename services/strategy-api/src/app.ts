@@ -1,5 +1,5 @@
 import cors from "@fastify/cors";
-import { type FastifyBaseLogger, type FastifyInstance, fastify } from "fastify";
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import { auditRoutes } from "./audit/routes.ts";
 import { backtestRoutes } from "./backtests/routes.ts";
@@ -21,13 +21,15 @@ export async function buildApp(deps: AppDependencies): Promise<FastifyInstance> 
   const logger: FastifyBaseLogger = deps.logger;
   const app = fastify({
     loggerInstance: logger,
-    requestIdLogLabel: "correlationId",
+    logController: new LogController({ requestIdLogLabel: "correlationId" }),
     genReqId: (request) => correlationIdOf(request.headers),
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     // While it stops, the process still answers requests that a proxy sent just before it learned of the stop.
     return503OnClosing: false,
   });
+  // Fastify reads text bodies too; then a forgotten content type would look like a wrong body.
+  app.removeContentTypeParser("text/plain");
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.addHook("onRequest", async (request, reply) => {
