@@ -1,0 +1,91 @@
+import { lstat } from "node:fs/promises";
+import path from "node:path";
+import { execa } from "execa";
+import { messageOf, SlipwayError } from "../errors.ts";
+
+const GIT_TIMEOUT_MS = 20_000;
+const MAX_OUTPUT_CHARACTERS = 50_000_000;
+/** `fsmonitor` would run a program that the repository names. */
+const SAFE = ["-c", "core.fsmonitor=false", "-c", "core.quotePath=false"];
+
+/** One path that git knows of; `tracked` is false for one that is neither committed nor ignored. */
+export interface GitPath {
+  path: string;
+  tracked: boolean;
+}
+
+/** True when the folder lies in a git work tree. */
+export async function isInGit(folder: string): Promise<boolean> {
+  for (let at = path.resolve(folder); ; at = path.dirname(at)) {
+    if (
+      await lstat(path.join(at, ".git")).then(
+        () => true,
+        () => false,
+      )
+    )
+      return true;
+    if (path.dirname(at) === at) return false;
+  }
+}
+
+/** Tracked paths and those that are neither tracked nor ignored, below a folder, relative to it. A submodule or nested clone appears as one path. */
+export async function listGitPaths(folder: string): Promise<GitPath[]> {
+  const out = await git(folder, ["ls-files", "--cached", "--others", "--exclude-standard", "-t", "-z"]);
+  const found = new Map<string, GitPath>();
+  for (const record of out.split("\0")) {
+    if (record === "") continue;
+    const name = record.slice(2).replace(/\/$/, "");
+    found.set(name, { path: name, tracked: !record.startsWith("? ") });
+  }
+  return [...found.values()];
+}
+
+/** Commit of the work tree (null before the first) and whether anything below the folder differs from it. */
+export async function describeGit(folder: string): Promise<{ commit: string | null; dirty: boolean }> {
+  const out = await git(folder, [
+    "status",
+    "--porcelain=v2",
+    "--branch",
+    "--untracked-files=normal",
+    "-z",
+    "--",
+    ".",
+  ]);
+  const records = out.split("\0").filter((record) => record !== "");
+  const commit = records
+    .map((record) => /^# branch\.oid ([0-9a-f]{40,64})$/.exec(record)?.[1])
+    .find((one) => one !== undefined);
+  return { commit: commit ?? null, dirty: records.some((record) => !record.startsWith("# ")) };
+}
+
+/** Falling back to a plain walk would put ignored files, secrets among them, into the source: git's refusal is ours. */
+async function git(folder: string, args: string[]): Promise<string> {
+  try {
+    const { stdout } = await execa("git", [...SAFE, ...args], {
+      cwd: folder,
+      timeout: GIT_TIMEOUT_MS,
+      maxBuffer: MAX_OUTPUT_CHARACTERS,
+      stdin: "ignore",
+      stripFinalNewline: false,
+      env: {
+        GIT_OPTIONAL_LOCKS: "0",
+        GIT_TERMINAL_PROMPT: "0",
+        LC_ALL: "C",
+        GIT_DIR: undefined,
+        GIT_WORK_TREE: undefined,
+        GIT_INDEX_FILE: undefined,
+      },
+    });
+    return stdout;
+  } catch (error) {
+    const said =
+      error instanceof Error && "stderr" in error && typeof error.stderr === "string"
+        ? error.stderr.trim().split("\n")[0]
+        : "";
+    throw new SlipwayError("source_invalid", `git cannot list ${folder}: ${said || messageOf(error)}`, {
+      cause: error,
+      remedy:
+        "Install git on the server, and let the server's user own the clone or add it to git's safe.directory.",
+    });
+  }
+}

@@ -1,0 +1,112 @@
+import { LineCounter, parseDocument } from "yaml";
+import { z } from "zod";
+import { SlipwayError } from "../errors.ts";
+
+/** A config key that Pulumi.yaml declares. */
+export interface DeclaredConfig {
+  type: string | null;
+  secret: boolean;
+  hasDefault: boolean;
+}
+
+/** What Slipway reads of Pulumi.yaml. */
+export interface PulumiProject {
+  name: string;
+  /** Folder or file of the program, relative to Pulumi.yaml. */
+  main: string;
+  runtime: string;
+  /** By full key, `namespace:name`. */
+  config: Record<string, DeclaredConfig>;
+}
+
+/** What Slipway reads of a Pulumi.<stack>.yaml. */
+export interface StackConfigFile {
+  /** By full key. Values that are not strings are their JSON text, which is what a program reads from Pulumi. */
+  values: Record<string, string>;
+  /** Keys with an encrypted value, which a committed file may not have: their key is not known here. */
+  encrypted: string[];
+}
+
+const ConfigType = z.union([
+  z.string(),
+  z
+    .looseObject({
+      type: z.string().optional(),
+      secret: z.boolean().optional(),
+      default: z.unknown(),
+      value: z.unknown(),
+    })
+    .partial(),
+]);
+const ProjectFile = z.looseObject({
+  name: z.string().min(1),
+  main: z.string().min(1).default("."),
+  runtime: z.union([z.string(), z.looseObject({ name: z.string() })]),
+  config: z.record(z.string(), ConfigType).nullish(),
+});
+
+/** Parses Pulumi.yaml. Throws `source_invalid` with file and line, or with the field that is missing. */
+export function parsePulumiProject(text: string): PulumiProject {
+  const parsed = ProjectFile.safeParse(parseYaml(text, "Pulumi.yaml"));
+  if (!parsed.success) {
+    const shown = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ");
+    throw new SlipwayError("source_invalid", `Pulumi.yaml: ${shown}`, { remedy: "Correct Pulumi.yaml." });
+  }
+  const { name, main, runtime, config } = parsed.data;
+  const declared: Record<string, DeclaredConfig> = {};
+  for (const [key, value] of Object.entries(config ?? {})) {
+    declared[fullKey(key, name)] =
+      typeof value === "string"
+        ? { type: value, secret: false, hasDefault: false }
+        : {
+            type: value.type ?? null,
+            secret: value.secret ?? false,
+            hasDefault: value.default !== undefined || value.value !== undefined,
+          };
+  }
+  return { name, main, runtime: typeof runtime === "string" ? runtime : runtime.name, config: declared };
+}
+
+/** Parses a Pulumi.<stack>.yaml of the project `projectName`. Throws `source_invalid`. */
+export function parseStackConfig(text: string, file: string, projectName: string): StackConfigFile {
+  const parsed = z
+    .looseObject({ config: z.record(z.string(), z.unknown()).nullish() })
+    .nullish()
+    .safeParse(parseYaml(text, file));
+  if (!parsed.success) {
+    throw new SlipwayError("source_invalid", `${file}: config must be a map`, { remedy: `Correct ${file}.` });
+  }
+  const values: Record<string, string> = {};
+  const encrypted: string[] = [];
+  for (const [key, value] of Object.entries(parsed.data?.config ?? {})) {
+    if (holdsSecure(value)) encrypted.push(fullKey(key, projectName));
+    else values[fullKey(key, projectName)] = typeof value === "string" ? value : JSON.stringify(value);
+  }
+  return { values, encrypted };
+}
+
+function fullKey(key: string, projectName: string): string {
+  return key.includes(":") ? key : `${projectName}:${key}`;
+}
+
+function holdsSecure(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (!Array.isArray(value) && Object.keys(value).length === 1 && "secure" in value) return true;
+  return Object.values(value).some(holdsSecure);
+}
+
+function parseYaml(text: string, file: string): unknown {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const first = document.errors[0];
+  if (first !== undefined) {
+    throw new SlipwayError(
+      "source_invalid",
+      `${file}:${lines.linePos(first.pos[0]).line}: ${first.message}`,
+      {
+        remedy: `Correct ${file}.`,
+      },
+    );
+  }
+  return document.toJS({ maxAliasCount: 100 });
+}
