@@ -53,6 +53,7 @@ export const RequestDeployment = z.strictObject({
 export type RequestDeployment = z.infer<typeof RequestDeployment>;
 
 export const StepState = z.enum(["waiting", "running", "succeeded", "failed", "skipped"]);
+export type StepState = z.infer<typeof StepState>;
 export const DeploymentStep = z.object({
   name: z.string(),
   state: StepState,
