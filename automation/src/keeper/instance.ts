@@ -1,0 +1,144 @@
+import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { KeeperStatus } from "../../../infra/providers/local/contract.ts";
+import { chooseKeeperSocket, socketRecordPath } from "../../../infra/providers/local/keeper-socket.ts";
+import type { Clock } from "../clock.ts";
+import type { Logger } from "../logger.ts";
+import { buildKeeperApp } from "./app.ts";
+import { openBundleStore } from "./bundles.ts";
+import { DatabaseRecord, Databases } from "./databases.ts";
+import { EndpointRecord, Endpoints } from "./endpoints.ts";
+import { lockFolder } from "./lock.ts";
+import { createPorts } from "./ports.ts";
+import { Processes, ProcessRecord } from "./processes.ts";
+import { openRecords } from "./records.ts";
+import { SiteRecord, Sites } from "./sites.ts";
+
+const LOG_ROTATION_INTERVAL_MS = 1000;
+const VERSION = "0.1.0";
+
+export interface KeeperOptions {
+  /** Slipway's data folder; the keeper's own is `keeper` in it. */
+  dataDir: string;
+  /** Of a Postgres role that may create roles and databases. */
+  adminDatabaseUrl: string | undefined;
+  /** The keeper's environment, of which processes get PATH and a few more. */
+  inherited: Readonly<Record<string, string | undefined>>;
+  logger: Logger;
+  clock: Clock;
+}
+
+export interface Keeper {
+  socketPath: string;
+  status(): KeeperStatus;
+  /** Resolves when what was running at the last stop is healthy again, or has failed. */
+  restored(): Promise<void>;
+  /** Stops all processes, to be restored by the next keeper, and everything else of this one. */
+  stop(): Promise<void>;
+}
+
+/** Starts the keeper of a data folder and resolves when it listens. Throws SlipwayError `keeper_already_running`, `record_unreadable`. */
+export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
+  const { logger, clock } = options;
+  const folder = join(options.dataDir, "keeper");
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await chmod(folder, 0o700);
+  const unlock = await lockFolder(folder);
+  try {
+    const bundleFolder = join(folder, "bundles");
+    await mkdir(bundleFolder, { recursive: true, mode: 0o700 });
+    const bundles = openBundleStore(bundleFolder);
+    const ports = createPorts();
+    const now = () => clock.now();
+    const processes = new Processes({
+      records: await openRecords(join(folder, "processes"), ProcessRecord),
+      folder,
+      bundles,
+      ports,
+      logger,
+      now,
+      inherited: options.inherited,
+    });
+    const sites = new Sites({
+      records: await openRecords(join(folder, "sites"), SiteRecord),
+      bundles,
+      ports,
+      logger,
+      now,
+    });
+    const endpoints = new Endpoints({
+      records: await openRecords(join(folder, "endpoints"), EndpointRecord),
+      ports,
+      logger,
+      upstreamHealth: async (port, signal) =>
+        sites.owns(port) ? sites.healthByPort(port) : await processes.healthByPort(port, signal),
+    });
+    const databases = new Databases({
+      records: await openRecords(join(folder, "databases"), DatabaseRecord),
+      adminUrl: options.adminDatabaseUrl,
+    });
+    await processes.restore();
+    await sites.restore();
+    await endpoints.restore();
+    await bundles.collect(usedDigests(processes, sites));
+
+    const startedAt = clock.now().toISOString();
+    const status = (): KeeperStatus => ({
+      pid: process.pid,
+      version: VERSION,
+      startedAt,
+      dataDir: options.dataDir,
+      processes: processes.list().length,
+      endpoints: endpoints.list().length,
+      sites: sites.list().length,
+      databases: databases.count(),
+    });
+    const app = buildKeeperApp({ processes, endpoints, sites, databases, status }, logger);
+    const socketPath = await prepareSocket(options.dataDir);
+    await app.listen({ path: socketPath });
+    await chmod(socketPath, 0o600);
+    const rotation = setInterval(() => {
+      processes.rotateLogs().catch((err: unknown) => logger.error({ err }, "logs could not be rotated"));
+    }, LOG_ROTATION_INTERVAL_MS);
+
+    return {
+      socketPath,
+      status,
+      restored: () => processes.restored(),
+      async stop() {
+        clearInterval(rotation);
+        await app.close();
+        await endpoints.close();
+        await sites.close();
+        await processes.pause();
+        await bundles.collect(usedDigests(processes, sites));
+        await rm(socketPath, { force: true });
+        await unlock();
+      },
+    };
+  } catch (thrown) {
+    await unlock();
+    throw thrown;
+  }
+}
+
+/** Makes the socket's folder, 0700, and removes what a killed predecessor left; the lock says that it is dead. */
+async function prepareSocket(dataDir: string): Promise<string> {
+  const socketPath = chooseKeeperSocket(dataDir);
+  const recordPath = socketRecordPath(dataDir);
+  for (const path of [dirname(recordPath), dirname(socketPath)]) {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    await chmod(path, 0o700);
+  }
+  if (dirname(socketPath) === dirname(recordPath)) await rm(recordPath, { force: true });
+  else await writeFile(recordPath, `${socketPath}\n`, { mode: 0o600 });
+  await rm(socketPath, { force: true });
+  return socketPath;
+}
+
+function usedDigests(processes: Processes, sites: Sites): Set<string> {
+  return new Set([
+    ...processes.list().map((record) => record.bundleDigest),
+    ...sites.list().flatMap((record) => [record.bundleDigest, record.previousDigest ?? ""]),
+  ]);
+}
