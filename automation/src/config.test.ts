@@ -42,6 +42,5 @@ test("paths are taken from the repository, wherever the process was started", ()
   const config = readServerConfig({ DATABASE_URL: "postgres://a/b", SLIPWAY_DATA_DIR: "elsewhere" });
   expect(config.dataDir).toBe(path.join(root, "elsewhere"));
   expect(config.ownerTokenFile).toBe(path.join(root, "elsewhere", "owner-token"));
-  expect(config.keeperSocket).toBe(path.join(root, "elsewhere", "keeper", "keeper.sock"));
   expect(config.projectRoots).toEqual([root]);
 });

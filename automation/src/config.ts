@@ -55,17 +55,18 @@ export interface ServerConfig extends CommonConfig, ListenConfig {
   projectRoots: readonly string[];
   /** The built console. */
   consoleDir: string;
-  keeperSocket: string;
+  keeperSocket: string | undefined;
 }
 export interface WorkerConfig extends CommonConfig {
   databaseUrl: string;
   /** Absolute path of the pulumi binary. */
   pulumiPath: string;
-  keeperSocket: string;
+  keeperSocket: string | undefined;
 }
 export interface KeeperConfig extends CommonConfig {
   databaseUrl: string;
-  keeperSocket: string;
+  /** Undefined: the keeper chooses one below the data folder. */
+  keeperSocket: string | undefined;
 }
 export interface MigrateConfig {
   databaseUrl: string;
@@ -81,10 +82,6 @@ function commonOf(parsed: {
     dataDir: parsed.SLIPWAY_DATA_DIR ?? path.join(parsed.SLIPWAY_ROOT, ".slipway"),
     logLevel: parsed.SLIPWAY_LOG_LEVEL,
   };
-}
-
-function socketOf(dataDir: string, given: string | undefined): string {
-  return given ?? path.join(dataDir, "keeper", "keeper.sock");
 }
 
 export function readStartConfig(env: Environment = process.env): StartConfig {
@@ -122,7 +119,7 @@ export function readServerConfig(env: Environment = process.env): ServerConfig {
     ownerTokenFile: path.join(base.dataDir, "owner-token"),
     projectRoots: (roots ?? [base.root]).map((root) => path.resolve(base.root, root)),
     consoleDir: parsed.SLIPWAY_CONSOLE_DIR ?? path.join(base.root, "frontend", "console", "dist"),
-    keeperSocket: socketOf(base.dataDir, parsed.SLIPWAY_KEEPER_SOCKET),
+    keeperSocket: parsed.SLIPWAY_KEEPER_SOCKET,
   };
 }
 
@@ -138,7 +135,7 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
     ...base,
     databaseUrl: parsed.DATABASE_URL,
     pulumiPath: parsed.SLIPWAY_PULUMI_PATH,
-    keeperSocket: socketOf(base.dataDir, parsed.SLIPWAY_KEEPER_SOCKET),
+    keeperSocket: parsed.SLIPWAY_KEEPER_SOCKET,
   };
 }
 
@@ -152,7 +149,7 @@ export function readKeeperConfig(env: Environment = process.env): KeeperConfig {
   return {
     ...base,
     databaseUrl: parsed.SLIPWAY_KEEPER_DATABASE_URL,
-    keeperSocket: socketOf(base.dataDir, parsed.SLIPWAY_KEEPER_SOCKET),
+    keeperSocket: parsed.SLIPWAY_KEEPER_SOCKET,
   };
 }
 

@@ -1,0 +1,46 @@
+import path from "node:path";
+import type { Environment, StartConfig } from "../config.ts";
+import type { ChildSpec } from "./child.ts";
+import type { ChildContext } from "./slipway.ts";
+
+/** A first start on a slow disk compiles everything. */
+const READY_WITHIN_MS = 60_000;
+const PARENT_WATCH = new URL("./parent-watch.ts", import.meta.url).href;
+
+/** The processes of a real start. */
+export function slipwayChildren(
+  config: StartConfig,
+  env: Environment,
+  nodePath: string,
+  context: ChildContext,
+): ChildSpec[] {
+  const source = path.join(config.root, "automation", "src");
+  const inherited = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined),
+  ) as Record<string, string>;
+  const spec = (name: string, stopWithinMs: number, own: Record<string, string>): ChildSpec => ({
+    name,
+    argv: [nodePath, "--import", PARENT_WATCH, path.join(source, `${name}.ts`)],
+    cwd: config.root,
+    env: {
+      ...inherited,
+      SLIPWAY_ROOT: config.root,
+      SLIPWAY_DATA_DIR: config.dataDir,
+      SLIPWAY_LOG_LEVEL: config.logLevel,
+      SLIPWAY_STOP_WITHIN_MS: String(stopWithinMs),
+      ...own,
+    },
+    readyWithinMs: READY_WITHIN_MS,
+    stopWithinMs,
+  });
+  return [
+    spec("keeper", 30_000, { SLIPWAY_KEEPER_DATABASE_URL: context.keeperDatabaseUrl }),
+    spec("server", 15_000, {
+      DATABASE_URL: context.databaseUrl,
+      SLIPWAY_HOST: config.host,
+      SLIPWAY_PORT: String(config.port),
+    }),
+    // It ends its attempts first: interrupt, wait, terminate, kill.
+    spec("worker", 60_000, { DATABASE_URL: context.databaseUrl, SLIPWAY_PULUMI_PATH: context.pulumiPath }),
+  ];
+}
