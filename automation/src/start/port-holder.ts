@@ -69,13 +69,16 @@ function lines(file: string): string[] {
 }
 
 function openFiles(pid: number): string[] {
-  try {
-    const folder = `/proc/${pid}/fd`;
-    return readdirSync(folder).map((name) => readlinkSync(`${folder}/${name}`));
-  } catch {
-    // Another user's process, or one that has just ended.
-    return [];
-  }
+  const folder = `/proc/${pid}/fd`;
+  const of = <T>(read: () => T[]): T[] => {
+    try {
+      return read();
+    } catch {
+      // Another user's process, one that has just ended, or a file that was closed between the two looks.
+      return [];
+    }
+  };
+  return of(() => readdirSync(folder)).flatMap((name) => of(() => [readlinkSync(`${folder}/${name}`)]));
 }
 
 function pidFromLsof(port: number): number | undefined {
