@@ -45,7 +45,7 @@ export function classify(thrown: unknown): {
   if (isConnectionFailure(thrown)) {
     return { code: "database_unavailable", detail: "Try again in a moment.", issues: [] };
   }
-  switch (errorCode(thrown)) {
+  switch (errorCode(thrown) ?? "") {
     case "FST_ERR_CTP_INVALID_JSON_BODY":
     case "FST_ERR_CTP_EMPTY_JSON_BODY":
     case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":

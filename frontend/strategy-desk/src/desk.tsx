@@ -1,0 +1,64 @@
+import { useCallback, useMemo, useState } from "react";
+import { createApi } from "./api.ts";
+import { Audit } from "./audit.tsx";
+import { Backtests } from "./backtests.tsx";
+import { type Config, isEnabled } from "./config.ts";
+import { MarketData } from "./market-data.tsx";
+import { ErrorNote } from "./parts.tsx";
+import { RiskProfiles } from "./risk-profiles.tsx";
+import { Strategies } from "./strategies.tsx";
+import { useLoaded } from "./use-loaded.ts";
+
+/** The whole page of one deployment. */
+export function Desk(props: { readonly config: Config }) {
+  const { config } = props;
+  const api = useMemo(() => createApi(config.apiUrl), [config.apiUrl]);
+  const health = useLoaded(api.health);
+  const templates = useLoaded(api.templates);
+  const instruments = useLoaded(api.instruments);
+  const strategies = useLoaded(api.strategies);
+  const profiles = useLoaded(api.riskProfiles);
+  const backtests = useLoaded(api.backtests);
+  const [changes, setChanges] = useState(0);
+  const changed = useCallback((reload: () => void) => {
+    reload();
+    setChanges((before) => before + 1);
+  }, []);
+
+  return (
+    <>
+      <header>
+        <h1>Strategy desk</h1>
+        <p>
+          <span className="badge">{config.environment}</span>
+          <span>desk {config.version}</span>
+          {health.value !== undefined && (
+            <span>
+              API {health.value.version}, {health.value.executionMode} mode
+            </span>
+          )}
+        </p>
+      </header>
+      <main>
+        <ErrorNote error={health.error} />
+        <Strategies
+          api={api}
+          templates={templates}
+          instruments={instruments}
+          strategies={strategies}
+          onChange={() => changed(strategies.reload)}
+        />
+        <RiskProfiles api={api} profiles={profiles} onChange={() => changed(profiles.reload)} />
+        <Backtests
+          api={api}
+          strategies={strategies.value?.items ?? []}
+          profiles={profiles.value?.items ?? []}
+          earlier={backtests}
+          onChange={() => changed(backtests.reload)}
+        />
+        {isEnabled(config, "marketData") && <MarketData url={api.marketDataUrl()} />}
+        {isEnabled(config, "audit") && <Audit api={api} changes={changes} />}
+      </main>
+    </>
+  );
+}
