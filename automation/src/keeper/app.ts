@@ -1,4 +1,4 @@
-import fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import fastify, { type FastifyInstance } from "fastify";
 import type { KeeperProblem } from "../../../infra/providers/local/contract.ts";
 import { messageOf, SlipwayError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
@@ -23,8 +23,7 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
 
 /** The HTTP application of a keeper; it listens to nothing yet. */
 export function buildKeeperApp(dependencies: RouteDependencies, logger: Logger): FastifyInstance {
-  const loggerInstance: FastifyBaseLogger = logger;
-  const app = fastify({ loggerInstance, disableRequestLogging: true, bodyLimit: BODY_LIMIT_BYTES });
+  const app = fastify({ logger: false, bodyLimit: BODY_LIMIT_BYTES });
   app.setErrorHandler((thrown, request, reply) => {
     const known = thrown instanceof SlipwayError ? STATUS_BY_CODE[thrown.code] : undefined;
     const status = known ?? clientStatus(thrown) ?? 500;

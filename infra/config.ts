@@ -1,0 +1,61 @@
+import pulumi from "@pulumi/pulumi";
+import { z } from "zod";
+
+/** Pulumi keeps config values as text; what is no text there is JSON. */
+const JsonText = z.string().transform((text, context): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    context.addIssue({ code: "custom", message: "must be JSON" });
+    return z.NEVER;
+  }
+});
+
+/** Every key that the program reads, by its full name. `Pulumi.<stack>.yaml` gives them their values. */
+export const Config = z.object({
+  /** Where the stack's program deploys to. `aws` is known by name and refused: it does not exist yet. */
+  "slipway:target": z.literal("local", {
+    error: (issue) =>
+      issue.input === "aws" ? "the target aws is not there yet; use local" : "must be one of: local",
+  }),
+  /** Shown in the user interface, and part of the API's health. */
+  "strategyDesk:environment": z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, "must be a lower-case word"),
+  /** The stable port of the whole system; without it the keeper chooses one and keeps it. */
+  "strategyDesk:port": z.coerce.number().int().min(1).max(65535).optional(),
+  /** Whether orders are simulated or real. */
+  "strategyDesk:executionMode": z.enum(["paper", "live"]),
+  "strategyDesk:logLevel": z.enum(["trace", "debug", "info", "warn", "error"]).default("info"),
+  /** Name of the database and its role; one server may hold several stacks. */
+  "strategyDesk:database": z
+    .string()
+    .regex(/^[a-z][a-z0-9_]{0,62}$/, "must be a lower-case name")
+    .optional(),
+  /** Feature flags of the user interface. */
+  "strategyDesk:flags": JsonText.pipe(z.record(z.string(), z.boolean())).default({}),
+});
+export type Config = z.infer<typeof Config>;
+
+/** All of the program's config. Throws one error that lists every missing and every wrong key. */
+export function readConfig(): Config {
+  const given = Object.keys(Config.shape).map((key) => {
+    const [namespace = "", name = ""] = key.split(":");
+    return [key, new pulumi.Config(namespace).get(name)];
+  });
+  const parsed = Config.safeParse(Object.fromEntries(given));
+  if (parsed.success) return parsed.data;
+  throw new pulumi.RunError(explain(parsed.error.issues, pulumi.getStack()));
+}
+
+/** One line for each key, with the command that sets it. */
+function explain(issues: readonly z.core.$ZodIssue[], stack: string): string {
+  const lines = issues.map((issue) => {
+    const [key = "", ...inside] = issue.path.map(String);
+    const missing = issue.code === "invalid_type" && issue.message.includes("received undefined");
+    return `  ${[key, ...inside].join(".")}: ${missing ? "is missing" : issue.message}`;
+  });
+  return [
+    `The config of stack ${stack} is not complete:`,
+    ...lines,
+    `Set values in Pulumi.${stack}.yaml.`,
+  ].join("\n");
+}
