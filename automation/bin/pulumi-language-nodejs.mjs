@@ -44,7 +44,8 @@ process.on("SIGTERM", () => void end("SIGTERM"));
 process.on("SIGHUP", () => void end("SIGTERM"));
 
 // The CLI holds the other end of stdin: its end means that the CLI is gone, however it died.
-if (fstatSync(0).isFIFO()) {
+const stdin = fstatSync(0);
+if (stdin.isFIFO() || stdin.isSocket()) {
   process.stdin.on("end", () => void end("SIGTERM"));
   process.stdin.on("error", () => void end("SIGTERM"));
   process.stdin.resume();
