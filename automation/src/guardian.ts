@@ -8,14 +8,15 @@ import type { Duplex } from "node:stream";
  * The guardian of one containment. It imports nothing of ours, so that its few lines are all that has to be right.
  *
  * argv[2]  JSON: GuardianPlan
- * fd 0     orders of the worker, one a line: `renew <ns>`, `interrupt <graceMs>`, `settled`, `kill`, `close`;
+ * fd 0     orders of the worker, one a line: `renew <ns>`, `interrupt <graceMs> <request>`, `settled <request>`,
+ *          `kill`, `close`; <request> counts the requests from 1;
  *          end of file means that the worker is gone, and ends the containment
  * fd 1     reports to the worker, one JSON object a line: `ready`, `interrupted`, `ended`
  * fd 2     log file
  * fd 3, 4  the runner's stdin and stdout, passed on untouched
  *
- * Inside the containment the runner has fd 3, on which it reports `hello`, `child <pid> <process|group>` and `child-ended`,
- * reads `interrupting`, and sees end of file when the guardian is gone.
+ * Inside the containment the runner has fd 3, on which it reports `hello`, `child <pid> <process|group> <request>` and
+ * `child-ended`, reads `interrupting <request>`, and sees end of file when the guardian is gone.
  */
 interface GuardianPlan {
   level: "pid-namespace" | "cgroup" | "weak";
@@ -52,7 +53,10 @@ let deadlineNs = BigInt(plan.deadlineNs);
 let deadlineTimer: NodeJS.Timeout | undefined;
 let ladderTimer: NodeJS.Timeout | undefined;
 let target: Target | undefined;
-let interruptAsked = false;
+/** The request that was interrupted last. Numbered, since orders and reports come by different ways and may overtake. */
+let interruptedRequest = 0;
+/** The request that `target` works for. */
+let targetRequest = 0;
 let init: Target | undefined;
 let ending = false;
 let wrapperExited = false;
@@ -141,22 +145,21 @@ function armDeadline(): void {
   deadlineTimer = setTimeout(armDeadline, Math.min(remainingMs + 1, MAX_TIMER_MS));
 }
 
-function interrupt(graceMs: number): void {
-  if (interruptAsked || ending) return;
-  interruptAsked = true;
-  control.write("interrupting\n");
-  if (target !== undefined) signal(target, "SIGINT");
+function interrupt(graceMs: number, request: number): void {
+  if (request <= interruptedRequest || ending) return;
+  interruptedRequest = request;
+  clearTimeout(ladderTimer);
+  control.write(`interrupting ${request}\n`);
+  signalTarget("SIGINT");
   report({ type: "interrupted" });
   ladderTimer = setTimeout(() => {
-    if (target !== undefined) signal(target, "SIGTERM");
+    signalTarget("SIGTERM");
     ladderTimer = setTimeout(() => void end("killed"), TERMINATE_GRACE_MS);
   }, graceMs);
 }
 
-/** The request is over: the ladder stops, and the next request starts without an interrupt. */
-function settle(): void {
-  clearTimeout(ladderTimer);
-  interruptAsked = false;
+function signalTarget(name: NodeJS.Signals): void {
+  if (target !== undefined && targetRequest === interruptedRequest) signal(target, name);
 }
 
 /** level weak: descendants, members of known sessions and carriers of the mark; whoever was seen once stays known. */
@@ -275,15 +278,19 @@ child.on("exit", () => {
   void end("crashed");
 });
 
-createInterface({ input: control }).on("line", (line) => {
-  const [word, pid, kind] = line.split(" ");
+const reports = createInterface({ input: control });
+// readline passes on the errors of its input: the runner died with unread orders. Its exit is what counts.
+reports.on("error", () => undefined);
+reports.on("line", (line) => {
+  const [word, pid, kind, request] = line.split(" ");
   if (word === "hello") {
     init = findInit();
     report({ type: "ready", init: init === undefined ? null : { pid: init.pid, startTime: init.startTime } });
   } else if (word === "child") {
     const found = resolve(Number(pid));
     target = found === undefined ? undefined : { ...found, group: kind === "group" };
-    if (interruptAsked && target !== undefined) signal(target, "SIGINT");
+    targetRequest = Number(request);
+    signalTarget("SIGINT");
   } else if (word === "child-ended") {
     target = undefined;
   }
@@ -291,17 +298,17 @@ createInterface({ input: control }).on("line", (line) => {
 
 const orders = createInterface({ input: process.stdin });
 orders.on("line", (line) => {
-  const [word, value] = line.split(" ");
+  const [word, value, request] = line.split(" ");
   if (word === "renew") {
     deadlineNs = BigInt(value ?? "0");
     armDeadline();
-  } else if (word === "interrupt") interrupt(Number(value));
-  else if (word === "settled") settle();
+  } else if (word === "interrupt") interrupt(Number(value), Number(request));
+  else if (word === "settled" && Number(value) === interruptedRequest) clearTimeout(ladderTimer);
   else if (word === "kill") void end("killed");
   else if (word === "close") void end("closed");
 });
+orders.on("error", () => void end("lost-parent"));
 orders.on("close", () => void end("lost-parent"));
-process.stdin.on("error", () => void end("lost-parent"));
 // The worker stops its guardians by orders; a Ctrl-C that reaches the whole terminal is not one.
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => undefined);
 

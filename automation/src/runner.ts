@@ -11,8 +11,9 @@ import type { Supervision } from "./engine/supervision.ts";
  */
 const attemptDir = process.argv[2] ?? process.cwd();
 const guardian = new Socket({ fd: 3 });
-let interrupted = false;
-let interruptListener: (() => void) | undefined;
+/** Requests are counted from 1, here and by the worker. */
+let request = 0;
+let interruptedRequest = 0;
 let runningChild: number | undefined;
 
 function send(message: RunnerMessage): void {
@@ -27,16 +28,13 @@ const supervision: Supervision = {
       : { SLIPWAY_CONTAINMENT: process.env.SLIPWAY_CONTAINMENT },
   childStarted(pid, kind) {
     runningChild = pid;
-    guardian.write(`child ${pid} ${kind}\n`);
+    guardian.write(`child ${pid} ${kind} ${request}\n`);
   },
   childEnded() {
     runningChild = undefined;
     guardian.write("child-ended\n");
   },
-  isInterrupted: () => interrupted,
-  onInterrupt(listener) {
-    interruptListener = listener;
-  },
+  isInterrupted: () => interruptedRequest === request,
   send,
 };
 
@@ -54,10 +52,11 @@ function end(code: number): void {
 
 guardian.on("error", () => end(1));
 guardian.on("close", () => end(1));
-createInterface({ input: guardian }).on("line", (line) => {
-  if (line !== "interrupting") return;
-  interrupted = true;
-  interruptListener?.();
+const orders = createInterface({ input: guardian });
+orders.on("error", () => end(1));
+orders.on("line", (line) => {
+  const [word, value] = line.split(" ");
+  if (word === "interrupting") interruptedRequest = Number(value);
 });
 
 process.stdout.on("error", () => end(1));
@@ -66,14 +65,11 @@ async function serve(): Promise<void> {
   guardian.write("hello\n");
   send({ type: "ready" });
   for await (const line of createInterface({ input: process.stdin })) {
-    const request = RunnerRequest.parse(JSON.parse(line));
-    interruptListener = undefined;
+    request += 1;
+    const asked = RunnerRequest.parse(JSON.parse(line));
     const outcome =
-      request.type === "command"
-        ? await runCommand(request, supervision)
-        : await runPulumi(request, supervision);
-    interrupted = false;
-    send({ type: "finished", id: request.id, outcome });
+      asked.type === "command" ? await runCommand(asked, supervision) : await runPulumi(asked, supervision);
+    send({ type: "finished", id: asked.id, outcome });
   }
 }
 

@@ -11,9 +11,9 @@ import { messageOf, SlipwayError } from "../errors.ts";
 import type { AttemptContainment, ContainmentEnd, ContainmentOptions } from "./attempt.ts";
 import { type ContainmentHost, detectContainment } from "./containment-level.ts";
 import { splitLines } from "./lines.ts";
-import { type RequestOutcome, RunnerMessage, type RunnerRequest } from "./runner-protocol.ts";
+import { type RequestOutcome, RunnerMessage } from "./runner-protocol.ts";
 
-export { detectContainment } from "./containment-level.ts";
+export { type ContainmentHost, detectContainment } from "./containment-level.ts";
 
 /** Programs that tests put in the place of guardian and runner. */
 export interface ContainmentPrograms {
@@ -105,6 +105,8 @@ function superviseContainment(
   let reported: ContainmentEnd | undefined;
   let running: RunningRequest | undefined;
   let interrupted = false;
+  /** The runner counts alike; by this number guardian and runner know which request an interrupt is for. */
+  let requestCount = 0;
   let isOver = false;
   let isFinishing = false;
   let isAsked = false;
@@ -199,7 +201,7 @@ function superviseContainment(
     const request = running;
     running = undefined;
     interrupted = false;
-    order("settled");
+    order(`settled ${requestCount}`);
     request.onMessage(finished);
     request.resolve(finished.outcome);
   };
@@ -218,7 +220,7 @@ function superviseContainment(
         return Promise.reject(new SlipwayError("containment_busy", "A request is already running."));
       }
       const outcome = Promise.withResolvers<RequestOutcome>();
-      interrupted = false;
+      requestCount += 1;
       running = { id: request.id, onMessage, resolve: outcome.resolve, reject: outcome.reject };
       requests.write(`${JSON.stringify(request)}\n`);
       return outcome.promise;
@@ -229,7 +231,7 @@ function superviseContainment(
     interrupt(graceMs) {
       if (running === undefined || interrupted) return;
       interrupted = true;
-      order(`interrupt ${Math.round(graceMs)}`);
+      order(`interrupt ${Math.round(graceMs)} ${requestCount}`);
     },
     kill: () => askForEnd("kill"),
     close() {

@@ -1,6 +1,7 @@
 import { type FSWatcher, watch } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { StringDecoder } from "node:string_decoder";
+import { messageOf, SlipwayError } from "../errors.ts";
 import { splitLines } from "./lines.ts";
 
 /** How often the log is looked at where the kernel does not tell of changes. */
@@ -54,7 +55,15 @@ export async function followEventLog(
       await reading;
       lines.end();
       await handle.close();
-      if (failure !== undefined) throw failure;
+      if (failure !== undefined) {
+        throw new SlipwayError(
+          "event_log_unreadable",
+          `The engine's events could not be read: ${messageOf(failure)}`,
+          {
+            cause: failure,
+          },
+        );
+      }
     },
   };
 }

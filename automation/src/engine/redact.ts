@@ -100,7 +100,7 @@ function isShort(form: string): boolean {
 }
 
 function patternOf(form: string): string {
-  const escaped = form.replace(/[.*+?^${}()|[\]\\/-]/gu, "\\$&");
+  const escaped = form.replace(/[.*+?^${}()|[\]\\/]/gu, "\\$&");
   return isShort(form) ? `(?<![\\p{L}\\p{N}_])${escaped}(?![\\p{L}\\p{N}_])` : escaped;
 }
 

@@ -11,6 +11,5 @@ export interface Supervision {
   childEnded(): void;
   /** True once the running request has been interrupted. */
   isInterrupted(): boolean;
-  onInterrupt(listener: () => void): void;
   send(message: RunnerMessage): void;
 }
