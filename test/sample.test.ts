@@ -89,6 +89,9 @@ describe("the build", () => {
       "server.mjs",
       "version.json",
     ]);
+    const bundle = readFileSync(path.join(folder, "dist/server.mjs"), "utf8");
+    // Where dependencies lie on the machine of the build must not be part of what is deployed.
+    expect(bundle).not.toContain("node_modules/");
     const declared = JSON.parse(readFileSync(path.join(root, "services/strategy-api/package.json"), "utf8"));
     const built = JSON.parse(readFileSync(path.join(folder, "dist/version.json"), "utf8"));
     expect(built).toEqual({ name: "strategy-api", version: declared.version });

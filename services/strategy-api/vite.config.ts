@@ -24,11 +24,23 @@ function filesBesideTheBundle(): Plugin {
   };
 }
 
+/** Drops the comments that name the file of each part: where dependencies lie must not change the bytes of a build. */
+function noSourcePaths(): Plugin {
+  return {
+    name: "no-source-paths",
+    generateBundle(_options, bundle) {
+      for (const file of Object.values(bundle)) {
+        if (file.type === "chunk") file.code = file.code.replaceAll(/^\/\/#(?:region|endregion).*\n/gm, "");
+      }
+    },
+  };
+}
+
 /** One self-contained server.mjs: all dependencies are inside, so that dist/ runs without node_modules. */
 export default defineConfig({
   root,
   logLevel: "warn",
-  plugins: [filesBesideTheBundle()],
+  plugins: [filesBesideTheBundle(), noSourcePaths()],
   ssr: { noExternal: true, external: [] },
   build: {
     ssr: "src/server.ts",

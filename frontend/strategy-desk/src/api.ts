@@ -64,7 +64,7 @@ export type AuditEntry = Decoded<typeof AuditEntry>;
 export const Tick = shape({ at: text, quotes: list(shape({ symbol: text, price: number, change: number })) });
 export type Tick = Decoded<typeof Tick>;
 
-const Health = shape({ version: text, executionMode: text });
+const About = shape({ version: text, executionMode: text });
 const Problem = shape({ code: text, title: text, detail: text, correlationId: text });
 
 export function itemsOf<T>(item: Decoder<T>): Decoder<{ items: T[] }> {
@@ -99,7 +99,7 @@ export function problemOf(status: number, body: unknown): ApiProblem {
 
 export type Api = ReturnType<typeof createApi>;
 
-/** The API of one deployment. Every call rejects with ApiProblem when it is refused. */
+/** The API of one deployment, below `apiUrl` (such as /api). Every call rejects with ApiProblem when it is refused. */
 export function createApi(apiUrl: string) {
   async function call<T>(decoder: Decoder<T>, path: string, init: RequestInit = {}): Promise<T> {
     const response = await fetch(`${apiUrl}${path}`, init);
@@ -115,17 +115,17 @@ export function createApi(apiUrl: string) {
   const after = (cursor: string | null) => (cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`);
 
   return {
-    health: () => call(Health, "/health"),
-    templates: () => call(itemsOf(Template), "/api/templates"),
-    instruments: () => call(itemsOf(Instrument), "/api/market-data/instruments"),
-    strategies: () => call(pageOf(Strategy), "/api/strategies?limit=100"),
-    createStrategy: (body: object) => call(Strategy, "/api/strategies", post(body)),
-    riskProfiles: () => call(pageOf(RiskProfile), "/api/risk-profiles?limit=100"),
-    createRiskProfile: (body: object) => call(RiskProfile, "/api/risk-profiles", post(body)),
-    backtests: () => call(pageOf(BacktestSummary), "/api/backtests?limit=10"),
-    backtest: (id: string) => call(Backtest, `/api/backtests/${encodeURIComponent(id)}`),
-    runBacktest: (body: object) => call(Backtest, "/api/backtests", post(body)),
-    audit: (cursor: string | null) => call(pageOf(AuditEntry), `/api/audit?limit=20${after(cursor)}`),
-    marketDataUrl: () => `${apiUrl}/api/market-data/stream`,
+    about: () => call(About, "/about"),
+    templates: () => call(itemsOf(Template), "/templates"),
+    instruments: () => call(itemsOf(Instrument), "/market-data/instruments"),
+    strategies: () => call(pageOf(Strategy), "/strategies?limit=100"),
+    createStrategy: (body: object) => call(Strategy, "/strategies", post(body)),
+    riskProfiles: () => call(pageOf(RiskProfile), "/risk-profiles?limit=100"),
+    createRiskProfile: (body: object) => call(RiskProfile, "/risk-profiles", post(body)),
+    backtests: () => call(pageOf(BacktestSummary), "/backtests?limit=10"),
+    backtest: (id: string) => call(Backtest, `/backtests/${encodeURIComponent(id)}`),
+    runBacktest: (body: object) => call(Backtest, "/backtests", post(body)),
+    audit: (cursor: string | null) => call(pageOf(AuditEntry), `/audit?limit=20${after(cursor)}`),
+    marketDataUrl: () => `${apiUrl}/market-data/stream`,
   };
 }

@@ -19,6 +19,10 @@ export function nullable<T>(inner: Decoder<T>): Decoder<T | null> {
   return (value, path) => (value === null ? null : inner(value, path));
 }
 
+export function optional<T>(inner: Decoder<T>): Decoder<T | undefined> {
+  return (value, path) => (value === undefined ? undefined : inner(value, path));
+}
+
 export function list<T>(inner: Decoder<T>): Decoder<T[]> {
   return (value, path) =>
     Array.isArray(value)

@@ -7,14 +7,19 @@ import { formatReturn, formatShare } from "./format.ts";
 describe("the runtime configuration", () => {
   it("is taken as a deployment writes it", () => {
     const written = {
-      apiUrl: "http://127.0.0.1:9/",
+      apiUrl: "http://127.0.0.1:9/api/",
       environment: "test",
       version: "1.1.0",
       flags: { audit: false },
     };
-    const config = parseConfig(written);
-    expect(config.apiUrl).toBe("http://127.0.0.1:9");
+    const config = parseConfig(written, "0.9.0");
+    expect(config.apiUrl).toBe("http://127.0.0.1:9/api");
     expect([isEnabled(config, "audit"), isEnabled(config, "marketData")]).toEqual([false, true]);
+  });
+
+  it("falls back to the version that was built", () => {
+    const written = { apiUrl: "/api", environment: "test", flags: {} };
+    expect(parseConfig(written, "0.9.0").version).toBe("0.9.0");
   });
 
   it.each([
@@ -25,7 +30,7 @@ describe("the runtime configuration", () => {
     ],
     ["<!doctype html>", "the answer is not an object"],
   ])("is refused when something is wrong with it", (written, message) => {
-    expect(() => parseConfig(written)).toThrow(message);
+    expect(() => parseConfig(written, "0.9.0")).toThrow(message);
   });
 });
 

@@ -13,7 +13,7 @@ import { useLoaded } from "./use-loaded.ts";
 export function Desk(props: { readonly config: Config }) {
   const { config } = props;
   const api = useMemo(() => createApi(config.apiUrl), [config.apiUrl]);
-  const health = useLoaded(api.health);
+  const about = useLoaded(api.about);
   const templates = useLoaded(api.templates);
   const instruments = useLoaded(api.instruments);
   const strategies = useLoaded(api.strategies);
@@ -32,15 +32,15 @@ export function Desk(props: { readonly config: Config }) {
         <p>
           <span className="badge">{config.environment}</span>
           <span>desk {config.version}</span>
-          {health.value !== undefined && (
+          {about.value !== undefined && (
             <span>
-              API {health.value.version}, {health.value.executionMode} mode
+              API {about.value.version}, {about.value.executionMode} mode
             </span>
           )}
         </p>
       </header>
       <main>
-        <ErrorNote error={health.error} />
+        <ErrorNote error={about.error} />
         <Strategies
           api={api}
           templates={templates}

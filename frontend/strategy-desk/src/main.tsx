@@ -10,7 +10,7 @@ if (element === null) throw new Error("index.html has no element #root");
 const root = createRoot(element);
 
 try {
-  const config = await loadConfig();
+  const config = await loadConfig(import.meta.env.VITE_DESK_VERSION);
   document.title = `Strategy desk (${config.environment})`;
   root.render(
     <StrictMode>

@@ -20,7 +20,7 @@ beforeAll(async () => {
       name: "strategy-api",
       version: "1.2.3",
       environment: "test",
-      executionMode: "paper",
+      executionMode: "paper" as const,
       corsOrigins: "loopback",
       marketTickMs: 20,
     },
@@ -47,7 +47,7 @@ describe("health without a database", () => {
       status: "ok",
       version: "1.2.3",
       environment: "test",
-      executionMode: "paper",
+      executionMode: "paper" as const,
     });
     expect(body.memory.rssBytes).toBeGreaterThan(10_000_000);
     expect(body.cpu.userSeconds).toBeGreaterThan(0);

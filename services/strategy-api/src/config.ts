@@ -16,9 +16,9 @@ const Environment = z.object({
     .default("local")
     .describe("a name such as local, test or production"),
   EXECUTION_MODE: z
-    .enum(["backtest", "paper"])
+    .enum(["backtest", "paper", "live"])
     .default("backtest")
-    .describe("backtest (simulated data and fills) or paper (live data, simulated fills)"),
+    .describe("backtest, paper or live: whose fills the system reports"),
   LOG_LEVEL: z
     .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
     .default("info")
@@ -42,7 +42,7 @@ export type Config = {
   readonly host: string;
   readonly databaseUrl: string;
   readonly environment: string;
-  readonly executionMode: "backtest" | "paper";
+  readonly executionMode: "backtest" | "paper" | "live";
   readonly logLevel: string;
   readonly versionOverride: string | undefined;
   readonly corsOrigins: string;

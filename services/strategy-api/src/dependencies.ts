@@ -7,7 +7,7 @@ export type AppSettings = {
   readonly name: string;
   readonly version: string;
   readonly environment: string;
-  readonly executionMode: "backtest" | "paper";
+  readonly executionMode: "backtest" | "paper" | "live";
   readonly corsOrigins: string;
   readonly marketTickMs: number;
 };

@@ -9,7 +9,7 @@ const Identity = z.object({
   name: z.string(),
   version: z.string(),
   environment: z.string(),
-  executionMode: z.enum(["backtest", "paper"]),
+  executionMode: z.enum(["backtest", "paper", "live"]),
 });
 const Health = Identity.extend({ status: z.literal("ok"), ...Usage.shape });
 const DetailedHealth = Identity.extend({
@@ -21,7 +21,7 @@ const DetailedHealth = Identity.extend({
 });
 
 /**
- * Three depths. `/healthz`: the process answers. `/health`: what it is and uses, without touching the database.
+ * Health at three depths, and `/api/about` for clients that see nothing but `/api`. `/healthz`: the process answers. `/health`: what it is and uses, without touching the database.
  * `/health/detailed`: every component is probed and every readiness check asked; 503 when one of them says no.
  */
 export const healthRoutes: FastifyPluginAsyncZod<AppDependencies> = async (app, deps) => {
@@ -34,6 +34,8 @@ export const healthRoutes: FastifyPluginAsyncZod<AppDependencies> = async (app, 
     { ...quiet, schema: { response: { 200: z.object({ status: z.literal("ok") }) } } },
     async () => ({ status: "ok" as const }),
   );
+
+  app.get("/api/about", { schema: { response: { 200: Identity } } }, async () => identity);
 
   app.get("/health", { ...quiet, schema: { response: { 200: Health } } }, async () => ({
     status: "ok" as const,
