@@ -1,0 +1,26 @@
+import { confirmed } from "../hidden-input.ts";
+import type { Register } from "../program.ts";
+import { type RequestOptions, requestAndWatch, withRequestOptions, withTargetOptions } from "../request.ts";
+import { stackLabel } from "../stack-choice.ts";
+
+interface Options extends RequestOptions {
+  readonly yes?: boolean;
+}
+
+export const register: Register = (program, context) => {
+  withTargetOptions(withRequestOptions(program.command("destroy")))
+    .description("delete all resources of a stack; the stack, its releases and its history stay")
+    .option("-y, --yes", "do not ask for confirmation")
+    .action((options: Options) =>
+      requestAndWatch(context, options, { operation: "destroy" }, async (client, stack) => {
+        if (options.yes === true) return true;
+        const { resourceCount } = await client.getStack({ params: stack });
+        const count = resourceCount === null ? "All" : `${resourceCount}`;
+        return confirmed(
+          context,
+          `${count} resources of ${stackLabel(stack)} will be deleted. Go on?`,
+          "--yes",
+        );
+      }),
+    );
+};

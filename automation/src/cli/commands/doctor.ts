@@ -1,0 +1,4 @@
+import type { Register } from "../program.ts";
+export const register: Register = (program) => {
+  program.command("doctor");
+};

@@ -1,0 +1,81 @@
+import { formatChanges, formatDuration, formatPlannedChanges } from "../client/formats.ts";
+import type { Deployment } from "../contract/deployments.ts";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
+import { clean, type painter } from "./output.ts";
+import { stackLabel } from "./stack-choice.ts";
+
+/** How a deployment ended: what to print and the exit code. `rollback` is the one that Slipway started for it. */
+export interface Outcome {
+  readonly lines: readonly string[];
+  readonly exitCode: ExitCode;
+}
+
+/** The outcome of a deployment in a terminal status. The first line is the one that matters most. */
+export function outcomeOf(
+  deployment: Deployment,
+  rollback: Deployment | null,
+  paint: ReturnType<typeof painter>,
+): Outcome {
+  const name = `${deployment.operation} #${deployment.number} of ${stackLabel(deployment)}`;
+  if (deployment.status === "succeeded")
+    return { lines: [`${paint("green", "✓")} ${successOf(deployment, name)}`], exitCode: EXIT.ok };
+  if (deployment.status === "cancelled") {
+    const lines = [`${paint("yellow", "■")} ${name} was cancelled.`];
+    return { lines: [...lines, ...explain(deployment)], exitCode: EXIT.cancelled };
+  }
+  const first = deployment.failure?.detail ?? `it ended as ${deployment.status}`;
+  const lines = [`${paint(["red", "bold"], "✗")} ${clean(first)}`, ...remedyOf(deployment)];
+  if (rollback === null) {
+    const end = deployment.status === "failed" ? "failed" : `ended as ${deployment.status}`;
+    return { lines: [...lines, `${name} ${end}.`], exitCode: exitCodeOf(deployment) };
+  }
+  const target =
+    rollback.targetRelease === null ? "the last good release" : `release ${rollback.targetRelease}`;
+  if (rollback.status === "succeeded")
+    return {
+      lines: [
+        ...lines,
+        `${name} failed. Slipway rolled back by itself: ${target} is running again (deployment #${rollback.number}).`,
+      ],
+      exitCode: EXIT.rolledBack,
+    };
+  return {
+    lines: [
+      ...lines,
+      paint(
+        "red",
+        `${name} failed, and so did the automatic rollback to ${target} (deployment #${rollback.number}).`,
+      ),
+      ...explain(rollback),
+      "Slipway tries once only. Find the cause, then deploy again or roll back by hand.",
+    ],
+    exitCode: EXIT.failed,
+  };
+}
+
+function exitCodeOf(deployment: Deployment): ExitCode {
+  return deployment.status === "rolled_back" ? EXIT.rolledBack : EXIT.failed;
+}
+
+function successOf(deployment: Deployment, name: string): string {
+  const counts =
+    deployment.operation === "preview"
+      ? formatPlannedChanges(deployment.changes)
+      : formatChanges(deployment.changes);
+  const took =
+    deployment.startedAt !== null && deployment.finishedAt !== null
+      ? ` in ${formatDuration(Date.parse(deployment.finishedAt) - Date.parse(deployment.startedAt))}`
+      : "";
+  const release = deployment.release === null ? "" : ` Release ${deployment.release} was recorded.`;
+  return `${name} succeeded${took}: ${counts}.${release}`;
+}
+
+function explain(deployment: Deployment): string[] {
+  if (deployment.failure === null) return [];
+  return [`  ${clean(deployment.failure.detail)}`, ...remedyOf(deployment)];
+}
+
+function remedyOf(deployment: Deployment): string[] {
+  const remedy = deployment.failure?.remedy ?? null;
+  return remedy === null ? [] : [`→ ${clean(remedy)}`];
+}

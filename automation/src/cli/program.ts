@@ -1,0 +1,154 @@
+import { Command, CommanderError } from "commander";
+import type { CliContext } from "./context.ts";
+import { failureOf, usageError } from "./failure.ts";
+import { printFailure } from "./output.ts";
+
+/** Adds one command, with its arguments, options and action, to the program. */
+export type Register = (program: Command, context: CliContext) => void;
+
+interface Entry {
+  readonly summary: string;
+  /** Imported only when the command is named: a start of the CLI costs what that command needs. */
+  readonly load: () => Promise<Register>;
+}
+
+/** The commands in the order of the help text. */
+export const COMMANDS: Readonly<Record<string, Entry>> = {
+  start: {
+    summary: "start server, worker and keeper on this machine",
+    load: async () => (await import("./commands/start.ts")).register,
+  },
+  doctor: {
+    summary: "check this machine: versions, engine, database, disk, ports, containment",
+    load: async () => (await import("./commands/doctor.ts")).register,
+  },
+  login: {
+    summary: "store a server and a token for it",
+    load: async () => (await import("./commands/login.ts")).register,
+  },
+  projects: {
+    summary: "list, create and remove projects",
+    load: async () => (await import("./commands/projects.ts")).register,
+  },
+  stacks: {
+    summary: "list, create, show and remove stacks; their tags and outputs",
+    load: async () => (await import("./commands/stacks.ts")).register,
+  },
+  config: {
+    summary: "list, set and remove config values of a stack",
+    load: async () => (await import("./commands/config.ts")).register,
+  },
+  deploy: {
+    summary: "deploy the project's source as it is now",
+    load: async () => (await import("./commands/deploy.ts")).register,
+  },
+  preview: {
+    summary: "show what a deployment would change",
+    load: async () => (await import("./commands/preview.ts")).register,
+  },
+  refresh: {
+    summary: "read the real resources back into the state",
+    load: async () => (await import("./commands/refresh.ts")).register,
+  },
+  rollback: {
+    summary: "go back to an earlier good release",
+    load: async () => (await import("./commands/rollback.ts")).register,
+  },
+  destroy: {
+    summary: "delete all resources of a stack",
+    load: async () => (await import("./commands/destroy.ts")).register,
+  },
+  cancel: {
+    summary: "cancel a deployment",
+    load: async () => (await import("./commands/cancel.ts")).register,
+  },
+  logs: {
+    summary: "print what happened in a deployment",
+    load: async () => (await import("./commands/logs.ts")).register,
+  },
+  history: {
+    summary: "list the deployments of a stack",
+    load: async () => (await import("./commands/history.ts")).register,
+  },
+  releases: {
+    summary: "list the releases of a stack",
+    load: async () => (await import("./commands/releases.ts")).register,
+  },
+  audit: {
+    summary: "list audit entries",
+    load: async () => (await import("./commands/audit.ts")).register,
+  },
+  pulumi: {
+    summary: "run the Pulumi CLI on this installation's state",
+    load: async () => (await import("./commands/pulumi.ts")).register,
+  },
+};
+
+/**
+ * Runs one command line (without node and script). Failures are printed as one sentence and its remedy; the exit code goes
+ * to `context.finish`. Never throws.
+ */
+export async function runCli(argv: readonly string[], context: CliContext, version: string): Promise<void> {
+  try {
+    const program = await buildProgram(argv, context, version);
+    await program.parseAsync([...argv], { from: "user" });
+  } catch (thrown) {
+    if (thrown instanceof CommanderError && thrown.exitCode === 0) return;
+    const failure = failureOf(thrown instanceof CommanderError ? usageOf(thrown, argv) : thrown);
+    printFailure(context, failure, wantsJson(argv));
+    context.finish(failure.exitCode);
+  }
+}
+
+/** The program with the commands that `argv` names defined in full and the others by name; with `all`, all in full. */
+export async function buildProgram(
+  argv: readonly string[],
+  context: CliContext,
+  version: string,
+  all = false,
+): Promise<Command> {
+  const program = new Command("slipway")
+    .description("Deploy, preview and roll back Pulumi stacks through a Slipway server.")
+    .version(version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand("help [command]", "print the help of a command")
+    .enablePositionalOptions()
+    .showSuggestionAfterError(true)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => context.stdout.write(text),
+      writeErr: (text) => context.stderr.write(text),
+      // What is wrong is printed once, by runCli.
+      outputError: () => {},
+    });
+  for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
+    if (all || argv.includes(name)) (await load())(program, context);
+    else program.command(name).description(summary);
+  }
+  program.addHelpText(
+    "after",
+    "\nThe server is --server, SLIPWAY_URL, the one of `slipway login`, else http://127.0.0.1:7420.",
+  );
+  if (argv.length === 0) program.help();
+  return program;
+}
+
+function usageOf(error: CommanderError, argv: readonly string[]) {
+  // `slipway projects` alone prints its help; that is no error of a sentence, but it did nothing either.
+  if (error.code === "commander.help") return usageError("No command was given.", "See `slipway --help`.");
+  const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
+  const suggestion = rest
+    .join(" ")
+    .trim()
+    .replace(/^\(|\)$/g, "");
+  const command = argv.find((word) => word in COMMANDS);
+  const help = command === undefined ? "See `slipway --help`." : `See \`slipway help ${command}\`.`;
+  const sentence = `${first.charAt(0).toUpperCase()}${first.slice(1)}`.replace(/\.?$/, ".");
+  return usageError(sentence, suggestion === "" ? help : `${suggestion} ${help}`);
+}
+
+/** Whether the words before a `--` ask for JSON; also right for a command line that cannot be parsed. */
+function wantsJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf("--");
+  return (end < 0 ? argv : argv.slice(0, end)).includes("--json");
+}
