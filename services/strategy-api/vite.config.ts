@@ -30,7 +30,8 @@ function noSourcePaths(): Plugin {
     name: "no-source-paths",
     generateBundle(_options, bundle) {
       for (const file of Object.values(bundle)) {
-        if (file.type === "chunk") file.code = file.code.replaceAll(/^\/\/#(?:region|endregion).*\n/gm, "");
+        if (file.type === "chunk")
+          file.code = file.code.replaceAll(/^\/\/(?:#region| ).*node_modules\/.*\n/gm, "");
       }
     },
   };
