@@ -19,6 +19,8 @@ export interface ContentStore {
    * Stores a stream and returns the digest and size of its bytes. Complete or not there at all, whatever is killed; storing the same content again changes nothing.
    */
   put(content: Readable): Promise<{ digest: string; sizeBytes: number }>;
+  /** As `put`, under a digest that the caller computed by a rule of its own and checks when it reads. */
+  putAs(digest: string, content: Readable): Promise<{ sizeBytes: number }>;
   /** Opens stored content; the stream fails with `artifact_damaged` at its end when the bytes are not those of the digest. Throws `artifact_missing`. */
   read(digest: string): Promise<Readable>;
 }
@@ -44,29 +46,32 @@ export async function openContentStore(dataDir: string): Promise<ContentStore> {
     }
   };
 
+  const store = async (content: Readable, known?: string): Promise<{ digest: string; sizeBytes: number }> => {
+    const temporary = path.join(incoming, randomUUID());
+    try {
+      const meter = new Meter();
+      await pipeline(content, meter, createWriteStream(temporary, { mode: 0o600 }));
+      const digest = known ?? meter.digest();
+      const destination = pathOf(digest);
+      if (!(await has(digest))) {
+        await syncPath(temporary);
+        await chmod(temporary, 0o400);
+        await mkdir(path.dirname(destination), { recursive: true, mode: 0o700 });
+        await rename(temporary, destination);
+        await syncPath(path.dirname(destination));
+      }
+      return { digest, sizeBytes: meter.sizeBytes };
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  };
+
   return {
     root,
     pathOf,
     has,
-    async put(content) {
-      const temporary = path.join(incoming, randomUUID());
-      try {
-        const meter = new Meter();
-        await pipeline(content, meter, createWriteStream(temporary, { mode: 0o600 }));
-        const digest = meter.digest();
-        const destination = pathOf(digest);
-        if (!(await has(digest))) {
-          await syncPath(temporary);
-          await chmod(temporary, 0o400);
-          await mkdir(path.dirname(destination), { recursive: true, mode: 0o700 });
-          await rename(temporary, destination);
-          await syncPath(path.dirname(destination));
-        }
-        return { digest, sizeBytes: meter.sizeBytes };
-      } finally {
-        await rm(temporary, { force: true });
-      }
-    },
+    put: (content) => store(content),
+    putAs: (digest, content) => store(content, digest),
     async read(digest) {
       if (!(await has(digest))) {
         throw new SlipwayError("artifact_missing", `the artifact store has no ${digest}`, {

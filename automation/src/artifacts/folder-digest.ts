@@ -1,33 +1,37 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { lstat, readdir } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import path from "node:path";
-import { SlipwayError } from "../errors.ts";
+import { digestEntries, listFolder } from "../../../infra/providers/local/folder-digest.ts";
+import { messageOf, SlipwayError, systemCode } from "../errors.ts";
 
 /** One regular file of a folder; `path` is relative, with `/` between its parts. */
 export interface FolderFile {
-  sha256: string;
-  sizeBytes: number;
   path: string;
+  sizeBytes: number;
   executable: boolean;
 }
 
 /**
- * The content address of a folder: `sha256:` and the SHA-256 of one line `<sha256hex> <size> <path>` for each regular file,
- * ordered by the bytes of their paths. Throws `artifact_invalid` when the folder holds anything that is neither a file nor a folder.
- * The local target computes the same digest of what it is given, so that both sides can name the same content.
+ * The content address of a folder, by the rule of the local target (which checks what it is given), and its files. Throws `artifact_invalid` when the folder
+ * is missing or holds anything that is neither a file nor a folder.
  */
 export async function digestOfFolder(folder: string): Promise<{ digest: string; files: FolderFile[] }> {
-  const files: FolderFile[] = [];
-  for (const name of await regularFiles(folder, "")) {
-    const stat = await lstat(path.join(folder, name));
-    const { sha256, sizeBytes } = await digestOfFile(path.join(folder, name));
-    files.push({ sha256, sizeBytes, path: name, executable: (stat.mode & 0o100) !== 0 });
-  }
-  files.sort((a, b) => comparePathBytes(a.path, b.path));
-  const hash = createHash("sha256");
-  for (const file of files) hash.update(`${file.sha256} ${file.sizeBytes} ${file.path}\n`);
-  return { digest: `sha256:${hash.digest("hex")}`, files };
+  const entries = await listFolder(folder).catch((error: unknown) => {
+    const missing = systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR";
+    throw new SlipwayError("artifact_invalid", missing ? `there is no folder ${folder}` : messageOf(error), {
+      cause: error,
+      remedy:
+        "Let the build write a folder of regular files; copy the target of a link instead of linking it.",
+    });
+  });
+  const files = await Promise.all(
+    entries.map(async (entry) => {
+      const { mode } = await stat(path.join(folder, entry.path));
+      return { path: entry.path, sizeBytes: entry.size, executable: (mode & 0o100) !== 0 };
+    }),
+  );
+  return { digest: digestEntries(entries), files };
 }
 
 /** Orders by UTF-8 bytes; JavaScript's own order is by UTF-16 units and differs for characters beyond U+FFFF. */
@@ -44,23 +48,4 @@ export async function digestOfFile(file: string): Promise<{ sha256: string; size
     sizeBytes += chunk.length;
   }
   return { sha256: hash.digest("hex"), sizeBytes };
-}
-
-async function regularFiles(folder: string, prefix: string): Promise<string[]> {
-  const found: string[] = [];
-  for (const entry of await readdir(path.join(folder, prefix), { withFileTypes: true })) {
-    const name = prefix === "" ? entry.name : `${prefix}/${entry.name}`;
-    // A line feed would let two different folders have the same lines.
-    if (entry.name.includes("\n")) throw invalid(folder, name, "has a line break in its name");
-    if (entry.isDirectory()) found.push(...(await regularFiles(folder, name)));
-    else if (entry.isFile()) found.push(name);
-    else throw invalid(folder, name, "is neither a regular file nor a folder");
-  }
-  return found;
-}
-
-function invalid(folder: string, name: string, what: string): SlipwayError {
-  return new SlipwayError("artifact_invalid", `${name} in ${folder} ${what}`, {
-    remedy: "Let the build write regular files only; copy the target of a link instead of linking it.",
-  });
 }

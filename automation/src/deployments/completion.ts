@@ -1,0 +1,274 @@
+import { randomUUID } from "node:crypto";
+import { sql } from "kysely";
+import type { Claim, LostAttempt } from "../attempts/store.ts";
+import { endAttempt } from "../attempts/store.ts";
+import { appendAudit } from "../audit/store.ts";
+import type { DeploymentStatus } from "../contract/deployments.ts";
+import type { Database, Transaction } from "../database.ts";
+import { SlipwayError } from "../errors.ts";
+import { stepsOf } from "../pipeline/operations.ts";
+import type { PinnedRelease } from "../releases/store.ts";
+import { appendEvents, notify, WORK_CHANNEL } from "./events-store.ts";
+
+/** Why a deployment did not succeed, in words for a person. */
+export interface Failure {
+  code: string;
+  detail: string;
+  remedy: string | null;
+}
+
+/** A deployment at its end, or at the end of one of its attempts. */
+export type EndingDeployment = Pick<
+  Claim | LostAttempt,
+  | "stackId"
+  | "attemptId"
+  | "epoch"
+  | "deploymentId"
+  | "attempt"
+  | "organisation"
+  | "project"
+  | "stack"
+  | "cause"
+  | "causedBy"
+>;
+
+/** How it ends. */
+export interface Ending {
+  status: Extract<DeploymentStatus, "succeeded" | "failed" | "cancelled" | "interrupted">;
+  failure: Failure | null;
+  /** Who ended it: a worker's principal or `system`. */
+  principal: string;
+}
+
+/** Principal of what Slipway does by itself. */
+export const SLIPWAY = "slipway";
+
+export function subjectOf(stack: { organisation: string; project: string; stack: string }): string {
+  return `${stack.organisation}/${stack.project}/${stack.stack}`;
+}
+
+/**
+ * Ends a deployment with its attempt, frees the stack, and ends the deployment that an automatic rollback was for, all in the caller's transaction.
+ * The caller holds the fence (or took the lost attempt's lock), and nothing of the attempt runs any more.
+ */
+export async function endDeployment(
+  trx: Transaction,
+  deployment: EndingDeployment,
+  ending: Ending,
+): Promise<void> {
+  await settle(trx, deployment, ending.status, ending.failure, ending.principal, deployment.attempt);
+  await endAttempt(trx, deployment, attemptStatusOf(ending.status));
+  if (deployment.cause === "automatic-rollback" && deployment.causedBy !== null) {
+    await settleCause(trx, deployment, deployment.causedBy, ending.status === "succeeded", ending.principal);
+  }
+  await notify(trx, WORK_CHANNEL, deployment.stackId);
+}
+
+function attemptStatusOf(status: Ending["status"]): "succeeded" | "failed" | "cancelled" | "lost" {
+  return status === "interrupted" ? "lost" : status;
+}
+
+/** Puts a deployment whose worker was lost back into the queue; its steps start again, but keep the results of builds and tests. */
+export async function requeueDeployment(trx: Transaction, lost: LostAttempt): Promise<void> {
+  await sql`update deployments set status = 'queued' where id = ${lost.deploymentId} and status = 'running'`.execute(
+    trx,
+  );
+  await sql`
+    update deployment_steps set state = 'waiting', started_at = null, finished_at = null, detail = null
+    where deployment_id = ${lost.deploymentId} and state <> 'succeeded'
+  `.execute(trx);
+  await endAttempt(trx, lost, "lost");
+  const detail = "The worker was lost before anything changed; the deployment waits for another one.";
+  await appendStatus(trx, lost.deploymentId, lost.attempt, "queued", detail);
+  await audit(trx, lost, "deployment.requeued", "system", {
+    deployment: lost.deploymentId,
+    attempt: lost.attempt,
+  });
+  await notify(trx, WORK_CHANNEL, lost.stackId);
+}
+
+/**
+ * Starts the one automatic rollback of a deployment: the deployment stays `running` without an attempt until the rollback has ended. Answers the rollback's id.
+ */
+export async function startAutomaticRollback(
+  trx: Transaction,
+  deployment: EndingDeployment,
+  target: PinnedRelease,
+  failure: Failure,
+  principal: string,
+): Promise<string> {
+  const id = randomUUID();
+  const message = `Automatic rollback: ${failure.detail}`.slice(0, 1000);
+  await sql`
+    with numbered as (
+      update stacks set next_deployment = next_deployment + 1 where id = ${deployment.stackId}
+      returning next_deployment - 1 as number
+    )
+    insert into deployments (id, stack_id, number, operation, message, requested_by, cause, caused_by, target_release,
+      source_digest, lockfile_digest, git_commit, git_dirty, config, config_digest)
+    select ${id}, ${deployment.stackId}, number, 'rollback', ${message}, ${SLIPWAY}, 'automatic-rollback',
+      ${deployment.deploymentId}, ${target.number}, ${target.sourceDigest}, ${target.lockfileDigest}, ${target.commit},
+      ${target.dirty}, ${JSON.stringify(target.config)}, ${target.configDigest}
+    from numbered
+  `.execute(trx);
+  await insertSteps(trx, id, stepsOf("rollback", {}));
+  await sql`
+    update deployments set rolled_back_by = ${id}, failure = ${JSON.stringify(failure)}
+    where id = ${deployment.deploymentId} and status = 'running'
+  `.execute(trx);
+  await finishSteps(trx, deployment.deploymentId);
+  await endAttempt(trx, deployment, "failed");
+  await appendStatus(
+    trx,
+    deployment.deploymentId,
+    deployment.attempt,
+    "running",
+    `${failure.detail} Rolling back to release ${target.number} by deployment ${id}.`,
+  );
+  await appendStatus(trx, id, 0, "queued", `Undoes deployment ${deployment.deploymentId}: ${failure.detail}`);
+  await audit(trx, deployment, "deployment.requested", SLIPWAY, {
+    deployment: id,
+    operation: "rollback",
+    cause: "automatic-rollback",
+    causedBy: deployment.deploymentId,
+    targetRelease: target.number,
+    worker: principal,
+  });
+  await notify(trx, WORK_CHANNEL, deployment.stackId);
+  return id;
+}
+
+/** The steps of a deployment as rows; those that are there already stay as they are. */
+export async function insertSteps(
+  trx: Transaction,
+  deploymentId: string,
+  names: readonly string[],
+): Promise<void> {
+  await trx
+    .insertInto("deployment_steps")
+    .values(names.map((name, position) => ({ deployment_id: deploymentId, position, name })))
+    .onConflict((conflict) => conflict.columns(["deployment_id", "name"]).doNothing())
+    .execute();
+}
+
+/** Deployments whose automatic rollback has ended without ending them too, because it was cancelled while it waited. */
+export async function settleOrphanedCauses(db: Database): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    const { rows } = await sql<{ rollback: EndingDeployment; causedBy: string; status: string }>`
+      select r.caused_by as "causedBy", r.status, jsonb_build_object('stackId', r.stack_id, 'deploymentId', r.id,
+        'organisation', p.organisation, 'project', p.name, 'stack', s.name) as rollback
+      from deployments c
+      join deployments r on r.id = c.rolled_back_by
+      join stacks s on s.id = r.stack_id join projects p on p.id = s.project_id
+      where c.status = 'running' and r.finished_at is not null
+      for update of c skip locked
+    `.execute(trx);
+    for (const row of rows)
+      await settleCause(trx, row.rollback, row.causedBy, row.status === "succeeded", "system");
+  });
+}
+
+type StackSubject = {
+  stackId: string;
+  deploymentId: string;
+  organisation: string;
+  project: string;
+  stack: string;
+};
+
+/** Ends the deployment that an automatic rollback was for. */
+async function settleCause(
+  trx: Transaction,
+  rollback: StackSubject,
+  causedBy: string,
+  succeeded: boolean,
+  principal: string,
+): Promise<void> {
+  const { rows } = await sql<{ failure: Failure | null; attempt: number; target: number | null }>`
+    select c.failure, (select coalesce(max(number), 0) from attempts a where a.deployment_id = c.id) as attempt,
+      r.target_release as target
+    from deployments c join deployments r on r.id = ${rollback.deploymentId}
+    where c.id = ${causedBy} and c.status = 'running' for update of c
+  `.execute(trx);
+  const cause = rows[0];
+  if (cause === undefined) return;
+  const before = cause.failure ?? { code: "update_failed", detail: "The update failed.", remedy: null };
+  const failure: Failure = succeeded
+    ? {
+        ...before,
+        detail: `${before.detail} Slipway rolled back to release ${cause.target}.`,
+        remedy:
+          "The stack runs the release before. Correct the program or its config; this source and config are quarantined on the stack.",
+      }
+    : {
+        ...before,
+        detail: `${before.detail} The automatic rollback to release ${cause.target} did not succeed.`,
+        remedy: `Read deployment ${rollback.deploymentId}, correct what it names, and roll back or deploy by hand.`,
+      };
+  const subject = { ...rollback, deploymentId: causedBy };
+  await settle(trx, subject, succeeded ? "rolled_back" : "failed", failure, principal, cause.attempt);
+}
+
+async function settle(
+  trx: Transaction,
+  deployment: StackSubject,
+  status: DeploymentStatus,
+  failure: Failure | null,
+  principal: string,
+  attempt: number,
+): Promise<void> {
+  const { numAffectedRows } = await sql`
+    update deployments set status = ${status}, finished_at = now(), failure = ${failure === null ? null : JSON.stringify(failure)}
+    where id = ${deployment.deploymentId} and status = 'running'
+  `.execute(trx);
+  // A terminal status never moves again; whoever set it knew something that we do not.
+  if (numAffectedRows !== 1n) {
+    throw new SlipwayError("conflict", `deployment ${deployment.deploymentId} is not running any more`);
+  }
+  await finishSteps(trx, deployment.deploymentId);
+  await appendStatus(trx, deployment.deploymentId, attempt, status, failure?.detail ?? null);
+  await audit(trx, deployment, `deployment.${status}`, principal, {
+    deployment: deployment.deploymentId,
+    ...(failure === null ? {} : { code: failure.code }),
+  });
+}
+
+/** No step of an ended deployment waits or runs. */
+async function finishSteps(trx: Transaction, deploymentId: string): Promise<void> {
+  await sql`
+    update deployment_steps set state = case state when 'running' then 'failed' else 'skipped' end,
+      finished_at = case state when 'running' then now() end
+    where deployment_id = ${deploymentId} and state in ('running', 'waiting')
+  `.execute(trx);
+}
+
+async function appendStatus(
+  trx: Transaction,
+  deploymentId: string,
+  attempt: number,
+  status: DeploymentStatus,
+  detail: string | null,
+): Promise<void> {
+  const at = new Date().toISOString();
+  await appendEvents(trx, { deploymentId, attempt, fence: null }, [
+    { at, body: { type: "status", status, detail } },
+  ]);
+}
+
+async function audit(
+  trx: Transaction,
+  stack: { organisation: string; project: string; stack: string },
+  action: string,
+  principal: string,
+  details: Record<string, unknown>,
+): Promise<void> {
+  const { organisation } = stack;
+  await appendAudit(trx, {
+    principal,
+    action,
+    organisation,
+    subject: subjectOf(stack),
+    details,
+    requestId: null,
+  });
+}

@@ -1,0 +1,53 @@
+import type { GateResult } from "../contract/deployments.ts";
+import type { ReleaseHealth } from "../contract/releases.ts";
+import { SlipwayError } from "../errors.ts";
+
+/** What the gates after an update say about its release. `undecided`: nothing required failed, but not everything required passed. */
+export type GatesDecision = { kind: "good" } | { kind: "bad" | "undecided"; gate: string; detail: string };
+
+type Judged = Pick<GateResult, "name" | "required" | "verdict" | "detail">;
+
+/** Only required gates decide: one fail makes the release bad; an error or a gate without an answer leaves it undecided. */
+export function decideByGates(results: readonly Judged[]): GatesDecision {
+  const required = results.filter((result) => result.required);
+  const failed = required.find((result) => result.verdict === "fail");
+  if (failed !== undefined) return { kind: "bad", gate: failed.name, detail: failed.detail };
+  const open = required.find((result) => result.verdict !== "pass");
+  if (open !== undefined) return { kind: "undecided", gate: open.name, detail: open.detail };
+  return { kind: "good" };
+}
+
+/** Whether a failed deployment starts an automatic rollback. Never a rollback itself (no ping-pong), never a cancel. */
+export function startsRollback(ended: {
+  operation: string;
+  cause: string;
+  cancelled: boolean;
+  /** The update failed after the engine had begun to change a resource. */
+  updateFailedHalfway: boolean;
+  gates: GatesDecision | null;
+}): boolean {
+  if (ended.operation !== "update" || ended.cause === "automatic-rollback" || ended.cancelled) return false;
+  return ended.updateFailedHalfway || ended.gates?.kind === "bad";
+}
+
+/** Throws `release_not_good` or `quarantined` for a release that nobody may go back to. */
+export function refuseAsTarget(release: {
+  number: number;
+  health: ReleaseHealth;
+  quarantined: boolean;
+}): void {
+  if (release.health !== "good") {
+    throw new SlipwayError("release_not_good", `release ${release.number} is ${release.health}`, {
+      remedy: "Choose a release whose health is good.",
+    });
+  }
+  if (release.quarantined) {
+    throw new SlipwayError(
+      "quarantined",
+      `the source and config of release ${release.number} are quarantined`,
+      {
+        remedy: "Choose another release.",
+      },
+    );
+  }
+}

@@ -1,0 +1,175 @@
+import { sql } from "kysely";
+import type { Release } from "../contract/releases.ts";
+import type { StoredConfig } from "../database/tables.ts";
+import type { Database, Transaction } from "../database.ts";
+
+/** A built service that a release pins. `name` is the service's in slipway.yaml. */
+export interface ReleaseArtifact {
+  name: string;
+  digest: string;
+}
+
+/** What is recorded of a completed update. */
+export interface NewRelease {
+  id: string;
+  stackId: string;
+  deploymentId: string;
+  health: "pending" | "good";
+  rollbackOf: number | null;
+  sourceDigest: string;
+  lockfileDigest: string | null;
+  commit: string | null;
+  dirty: boolean;
+  config: StoredConfig;
+  configDigest: string;
+  pulumiVersion: string;
+  plugins: { name: string; version: string | null }[];
+  outputs: Record<string, unknown>;
+  requestedBy: string;
+  message: string | null;
+  artifacts: readonly ReleaseArtifact[];
+}
+
+/** Records a release under the next number of its stack, which is the answer. */
+export async function insertRelease(trx: Transaction, release: NewRelease): Promise<number> {
+  const { rows } = await sql<{ number: number }>`
+    with numbered as (
+      update stacks set next_release = next_release + 1 where id = ${release.stackId}
+      returning next_release - 1 as number
+    )
+    insert into releases (id, stack_id, number, deployment_id, health, rollback_of, source_digest, lockfile_digest,
+      git_commit, git_dirty, config, config_digest, pulumi_version, plugins, outputs, requested_by, message, health_decided_at)
+    select ${release.id}, ${release.stackId}, number, ${release.deploymentId}, ${release.health}, ${release.rollbackOf},
+      ${release.sourceDigest}, ${release.lockfileDigest}, ${release.commit}, ${release.dirty},
+      ${JSON.stringify(release.config)}, ${release.configDigest}, ${release.pulumiVersion},
+      ${JSON.stringify(release.plugins)}, ${JSON.stringify(release.outputs)}, ${release.requestedBy}, ${release.message},
+      case when ${release.health}::text = 'good' then now() end
+    from numbered returning number
+  `.execute(trx);
+  const number = rows[0]?.number;
+  if (number === undefined) throw new Error(`stack ${release.stackId} is gone`);
+  if (release.artifacts.length > 0) {
+    await trx
+      .insertInto("release_artifacts")
+      .values(release.artifacts.map(({ name, digest }) => ({ release_id: release.id, name, digest })))
+      .execute();
+  }
+  return number;
+}
+
+/** Moves the health of a pending release; answers false when it was decided before. */
+export async function decideHealth(
+  trx: Transaction,
+  releaseId: string,
+  health: "good" | "bad",
+): Promise<boolean> {
+  const result = await trx
+    .updateTable("releases")
+    .set({ health, health_decided_at: sql<Date>`now()` })
+    .where("id", "=", releaseId)
+    .where("health", "=", "pending")
+    .executeTakeFirst();
+  return result.numUpdatedRows > 0n;
+}
+
+/** Refuses a source with a config on a stack until somebody lifts it. Doing it again changes nothing. */
+export async function quarantine(
+  trx: Transaction,
+  subject: { stackId: string; sourceDigest: string; configDigest: string; reason: string },
+): Promise<void> {
+  await sql`
+    insert into quarantines (stack_id, source_digest, config_digest, reason)
+    values (${subject.stackId}, ${subject.sourceDigest}, ${subject.configDigest}, ${subject.reason})
+    on conflict do nothing
+  `.execute(trx);
+}
+
+/** The number of the newest release that a stack can go back to by itself; null when there is none. */
+export async function newestGoodRelease(db: Database, stackId: string): Promise<number | null> {
+  const { rows } = await sql<{ number: number }>`
+    select r.number from releases r
+    where r.stack_id = ${stackId} and r.health = 'good' and not exists (${inForce})
+    order by r.number desc limit 1
+  `.execute(db);
+  return rows[0]?.number ?? null;
+}
+
+/** What a rollback runs again. */
+export interface PinnedRelease {
+  id: string;
+  number: number;
+  sourceDigest: string;
+  lockfileDigest: string | null;
+  commit: string | null;
+  dirty: boolean;
+  config: StoredConfig;
+  configDigest: string;
+  pulumiVersion: string;
+  artifacts: ReleaseArtifact[];
+}
+
+/** Everything that a release pins; undefined when there is no such release. */
+export async function pinnedRelease(
+  db: Database,
+  stackId: string,
+  number: number,
+): Promise<PinnedRelease | undefined> {
+  const { rows } = await sql<PinnedRelease>`
+    select r.id, r.number, r.source_digest as "sourceDigest", r.lockfile_digest as "lockfileDigest",
+      r.git_commit as "commit", r.git_dirty as dirty, r.config, r.config_digest as "configDigest",
+      r.pulumi_version as "pulumiVersion",
+      coalesce((select jsonb_agg(jsonb_build_object('name', a.name, 'digest', a.digest) order by a.name)
+                from release_artifacts a where a.release_id = r.id), '[]') as artifacts
+    from releases r where r.stack_id = ${stackId} and r.number = ${number}
+  `.execute(db);
+  return rows[0];
+}
+
+const inForce = sql`
+  select 1 from quarantines q
+  where q.stack_id = r.stack_id and q.source_digest = r.source_digest and q.config_digest = r.config_digest
+    and q.lifted_at is null`;
+
+interface ReleaseRow extends Omit<Release, "createdAt"> {
+  createdAt: Date;
+}
+
+/** Releases of a stack, newest first; `before` is the number of the last one seen. */
+export async function listReleases(
+  db: Database,
+  stackId: string,
+  page: { before?: number | undefined; limit: number },
+): Promise<Release[]> {
+  const { rows } = await selectReleases(stackId, page.before ?? null, null, page.limit).execute(db);
+  return rows.map(asRelease);
+}
+
+/** One release of a stack; undefined when there is none with that number. */
+export async function getRelease(
+  db: Database,
+  stackId: string,
+  number: number,
+): Promise<Release | undefined> {
+  const { rows } = await selectReleases(stackId, null, number, 1).execute(db);
+  return rows[0] === undefined ? undefined : asRelease(rows[0]);
+}
+
+function selectReleases(stackId: string, before: number | null, number: number | null, limit: number) {
+  return sql<ReleaseRow>`
+    select r.id, r.number, r.deployment_id as "deploymentId", r.health, r.rollback_of as "rollbackOf",
+      r.source_digest as "sourceDigest", r.git_commit as "commit", r.git_dirty as dirty,
+      r.lockfile_digest as "lockfileDigest", r.config_digest as "configDigest",
+      coalesce((select jsonb_agg(jsonb_build_object('name', a.name, 'digest', a.digest, 'sizeBytes', f.size_bytes) order by a.name)
+                from release_artifacts a join artifacts f using (digest) where a.release_id = r.id), '[]') as artifacts,
+      r.pulumi_version as "pulumiVersion", r.plugins, r.outputs, r.requested_by as "requestedBy", r.message,
+      r.created_at as "createdAt", exists (${inForce}) as quarantined
+    from releases r
+    where r.stack_id = ${stackId} and (${before}::integer is null or r.number < ${before}::integer)
+      and (${number}::integer is null or r.number = ${number}::integer)
+    order by r.number desc limit ${limit}
+  `;
+}
+
+function asRelease(row: ReleaseRow): Release {
+  return { ...row, createdAt: row.createdAt.toISOString() };
+}
