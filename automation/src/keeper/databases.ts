@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { Client } from "pg";
+import pg from "pg";
 import { z } from "zod";
 import type { CreateDatabase, DatabaseView } from "../../../infra/providers/local/contract.ts";
 import { SlipwayError } from "../errors.ts";
 import type { Records } from "./records.ts";
+import { scramVerifier } from "./scram.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
@@ -60,12 +61,14 @@ export class Databases {
       // Before the role: its password must not be lost when the keeper dies between the two.
       await this.#options.records.put(record);
       const name = quoteIdentifier(input.name);
-      // Statements of DDL take no parameters. The name is checked, the password is base64url.
-      const login = `LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '${password}'`;
+      // Statements of DDL take no parameters: the name is checked, and the verifier has no quote in it.
+      const login = `LOGIN PASSWORD '${scramVerifier(password)}'`;
       // In one transaction: a role without the comment could never be taken over again.
       await admin.query("BEGIN");
       await admin.query(`${present.role ? "ALTER" : "CREATE"} ROLE ${name} ${login}`);
       await admin.query(`COMMENT ON ROLE ${name} IS '${ROLE_COMMENT}'`);
+      // Only a member may give a database to a role; the keeper's own role is no superuser.
+      await admin.query(`GRANT ${name} TO CURRENT_USER`);
       await admin.query("COMMIT");
       if (!present.database) {
         await admin.query(`CREATE DATABASE ${name} OWNER ${name}`);
@@ -107,8 +110,8 @@ export class Databases {
     });
   }
 
-  async #withAdmin<T>(act: (admin: Client) => Promise<T>): Promise<T> {
-    const admin = new Client({
+  async #withAdmin<T>(act: (admin: pg.Client) => Promise<T>): Promise<T> {
+    const admin = new pg.Client({
       connectionString: this.#adminUrl(),
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       statement_timeout: STATEMENT_TIMEOUT_MS,
@@ -131,7 +134,7 @@ export class Databases {
 }
 
 async function presence(
-  admin: Client,
+  admin: pg.Client,
   name: string,
 ): Promise<{ role: boolean; ours: boolean; database: boolean }> {
   const { rows } = await admin.query<{ role: boolean; ours: boolean; database: boolean }>(
