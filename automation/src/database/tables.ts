@@ -14,7 +14,14 @@ export type StoredConfig = Record<string, StoredConfigValue>;
 /** The tables of the migrations, as Kysely sees them. A test compares the columns with the real schema. */
 export interface Tables {
   organisations: { name: string; created_at: Instant };
-  projects: { id: string; organisation: string; name: string; folder: string; created_at: Instant };
+  projects: {
+    id: string;
+    organisation: string;
+    name: string;
+    folder: string;
+    created_at: Instant;
+    removed_at: NullableInstant;
+  };
   stacks: {
     id: string;
     project_id: string;

@@ -1,0 +1,67 @@
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { findPrincipal } from "../access/store.ts";
+import { hashToken, looksLikeToken } from "../access/token.ts";
+import type { Principal } from "../contract/access.ts";
+import type { Permission } from "../contract/endpoints.ts";
+import type { Database } from "../database.ts";
+import { SlipwayError } from "../errors.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Who asks; null before authentication and on public routes. */
+    principal: Principal | null;
+  }
+  interface FastifyContextConfig {
+    /** What a caller needs. `public`: probes and files that hold nothing of the installation. */
+    permission?: Permission | "public";
+  }
+}
+
+const GRANTS: Readonly<Record<Principal["kind"], readonly Permission[]>> = {
+  owner: ["read", "write", "deploy"],
+  worker: ["read"],
+  system: [],
+};
+
+/** Requires a token on every route that does not state `public`, also on addresses that do not exist. */
+export function guardRoutes(app: FastifyInstance, db: Database): void {
+  app.decorateRequest("principal", null);
+  app.addHook("onRoute", (route) => {
+    if (route.config?.permission === undefined) {
+      throw new Error(`the route ${String(route.method)} ${route.url} does not state its permission`);
+    }
+  });
+  app.addHook("onRequest", async (request) => {
+    const permission = request.routeOptions.config.permission;
+    if (permission === "public" && !request.is404) return;
+    await authenticate(db, request);
+    if (permission !== undefined && permission !== "public") authorise(request, permission);
+  });
+}
+
+/** Finds the principal of the request's bearer token. Throws SlipwayError `unauthenticated`. */
+export async function authenticate(db: Database, request: FastifyRequest): Promise<Principal> {
+  const token = /^Bearer ([\x21-\x7e]+)$/i.exec(request.headers.authorization ?? "")?.[1];
+  if (token === undefined) throw unauthenticated("The request carries no token.");
+  if (!looksLikeToken(token)) throw unauthenticated("What the request carries is not a whole token.");
+  const principal = await findPrincipal(db, hashToken(token));
+  if (principal === undefined) throw unauthenticated("The token is not known here, or was revoked.");
+  request.principal = principal;
+  return principal;
+}
+
+function authorise(request: FastifyRequest, permission: Permission): void {
+  const kind = request.principal?.kind ?? "system";
+  if (GRANTS[kind].includes(permission)) return;
+  throw new SlipwayError(
+    "forbidden",
+    `A token of kind ${kind} does not have the permission '${permission}'.`,
+  );
+}
+
+function unauthenticated(detail: string): SlipwayError {
+  return new SlipwayError("unauthenticated", detail, {
+    remedy:
+      "Send 'Authorization: Bearer <token>'; the owner's token is in the file owner-token of the data folder.",
+  });
+}

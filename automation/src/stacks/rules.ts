@@ -1,0 +1,23 @@
+import { SlipwayError } from "../errors.ts";
+
+/** A config key with its namespace: a bare name gets the project's, as `pulumi config set` does it. */
+export function fullConfigKey(key: string, project: string): string {
+  return key.includes(":") ? key : `${project}:${key}`;
+}
+
+/** Throws unless a stack may be removed: `conflict` while a deployment is open, `stack_not_empty` while it has resources. */
+export function checkRemoval(use: { resourceCount: number | null; open: number; wasChanged: boolean }): void {
+  if (use.open > 0) {
+    throw new SlipwayError("conflict", "The stack has a deployment that has not ended.", {
+      remedy: "Wait for it, or cancel it.",
+    });
+  }
+  // Not counted after a change: a run that broke off may have left something behind.
+  const mayHaveResources = use.resourceCount === null ? use.wasChanged : use.resourceCount > 0;
+  if (!mayHaveResources) return;
+  const count =
+    use.resourceCount === null ? "resources that were not counted" : `${use.resourceCount} resources`;
+  throw new SlipwayError("stack_not_empty", `The stack still has ${count}.`, {
+    remedy: "Request a deployment with operation 'destroy' first.",
+  });
+}
