@@ -61,6 +61,10 @@ export interface WorkerConfig extends CommonConfig {
   databaseUrl: string;
   /** Absolute path of the pulumi binary. */
   pulumiPath: string;
+  /** Folder of the language host's launchers, to be put on the CLI's PATH; undefined when they are beside the binary. */
+  languageHostDir: string | undefined;
+  /** Node 24 that runs the language host and, first on the PATH, programs and plugins. */
+  engineNode: string;
   keeperSocket: string | undefined;
 }
 export interface KeeperConfig extends CommonConfig {
@@ -129,12 +133,16 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
     ...keeperSocket,
     DATABASE_URL: postgresUrl("DATABASE_URL"),
     SLIPWAY_PULUMI_PATH: absolute("SLIPWAY_PULUMI_PATH"),
+    SLIPWAY_LANGUAGE_HOST_DIR: absolute("SLIPWAY_LANGUAGE_HOST_DIR").optional(),
+    SLIPWAY_ENGINE_NODE: absolute("SLIPWAY_ENGINE_NODE").default(process.execPath),
   });
   const base = commonOf(parsed);
   return {
     ...base,
     databaseUrl: parsed.DATABASE_URL,
     pulumiPath: parsed.SLIPWAY_PULUMI_PATH,
+    languageHostDir: parsed.SLIPWAY_LANGUAGE_HOST_DIR,
+    engineNode: parsed.SLIPWAY_ENGINE_NODE,
     keeperSocket: parsed.SLIPWAY_KEEPER_SOCKET,
   };
 }

@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { temporaryFolder } from "../../../test/helpers/folders.ts";
+import { needs } from "../../../test/helpers/machine.ts";
 import { locateBinaries } from "./binaries.ts";
 import { chooseUser, firstClosedFolder } from "./unprivileged-user.ts";
 
@@ -13,7 +14,8 @@ test("the installed programs run, with their library links", () => {
   );
 });
 
-test.runIf(process.getuid?.() === 0)("an installation that the user cannot reach is copied once", () => {
+test("an installation that the user cannot reach is copied once", (context) => {
+  needs(context, "root");
   const closed = temporaryFolder("closed");
   const reachable = temporaryFolder("reachable", { reachable: true });
   const user = chooseUser("/nonexistent");

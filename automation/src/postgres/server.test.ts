@@ -5,6 +5,7 @@ import path from "node:path";
 import pg from "pg";
 import { expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../../../test/helpers/folders.ts";
+import { needs } from "../../../test/helpers/machine.ts";
 import { eventually } from "../../../test/helpers/waiting.ts";
 import { findProcess } from "../process-table.ts";
 import { type PostgresServer, startPostgres } from "./server.ts";
@@ -90,27 +91,25 @@ test("a server that is running already is adopted, and can be stopped by who ado
   expect(existsSync(path.join(dir, "cluster", "postmaster.pid"))).toBe(false);
 });
 
-test.runIf(isRoot || process.platform === "linux")(
-  "a postmaster.pid that names a process which is no database does not stand in the way",
-  async () => {
-    const dir = folder();
-    const first = await start(dir);
-    const file = path.join(dir, "cluster", "postmaster.pid");
-    const text = readFileSync(file, "utf8");
-    const { uid } = statSync(path.join(dir, "cluster"));
-    process.kill(first.pid, "SIGKILL");
-    await first.exited;
-    // The same user's: Postgres itself takes any living process of its user for a postmaster.
-    const other = spawn("sleep", ["60"], { uid, stdio: "ignore" });
-    onTestFinished(() => {
-      other.kill("SIGKILL");
-    });
-    writeFileSync(file, text.replace(/^\d+/, String(other.pid)));
-    const second = await start(dir);
-    expect(second.adopted).toBe(false);
-    expect(findProcess(Number(other.pid))).toBeDefined();
-  },
-);
+test("a postmaster.pid that names a process which is no database does not stand in the way", async (context) => {
+  needs(context, "linux");
+  const dir = folder();
+  const first = await start(dir);
+  const file = path.join(dir, "cluster", "postmaster.pid");
+  const text = readFileSync(file, "utf8");
+  const { uid } = statSync(path.join(dir, "cluster"));
+  process.kill(first.pid, "SIGKILL");
+  await first.exited;
+  // The same user's: Postgres itself takes any living process of its user for a postmaster.
+  const other = spawn("sleep", ["60"], { uid, stdio: "ignore" });
+  onTestFinished(() => {
+    other.kill("SIGKILL");
+  });
+  writeFileSync(file, text.replace(/^\d+/, String(other.pid)));
+  const second = await start(dir);
+  expect(second.adopted).toBe(false);
+  expect(findProcess(Number(other.pid))).toBeDefined();
+});
 
 test("a server that starts while its killed predecessor is still a zombie comes up", async () => {
   const dir = folder();
@@ -191,18 +190,16 @@ test("a lost password file is named", async () => {
   expect(existsSync(path.join(dir, "cluster", "postmaster.pid"))).toBe(false);
 });
 
-test.runIf(isRoot)(
-  "as root below a folder that others may not pass, everything goes where they can reach it",
-  async () => {
-    const closed = temporaryFolder("closed");
-    const shared = temporaryFolder("shared", { reachable: true });
-    const dir = path.join(closed, "data", "postgres");
-    const server = await start(dir, [], shared);
-    const home = readFileSync(path.join(dir, "location"), "utf8").trim();
-    expect(home.startsWith(`${shared}/`)).toBe(true);
-    expect(existsSync(path.join(home, "cluster", "PG_VERSION"))).toBe(true);
-    expect(statSync(closed).mode & 0o777).toBe(0o700);
-    await server.stop();
-    expect((await start(dir, [], shared)).url).toBe(server.url);
-  },
-);
+test("as root below a folder that others may not pass, everything goes where they can reach it", async (context) => {
+  needs(context, "root");
+  const closed = temporaryFolder("closed");
+  const shared = temporaryFolder("shared", { reachable: true });
+  const dir = path.join(closed, "data", "postgres");
+  const server = await start(dir, [], shared);
+  const home = readFileSync(path.join(dir, "location"), "utf8").trim();
+  expect(home.startsWith(`${shared}/`)).toBe(true);
+  expect(existsSync(path.join(home, "cluster", "PG_VERSION"))).toBe(true);
+  expect(statSync(closed).mode & 0o777).toBe(0o700);
+  await server.stop();
+  expect((await start(dir, [], shared)).url).toBe(server.url);
+});

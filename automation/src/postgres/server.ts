@@ -8,7 +8,7 @@ import { findProcess, isSameProcess } from "../process-table.ts";
 import type { PostgresBinaries } from "./binaries.ts";
 import { locateBinaries } from "./binaries.ts";
 import { createCluster, hasCluster, POSTGRES_ENV } from "./cluster.ts";
-import { loadCredentials } from "./credentials.ts";
+import { type Credentials, loadCredentials } from "./credentials.ts";
 import { explainFailure, tailOf } from "./failures.ts";
 import type { PostgresFolders } from "./location.ts";
 import { prepareFolders } from "./location.ts";
@@ -73,20 +73,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
     options.onProgress(`Creating the database (PostgreSQL ${binaries.version})`);
     await createCluster(folders, binaries, user, credentials.admin);
   }
-  const running = (await adopt(folders)) ?? (await launch(folders, binaries, user, options));
-  try {
-    await ensureRoles(running.port, credentials);
-  } catch (cause) {
-    if (running.child !== undefined) await stopPostmaster(running.process);
-    throw new SlipwayError(
-      "postgres_failed",
-      `The database does not accept its own user: ${messageOf(cause)}.`,
-      {
-        cause,
-        remedy: `Check that ${folders.dir}/credentials.json belongs to this database; its log is ${folders.log}.`,
-      },
-    );
-  }
+  const running = await open(folders, binaries, user, credentials, options);
   const { port } = running;
   let stopping: Promise<void> | undefined;
   return {
@@ -104,6 +91,37 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
       return stopping;
     },
   };
+}
+
+/** Adopts or launches, and proves that the credentials open it. */
+async function open(
+  folders: PostgresFolders,
+  binaries: PostgresBinaries,
+  user: SystemUser | undefined,
+  credentials: Credentials,
+  options: PostgresOptions,
+): Promise<Running> {
+  const giveUpAt = performance.now() + RETRY_FOR_MS;
+  for (;;) {
+    const running = (await adopt(folders)) ?? (await launch(folders, binaries, user, options));
+    try {
+      await ensureRoles(running.port, credentials);
+      return running;
+    } catch (cause) {
+      await sleep(RETRY_PAUSE_MS);
+      // A server that was just being killed looks alive for a moment longer.
+      if (!isSameProcess(running.process) && performance.now() < giveUpAt) continue;
+      if (running.child !== undefined) await stopPostmaster(running.process);
+      throw new SlipwayError(
+        "postgres_failed",
+        `The database does not accept its own user: ${messageOf(cause)}.`,
+        {
+          cause,
+          remedy: `Check that ${folders.dir}/credentials.json belongs to this database; its log is ${folders.log}.`,
+        },
+      );
+    }
+  }
 }
 
 interface Running {

@@ -41,6 +41,11 @@ export function slipwayChildren(
       SLIPWAY_PORT: String(config.port),
     }),
     // It ends its attempts first: interrupt, wait, terminate, kill.
-    spec("worker", 60_000, { DATABASE_URL: context.databaseUrl, SLIPWAY_PULUMI_PATH: context.pulumiPath }),
+    spec("worker", 60_000, {
+      DATABASE_URL: context.databaseUrl,
+      SLIPWAY_PULUMI_PATH: context.pulumi.path,
+      SLIPWAY_LANGUAGE_HOST_DIR: context.pulumi.languageHostDir ?? "",
+      SLIPWAY_ENGINE_NODE: context.pulumi.nodePath,
+    }),
   ];
 }

@@ -3,6 +3,7 @@ import { readdirSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { temporaryFolder } from "../../../test/helpers/folders.ts";
+import { needs } from "../../../test/helpers/machine.ts";
 import { openDataFolder } from "./data-folder.ts";
 
 /** Mounts need root or a user namespace of one's own. */
@@ -35,7 +36,8 @@ test("a file in its place is one sentence", () => {
   expect(() => openDataFolder(path.join(dir, "below"))).toThrow(/is a file, not a folder/);
 });
 
-test.runIf(process.platform === "linux")("a read-only folder is one sentence", () => {
+test("a read-only folder is one sentence", (context) => {
+  needs(context, "linux");
   const folder = temporaryFolder("data");
   const said = inMountNamespace(
     'mkdir "$2/data" && mount --bind "$2/data" "$2/data" && mount -o remount,ro,bind "$2/data"',
@@ -44,19 +46,18 @@ test.runIf(process.platform === "linux")("a read-only folder is one sentence", (
   expect(said).toBe(`data_dir_read_only: The data folder ${folder}/data is read-only.`);
 });
 
-test.runIf(process.platform === "linux")("a full disk is one sentence", () => {
+test("a full disk is one sentence", (context) => {
+  needs(context, "linux");
   const folder = temporaryFolder("data");
   const full =
     'mkdir "$2/data" && mount -t tmpfs -o size=1m none "$2/data" && (dd if=/dev/zero of="$2/data/fill" 2>/dev/null; true)';
   expect(inMountNamespace(full, folder)).toBe(`disk_full: The disk that holds ${folder}/data is full.`);
 });
 
-test.runIf(process.platform === "linux")(
-  "a disk that is nearly full is refused before anything is started",
-  () => {
-    const folder = temporaryFolder("data");
-    expect(inMountNamespace('mkdir "$2/data" && mount -t tmpfs -o size=2m none "$2/data"', folder)).toBe(
-      `disk_full: The disk that holds ${folder}/data is full: 2 MB free, 256 MB needed.`,
-    );
-  },
-);
+test("a disk that is nearly full is refused before anything is started", (context) => {
+  needs(context, "linux");
+  const folder = temporaryFolder("data");
+  expect(inMountNamespace('mkdir "$2/data" && mount -t tmpfs -o size=2m none "$2/data"', folder)).toBe(
+    `disk_full: The disk that holds ${folder}/data is full: 2 MB free, 256 MB needed.`,
+  );
+});

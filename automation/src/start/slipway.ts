@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Environment, StartConfig } from "../config.ts";
+import type { PulumiInstallation } from "../engine/pulumi-cli/installation.ts";
 import { messageOf, SlipwayError } from "../errors.ts";
 import { checkExternalPostgres } from "../postgres/external.ts";
 import { type ChildSpec, type Supervised, supervised } from "./child.ts";
@@ -21,7 +22,7 @@ const PROBE_PAUSE_MS = 50;
 export interface ChildContext {
   databaseUrl: string;
   keeperDatabaseUrl: string;
-  pulumiPath: string;
+  pulumi: PulumiInstallation;
 }
 
 /** Everything that a start does which a test may want to replace by something smaller. */
@@ -30,8 +31,8 @@ export interface StartPlan {
   /** The environment that children inherit, without connection strings. */
   env: Environment;
   nodePath: string;
-  /** Finds or makes the Pulumi CLI and answers its path. */
-  resolvePulumi(note: (text: string) => void, signal: AbortSignal): Promise<string>;
+  /** Finds or makes the Pulumi CLI. */
+  resolvePulumi(note: (text: string) => void, signal: AbortSignal): Promise<PulumiInstallation>;
   migrateArgv: readonly [string, ...string[]];
   children(context: ChildContext): readonly ChildSpec[];
 }
@@ -68,12 +69,12 @@ export async function startSlipway(
     if (ended.length > 0) progress.line(`  ended   ${ended.join(", ")} of a start that was killed`);
     await checkPortFree(config.host, config.port);
     if (config.databaseUrl !== undefined) await checkExternalPostgres(config.databaseUrl);
-    const pulumiPath = await prepare(plan, progress, signal, started);
+    const pulumi = await prepare(plan, progress, signal, started);
     if (started.database === undefined) throw new Error("no database was started");
     const context = {
       databaseUrl: started.database.url,
       keeperDatabaseUrl: started.database.keeperUrl,
-      pulumiPath,
+      pulumi,
     };
     const tell = (message: string) => progress.line(`${new Date().toISOString()} ${message}`);
     started.children = plan.children(context).map((spec) => supervised(spec, data, tell));
@@ -94,14 +95,14 @@ async function prepare(
   progress: Progress,
   outer: AbortSignal,
   started: { database?: StartedDatabase },
-): Promise<string> {
+): Promise<PulumiInstallation> {
   const failed = new AbortController();
   const signal = AbortSignal.any([outer, failed.signal]);
   const tell = (message: string) => progress.line(`${new Date().toISOString()} ${message}`);
-  let pulumiPath = "";
+  let pulumi: PulumiInstallation | undefined;
   const steps = [
     async () => {
-      pulumiPath = await progress.step("Pulumi CLI", (note) => plan.resolvePulumi(note, signal));
+      pulumi = await progress.step("Pulumi CLI", (note) => plan.resolvePulumi(note, signal));
     },
     async () => {
       const database = await progress.step("database", (note) => startDatabase(plan.config, note, tell));
@@ -127,7 +128,8 @@ async function prepare(
     }),
   );
   outer.throwIfAborted();
-  return pulumiPath;
+  if (pulumi === undefined) throw new Error("no Pulumi CLI was resolved");
+  return pulumi;
 }
 
 /** Runs all and waits for all; then throws the first failure, so that nothing is still being started during a stop. */
