@@ -4,8 +4,8 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import pg from "pg";
 import type { TestProject } from "vitest/node";
-import type { PostgresServer } from "../../automation/src/postgres/server.ts";
-import { startPostgres } from "../../automation/src/postgres/server.ts";
+import type { PostgresServer } from "../../automation/src/postgres/embedded.ts";
+import { startPostgres } from "../../automation/src/postgres/embedded.ts";
 
 declare module "vitest" {
   interface ProvidedContext {

@@ -20,14 +20,18 @@ export function slipwayChildren(
   ) as Record<string, string>;
   const spec = (name: string, stopWithinMs: number, own: Record<string, string>): ChildSpec => ({
     name,
-    argv: [nodePath, "--import", PARENT_WATCH, path.join(source, `${name}.ts`)],
+    argv: [
+      nodePath,
+      "--import",
+      `${PARENT_WATCH}?stop-within-ms=${stopWithinMs}`,
+      path.join(source, `${name}.ts`),
+    ],
     cwd: config.root,
     env: {
       ...inherited,
       SLIPWAY_ROOT: config.root,
       SLIPWAY_DATA_DIR: config.dataDir,
       SLIPWAY_LOG_LEVEL: config.logLevel,
-      SLIPWAY_STOP_WITHIN_MS: String(stopWithinMs),
       ...own,
     },
     readyWithinMs: READY_WITHIN_MS,

@@ -74,33 +74,20 @@ function probe(file: string): void {
   }
 }
 
-function explain(dir: string, error: unknown, remedy: string): SlipwayError {
-  const options = { cause: error, remedy };
-  switch (systemCode(error)) {
-    case "EROFS":
-      return new SlipwayError("data_dir_read_only", `The data folder ${dir} is read-only.`, options);
-    case "EACCES":
-    case "EPERM":
-      return new SlipwayError(
-        "data_dir_read_only",
-        `The data folder ${dir} cannot be written by this user.`,
-        options,
-      );
-    case "ENOSPC":
-    case "EDQUOT":
-      return new SlipwayError("disk_full", `The disk that holds ${dir} is full.`, options);
-    case "EEXIST":
-    case "ENOTDIR":
-      return new SlipwayError(
-        "data_dir_not_a_folder",
-        `The data folder ${dir} is a file, not a folder.`,
-        options,
-      );
-    default:
-      return new SlipwayError(
-        "data_dir_unusable",
-        `The data folder ${dir} cannot be used: ${messageOf(error)}.`,
-        options,
-      );
-  }
+const REASONS: Readonly<Record<string, [code: string, says: (dir: string) => string]>> = {
+  EROFS: ["data_dir_read_only", (dir) => `The data folder ${dir} is read-only.`],
+  EACCES: ["data_dir_read_only", (dir) => `The data folder ${dir} cannot be written by this user.`],
+  EPERM: ["data_dir_read_only", (dir) => `The data folder ${dir} cannot be written by this user.`],
+  ENOSPC: ["disk_full", (dir) => `The disk that holds ${dir} is full.`],
+  EDQUOT: ["disk_full", (dir) => `The disk quota of this user is used up; ${dir} cannot be written.`],
+  EEXIST: ["data_dir_not_a_folder", (dir) => `The data folder ${dir} is a file, not a folder.`],
+  ENOTDIR: ["data_dir_not_a_folder", (dir) => `The data folder ${dir} is a file, not a folder.`],
+};
+
+function explain(dir: string, cause: unknown, remedy: string): SlipwayError {
+  const [code, says] = REASONS[systemCode(cause) ?? ""] ?? [
+    "data_dir_unusable",
+    () => `The data folder ${dir} cannot be used: ${messageOf(cause)}.`,
+  ];
+  return new SlipwayError(code, says(dir), { cause, remedy });
 }

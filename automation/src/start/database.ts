@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import type { Environment, StartConfig } from "../config.ts";
 import { messageOf, SlipwayError } from "../errors.ts";
+import { type PostgresServer, startPostgres } from "../postgres/embedded.ts";
 import { checkExternalPostgres } from "../postgres/external.ts";
-import { type PostgresServer, startPostgres } from "../postgres/server.ts";
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;

@@ -15,7 +15,7 @@ async function orphan(how: string, folder: string, stopWithinMs: number): Promis
   const journal = path.join(folder, "journal");
   const supervisor = spawn(
     process.execPath,
-    [path.join(FIXTURES, "supervisor.mjs"), WATCH, how, journal, String(stopWithinMs)],
+    [path.join(FIXTURES, "supervisor.mjs"), `${WATCH}?stop-within-ms=${stopWithinMs}`, how, journal],
     { stdio: ["ignore", "pipe", "inherit"] },
   );
   onTestFinished(() => {

@@ -1,20 +1,19 @@
 import { isMainThread } from "node:worker_threads";
 
-/**
- * Loaded before the entry of each process that `npm start` supervises (`node --import`). Its standard input is a pipe from the
- * supervisor, which ends when that dies, however it dies. Then this process is asked to stop as if by its supervisor, and
- * ends at the latest after SLIPWAY_STOP_WITHIN_MS: nothing of a killed start lives on and holds the port.
- */
-const DEFAULT_STOP_WITHIN_MS = 30_000;
-
 /** Threads and forks inherit the arguments of Node, and must not take what is their own standard input for ours. */
 function forgetOurselves(): void {
   const at = process.execArgv.indexOf(import.meta.url);
   if (at > 0) process.execArgv.splice(at - 1, 2);
 }
 
+/**
+ * Loaded before the entry of each process that `npm start` supervises (`node --import`). Its standard input is a pipe from the
+ * supervisor, which ends when that dies, however it dies. Then this process is asked to stop as if by its supervisor, and
+ * ends at the latest after `stop-within-ms`, a parameter of the URL
+ * it is loaded by: nothing of a killed start lives on and holds the port.
+ */
 function watch(): void {
-  const withinMs = Number(process.env.SLIPWAY_STOP_WITHIN_MS ?? DEFAULT_STOP_WITHIN_MS);
+  const withinMs = Number(new URL(import.meta.url).searchParams.get("stop-within-ms"));
   let ending = false;
   const end = () => {
     if (ending) return;

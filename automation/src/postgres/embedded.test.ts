@@ -8,7 +8,7 @@ import { temporaryFolder } from "../../../test/helpers/folders.ts";
 import { needs } from "../../../test/helpers/machine.ts";
 import { eventually } from "../../../test/helpers/waiting.ts";
 import { findProcess } from "../process-table.ts";
-import { type PostgresServer, startPostgres } from "./server.ts";
+import { type PostgresServer, startPostgres } from "./embedded.ts";
 
 const isRoot = process.getuid?.() === 0;
 
@@ -115,7 +115,7 @@ test("a server that starts while its killed predecessor is still a zombie comes 
   const dir = folder();
   await (await start(dir)).stop();
   // A parent that never reaps its children: the killed postmaster stays in the process table.
-  const module = new URL("./server.ts", import.meta.url).href;
+  const module = new URL("./embedded.ts", import.meta.url).href;
   const code = `
     const { startPostgres } = await import(${JSON.stringify(module)});
     const server = await startPostgres({ dataDir: ${JSON.stringify(dir)}, onProgress: () => {} });
