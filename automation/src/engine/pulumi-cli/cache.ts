@@ -5,7 +5,7 @@ import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
-import { SlipwayError, systemCode } from "../../errors.ts";
+import { messageOf, SlipwayError, systemCode } from "../../errors.ts";
 import { PULUMI_VERSION } from "./installation.ts";
 
 const Receipt = z.object({ version: z.string(), source: z.enum(["installer", "go"]), sha256: z.string() });
@@ -43,11 +43,17 @@ export async function prepareCache(layout: CacheLayout): Promise<void> {
     await mkdir(layout.root, { recursive: true, mode: 0o700 });
     await access(layout.root, constants.W_OK);
   } catch (error) {
-    throw new SlipwayError("cache_unusable", `The cache folder ${layout.root} cannot be written.`, {
-      cause: error,
-      remedy: "Make it writable, or set XDG_CACHE_HOME to a folder that is.",
-    });
+    throw cacheUnusable(layout, error);
   }
+}
+
+/** The error for a cache that does not take what Slipway has to put there. */
+export function cacheUnusable(layout: CacheLayout, cause: unknown): SlipwayError {
+  const message = `The cache folder ${layout.root} cannot be written (${systemCode(cause) ?? messageOf(cause)}).`;
+  return new SlipwayError("cache_unusable", message, {
+    cause,
+    remedy: "Make it writable and see that its disk has room, or set XDG_CACHE_HOME to another folder.",
+  });
 }
 
 /** Why the cached CLI cannot be used, or undefined when its bytes are those that were put there. */
@@ -56,8 +62,8 @@ export async function cacheDefect(layout: CacheLayout): Promise<string | undefin
   try {
     text = await readFile(join(layout.pulumi, "receipt.json"), "utf8");
   } catch (error) {
-    if (systemCode(error) === "ENOENT") return `nothing at ${layout.pulumi}`;
-    throw error;
+    const code = systemCode(error);
+    return code === "ENOENT" ? `nothing at ${layout.pulumi}` : `${layout.pulumi} cannot be read (${code})`;
   }
   const receipt = Receipt.safeParse(parseJson(text));
   if (!receipt.success) return `the receipt in ${layout.pulumi} cannot be read`;

@@ -1,13 +1,14 @@
 import { access, constants, mkdir, readFile, realpath } from "node:fs/promises";
 import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { messageOf, SlipwayError } from "../../errors.ts";
+import { messageOf, SlipwayError, systemCode } from "../../errors.ts";
 import { tryLock } from "../../start/lock.mjs";
 import { buildFromGo } from "./build-from-go.ts";
 import {
   type CacheLayout,
   cacheDefect,
   cacheLayout,
+  cacheUnusable,
   commitToCache,
   makeAside,
   prepareCache,
@@ -77,7 +78,12 @@ export async function resolvePulumi(options: ResolveOptions): Promise<PulumiInst
   search.signal.throwIfAborted();
   const found =
     (await chosen(search)) ?? (await onPath(search)) ?? (await cached(search)) ?? (await obtain(search));
-  return complete(search, found);
+  try {
+    return await complete(search, found);
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    throw cacheUnusable(search.layout, error);
+  }
 }
 
 async function chosen(search: Search): Promise<Found | undefined> {
@@ -199,7 +205,6 @@ async function complete(search: Search, found: Found): Promise<PulumiInstallatio
   const beside = dirname(await realpath(found.path));
   const bundled = await isForeignHost(join(beside, LANGUAGE_HOST_NAME), layout.root);
   const elsewhere = bundled ? undefined : await findProgram(LANGUAGE_HOST_NAME, search.env.PATH);
-  await prepareCache(layout);
   const nodePath = await layNode(layout.root, search.nodePath);
   const common = { ...found, nodePath, passedOver: search.failed };
   if (bundled) return { ...common, languageHost: "bundled", languageHostDir: undefined };
