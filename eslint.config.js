@@ -50,7 +50,10 @@ export default tseslint.config(
       "@typescript-eslint/no-floating-promises": "error",
       "@typescript-eslint/no-misused-promises": "error",
       "@typescript-eslint/await-thenable": "error",
-      "@typescript-eslint/switch-exhaustiveness-check": "error",
+      "@typescript-eslint/switch-exhaustiveness-check": [
+        "error",
+        { considerDefaultExhaustiveForUnions: true },
+      ],
       "@typescript-eslint/no-explicit-any": "error",
       "@typescript-eslint/no-non-null-assertion": "error",
       "@typescript-eslint/only-throw-error": "error",
@@ -72,6 +75,8 @@ export default tseslint.config(
       ],
     },
   },
+  // Files of the same names as entries, but of its own.
+  { files: ["bench/**/*.ts"], rules: { "no-restricted-imports": ["error", { patterns: engineOnly }] } },
   layer(
     ["automation/src/contract/**/*.ts"],
     [{ regex: "^(?!zod$|\\./)", message: "The contract imports zod and its own files only." }],
@@ -106,7 +111,7 @@ export default tseslint.config(
     ["frontend/console/**/*.{ts,tsx}"],
     [
       {
-        group: ["**/automation/**", "node:*"],
+        group: ["**/automation/**", "!@slipway/automation/contract", "!@slipway/automation/client", "node:*"],
         message: "The console imports @slipway/automation/contract and /client only.",
       },
     ],

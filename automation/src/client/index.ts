@@ -9,7 +9,9 @@ import { followEvents } from "./follow.ts";
 
 export type { Connection } from "./call.ts";
 export type { FollowOptions } from "./follow.ts";
+export * from "./formats.ts";
 export { ProblemError } from "./problem-error.ts";
+export * from "./progress.ts";
 
 type Endpoints = typeof endpoints;
 type Flat<T> = { [Key in keyof T]: T[Key] };

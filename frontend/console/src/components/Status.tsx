@@ -1,0 +1,38 @@
+interface Look {
+  readonly tone: "good" | "bad" | "busy" | "warn" | "calm";
+  readonly sign: string;
+  readonly text: string;
+}
+
+const LOOKS: Readonly<Record<string, Look>> = {
+  queued: { tone: "calm", sign: "…", text: "queued" },
+  running: { tone: "busy", sign: "▸", text: "running" },
+  waiting_approval: { tone: "warn", sign: "…", text: "waiting for approval" },
+  succeeded: { tone: "good", sign: "✓", text: "succeeded" },
+  failed: { tone: "bad", sign: "✗", text: "failed" },
+  cancelled: { tone: "warn", sign: "■", text: "cancelled" },
+  rejected: { tone: "bad", sign: "✗", text: "rejected" },
+  expired: { tone: "warn", sign: "■", text: "expired" },
+  stale: { tone: "warn", sign: "■", text: "stale" },
+  interrupted: { tone: "bad", sign: "!", text: "interrupted" },
+  rolled_back: { tone: "warn", sign: "↩", text: "rolled back" },
+  waiting: { tone: "calm", sign: "…", text: "waiting" },
+  skipped: { tone: "calm", sign: "–", text: "skipped" },
+  pending: { tone: "busy", sign: "…", text: "pending" },
+  good: { tone: "good", sign: "✓", text: "good" },
+  bad: { tone: "bad", sign: "✗", text: "bad" },
+  pass: { tone: "good", sign: "✓", text: "pass" },
+  fail: { tone: "bad", sign: "✗", text: "fail" },
+  inconclusive: { tone: "warn", sign: "?", text: "inconclusive" },
+  error: { tone: "bad", sign: "!", text: "error" },
+};
+
+/** A status, health, state or verdict as a word with a sign; colour alone says nothing. */
+export function Status({ value }: { value: string }) {
+  const { tone, sign, text } = LOOKS[value] ?? { tone: "calm", sign: "·", text: value };
+  return (
+    <span className={`status status-${tone}`}>
+      <span aria-hidden="true">{sign}</span> {text}
+    </span>
+  );
+}

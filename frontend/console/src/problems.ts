@@ -1,0 +1,41 @@
+/** What a person is told about something that failed. */
+export interface Explanation {
+  readonly code: string | null;
+  readonly title: string;
+  readonly remedy: string | null;
+  /** What is wrong with which field of the request, by its path. */
+  readonly issues: readonly { readonly path: string; readonly message: string }[];
+}
+
+/** Reads the detail, remedy and issues out of anything that a call of the client threw. */
+export function explain(thrown: unknown): Explanation {
+  if (!(thrown instanceof Error)) return { code: null, title: String(thrown), remedy: null, issues: [] };
+  const { code, remedy, details } = thrown as { code?: unknown; remedy?: unknown; details?: unknown };
+  return {
+    code: typeof code === "string" ? code : null,
+    title: thrown.message,
+    remedy: typeof remedy === "string" ? remedy : null,
+    issues: issuesOf(details),
+  };
+}
+
+function issuesOf(details: unknown): Explanation["issues"] {
+  if (typeof details !== "object" || details === null || !("issues" in details)) return [];
+  const { issues } = details;
+  if (!Array.isArray(issues)) return [];
+  return issues.flatMap((issue: unknown) => {
+    if (typeof issue !== "object" || issue === null || !("path" in issue) || !("message" in issue)) return [];
+    return [{ path: String(issue.path), message: String(issue.message) }];
+  });
+}
+
+/** The message for one field: an issue whose path ends with its name. */
+export function issueFor(thrown: unknown, field: string): string | null {
+  if (thrown === null || thrown === undefined) return null;
+  const fits = (path: string) => path === field || path.endsWith(`.${field}`) || path.endsWith(`/${field}`);
+  return explain(thrown).issues.find((issue) => fits(issue.path))?.message ?? null;
+}
+
+export function isUnauthenticated(thrown: unknown): boolean {
+  return explain(thrown).code === "unauthenticated";
+}

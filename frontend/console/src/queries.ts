@@ -1,0 +1,104 @@
+import type { Client } from "@slipway/automation/client";
+import { type Deployment, type StackPath, TERMINAL_STATUSES } from "@slipway/automation/contract";
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+
+/** Lists are read again this often while they are on screen. */
+const LIST_INTERVAL_MS = 5_000;
+/** The event stream tells of changes at once; this is for what it does not carry. */
+const RUNNING_INTERVAL_MS = 2_000;
+const PAGE_SIZE = 50;
+const MAX_PAGE_SIZE = 200;
+
+const keyOf = (stack: StackPath) => ["stack", stack.organisation, stack.project, stack.stack] as const;
+
+export const queries = {
+  whoami: (client: Client) => queryOptions({ queryKey: ["whoami"], queryFn: () => client.whoami() }),
+  projects: (client: Client) =>
+    queryOptions({
+      queryKey: ["projects"],
+      queryFn: () => client.listProjects({ query: { limit: MAX_PAGE_SIZE } }),
+    }),
+  stacks: (client: Client) =>
+    infiniteQueryOptions({
+      queryKey: ["stacks"],
+      queryFn: ({ pageParam }) => client.listStacks({ query: pageOf(pageParam) }),
+      ...paging,
+      refetchInterval: LIST_INTERVAL_MS,
+    }),
+  stack: (client: Client, stack: StackPath) =>
+    queryOptions({
+      queryKey: [...keyOf(stack), "itself"],
+      queryFn: () => client.getStack({ params: stack }),
+      refetchInterval: RUNNING_INTERVAL_MS,
+    }),
+  stackDeployments: (client: Client, stack: StackPath) =>
+    infiniteQueryOptions({
+      queryKey: [...keyOf(stack), "deployments"],
+      queryFn: ({ pageParam }) => client.listStackDeployments({ params: stack, query: pageOf(pageParam) }),
+      ...paging,
+      refetchInterval: LIST_INTERVAL_MS,
+    }),
+  deployments: (client: Client) =>
+    infiniteQueryOptions({
+      queryKey: ["deployments"],
+      queryFn: ({ pageParam }) => client.listDeployments({ query: pageOf(pageParam) }),
+      ...paging,
+      refetchInterval: LIST_INTERVAL_MS,
+    }),
+  releases: (client: Client, stack: StackPath) =>
+    infiniteQueryOptions({
+      queryKey: [...keyOf(stack), "releases"],
+      queryFn: ({ pageParam }) => client.listReleases({ params: stack, query: pageOf(pageParam) }),
+      ...paging,
+      refetchInterval: LIST_INTERVAL_MS,
+    }),
+  release: (client: Client, stack: StackPath, number: number) =>
+    queryOptions({
+      queryKey: [...keyOf(stack), "release", number],
+      queryFn: () => client.getRelease({ params: { ...stack, number } }),
+    }),
+  config: (client: Client, stack: StackPath) =>
+    queryOptions({
+      queryKey: [...keyOf(stack), "config"],
+      queryFn: () => client.listConfig({ params: stack }),
+    }),
+  outputs: (client: Client, stack: StackPath) =>
+    queryOptions({
+      queryKey: [...keyOf(stack), "outputs"],
+      queryFn: () => client.getOutputs({ params: stack }),
+      refetchInterval: LIST_INTERVAL_MS,
+    }),
+  audit: (client: Client, filter: Partial<StackPath> & { action?: string }) =>
+    infiniteQueryOptions({
+      queryKey: ["audit", filter],
+      queryFn: ({ pageParam }) => client.listAudit({ query: { ...filter, ...pageOf(pageParam) } }),
+      ...paging,
+      refetchInterval: LIST_INTERVAL_MS,
+    }),
+  deployment: (client: Client, id: string) =>
+    queryOptions({
+      queryKey: ["deployment", id],
+      queryFn: () => client.getDeployment({ params: { id } }),
+      refetchInterval: ({ state }) =>
+        state.data !== undefined && isSettled(state.data) ? false : RUNNING_INTERVAL_MS,
+    }),
+};
+
+const paging = {
+  initialPageParam: null as string | null,
+  getNextPageParam: (last: { next: string | null }) => last.next,
+};
+
+function pageOf(after: string | null) {
+  return after === null ? { limit: PAGE_SIZE } : { limit: PAGE_SIZE, after };
+}
+
+/** Whether the deployment's status is one that it never leaves. */
+export function isTerminal(deployment: Pick<Deployment, "status">): boolean {
+  return TERMINAL_STATUSES.includes(deployment.status);
+}
+
+/** A failed one may still get the id of its automatic rollback a moment later. */
+function isSettled(deployment: Deployment): boolean {
+  return isTerminal(deployment) && (deployment.status !== "failed" || deployment.rolledBackBy !== null);
+}

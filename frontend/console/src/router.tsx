@@ -1,0 +1,52 @@
+import { createRootRoute, createRoute, createRouter } from "@tanstack/react-router";
+import { AuditPage } from "./audit/AuditPage.tsx";
+import { DeploymentPage } from "./deployments/DeploymentPage.tsx";
+import { DeploymentsPage } from "./deployments/DeploymentsPage.tsx";
+import { CrashPage } from "./shell/CrashPage.tsx";
+import { NotFoundPage } from "./shell/NotFoundPage.tsx";
+import { Root } from "./shell/Root.tsx";
+import { StackPage, tabOf } from "./stacks/StackPage.tsx";
+import { StacksPage } from "./stacks/StacksPage.tsx";
+
+const root = createRootRoute({
+  component: Root,
+  notFoundComponent: NotFoundPage,
+  errorComponent: CrashPage,
+});
+const stacks = createRoute({ getParentRoute: () => root, path: "/", component: StacksPage });
+export const stackRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/stacks/$organisation/$project/$stack",
+  validateSearch: (search) => ({ tab: tabOf(search.tab) }),
+  component: function Page() {
+    const params = stackRoute.useParams();
+    // Another stack is another page: nothing typed into a dialog may carry over.
+    return <StackPage key={JSON.stringify(params)} stack={params} tab={stackRoute.useSearch().tab} />;
+  },
+});
+const deployments = createRoute({
+  getParentRoute: () => root,
+  path: "/deployments",
+  component: DeploymentsPage,
+});
+export const deploymentRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/deployments/$id",
+  component: function Page() {
+    const { id } = deploymentRoute.useParams();
+    return <DeploymentPage key={id} id={id} />;
+  },
+});
+const audit = createRoute({ getParentRoute: () => root, path: "/audit", component: AuditPage });
+
+const routeTree = root.addChildren([stacks, stackRoute, deployments, deploymentRoute, audit]);
+
+export function createConsoleRouter() {
+  return createRouter({ routeTree, defaultPreload: false, scrollRestoration: true });
+}
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: ReturnType<typeof createConsoleRouter>;
+  }
+}

@@ -1,0 +1,72 @@
+import { formatBytes } from "@slipway/automation/client";
+import type { Release, StackPath } from "@slipway/automation/contract";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useClient } from "../api.ts";
+import { Age } from "../components/Age.tsx";
+import type { Column } from "../components/DataTable.tsx";
+import { PagedTable } from "../components/PagedTable.tsx";
+import { Source } from "../components/Source.tsx";
+import { Status } from "../components/Status.tsx";
+import { queries } from "../queries.ts";
+
+/** The releases of a stack with what each pins. */
+export function ReleasesTable({
+  stack,
+  currentRelease,
+}: {
+  stack: StackPath;
+  currentRelease: number | null;
+}) {
+  return (
+    <PagedTable
+      query={useInfiniteQuery(queries.releases(useClient(), stack))}
+      caption="Releases, newest first"
+      keyOf={(one) => one.id}
+      columns={columnsOf(currentRelease)}
+      empty="No releases yet. A deployment that completes records one."
+    />
+  );
+}
+
+function columnsOf(currentRelease: number | null): Column<Release>[] {
+  return [
+    {
+      label: "Release",
+      cell: (one) => (
+        <span className="inline">
+          <Link to="/deployments/$id" params={{ id: one.deploymentId }}>
+            {one.number}
+          </Link>
+          {one.number === currentRelease && <span>(current)</span>}
+        </span>
+      ),
+    },
+    {
+      label: "Health",
+      cell: (one) => (
+        <span className="inline">
+          <Status value={one.health} />
+          {one.quarantined && <Status value="quarantined" />}
+        </span>
+      ),
+    },
+    {
+      label: "Why",
+      wide: true,
+      cell: (one) => one.message ?? (one.rollbackOf === null ? "–" : `Rollback to release ${one.rollbackOf}`),
+    },
+    { label: "Source", cell: (one) => <Source release={one} /> },
+    {
+      label: "Artifacts",
+      cell: (one) =>
+        one.artifacts.length === 0
+          ? "–"
+          : one.artifacts
+              .map((artifact) => `${artifact.name} (${formatBytes(artifact.sizeBytes)})`)
+              .join(", "),
+    },
+    { label: "By", cell: (one) => one.requestedBy },
+    { label: "When", cell: (one) => <Age at={one.createdAt} /> },
+  ];
+}

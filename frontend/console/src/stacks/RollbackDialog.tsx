@@ -1,0 +1,119 @@
+import { Button, Stack as Column, Group, Modal, Paper, Select, Text, Textarea } from "@mantine/core";
+import { formatAge } from "@slipway/automation/client";
+import type { Release, StackPath } from "@slipway/automation/contract";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { type FormEvent, useEffect, useState } from "react";
+import { useClient } from "../api.ts";
+import { Age } from "../components/Age.tsx";
+import { Loading } from "../components/Loading.tsx";
+import { ProblemAlert } from "../components/ProblemAlert.tsx";
+import { Source } from "../components/Source.tsx";
+import { queries } from "../queries.ts";
+import { useRequestDeployment } from "./use-request.ts";
+
+interface Props {
+  readonly stack: StackPath;
+  readonly currentRelease: number | null;
+  readonly opened: boolean;
+  readonly onClose: () => void;
+}
+
+/** Lets a person choose a good release to go back to. */
+export function RollbackDialog({ opened, ...props }: Props) {
+  return (
+    <Modal
+      opened={opened}
+      onClose={props.onClose}
+      title={`Roll back ${props.stack.project}/${props.stack.stack}`}
+      closeButtonProps={{ "aria-label": "Close" }}
+    >
+      {opened && <RollbackForm {...props} />}
+    </Modal>
+  );
+}
+
+/** The releases that a stack can go back to, newest first. */
+export function rollbackChoices(releases: readonly Release[], currentRelease: number | null): Release[] {
+  return releases.filter((one) => one.health === "good" && !one.quarantined && one.number !== currentRelease);
+}
+
+function RollbackForm({ stack, currentRelease, onClose }: Omit<Props, "opened">) {
+  const releases = useInfiniteQuery(queries.releases(useClient(), stack));
+  const [chosen, setChosen] = useState<string | null>(null);
+  const [message, setMessage] = useState("");
+  const send = useRequestDeployment(stack, onClose);
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = releases;
+  useEffect(() => {
+    // Any good release can be chosen, however old it is.
+    if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
+  }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
+
+  if (releases.data === undefined)
+    return releases.error === null ? <Loading what="releases" /> : <ProblemAlert error={releases.error} />;
+  const choices = rollbackChoices(
+    releases.data.pages.flatMap((page) => page.items),
+    currentRelease,
+  );
+  const release = choices.find((one) => String(one.number) === chosen) ?? choices[0];
+  if (release === undefined)
+    return (
+      <Column gap="md">
+        <Text>There is no other good release to go back to.</Text>
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onClose}>
+            Close
+          </Button>
+        </Group>
+      </Column>
+    );
+  const now = Date.now();
+  function submit(event: FormEvent) {
+    event.preventDefault();
+    if (release === undefined) return;
+    const why = message.trim();
+    send.mutate({ operation: "rollback", release: release.number, ...(why === "" ? {} : { message: why }) });
+  }
+  return (
+    <form onSubmit={submit}>
+      <Column gap="md">
+        <Select
+          label="Go back to"
+          data={choices.map((one) => ({
+            value: String(one.number),
+            label: `Release ${one.number}, ${formatAge(one.createdAt, now)}${one.message === null ? "" : `: ${one.message}`}`,
+          }))}
+          value={String(release.number)}
+          onChange={setChosen}
+          allowDeselect={false}
+        />
+        <Paper withBorder p="sm">
+          <Text size="sm">{release.message ?? "No reason was given."}</Text>
+          <Text size="sm" c="dimmed">
+            by {release.requestedBy}, <Age at={release.createdAt} />, source <Source release={release} />
+          </Text>
+        </Paper>
+        <Text size="sm">
+          A rollback is a new deployment, made of the source, config and artifacts that were kept of the
+          release.
+        </Text>
+        <Textarea
+          label="Why"
+          autosize
+          minRows={2}
+          maxLength={1000}
+          value={message}
+          onChange={(event) => setMessage(event.currentTarget.value)}
+        />
+        {send.error !== null && <ProblemAlert error={send.error} />}
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onClose}>
+            Close
+          </Button>
+          <Button type="submit" loading={send.isPending}>
+            Roll back to release {release.number}
+          </Button>
+        </Group>
+      </Column>
+    </form>
+  );
+}
