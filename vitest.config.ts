@@ -4,6 +4,12 @@ import { defineConfig } from "vitest/config";
 const END_TO_END_TIMEOUT_MS = 180_000;
 const UNIT_TIMEOUT_MS = 30_000;
 
+/** Files beside the code whose subject is SQL or the database itself. */
+const DATABASE_TESTS = [
+  "automation/src/{database,postgres}/**/*.test.ts",
+  "automation/src/**/{store,routes,*-store,*-routes}.test.ts",
+];
+
 const shared = {
   globalSetup: ["test/helpers/postgres-setup.ts"],
   setupFiles: ["test/helpers/leaks.ts"],
@@ -22,6 +28,16 @@ export default defineConfig({
           ...shared,
           name: "unit",
           include: ["{automation,bench,infra,scripts,services,frontend}/**/*.test.{ts,tsx}"],
+          testTimeout: UNIT_TIMEOUT_MS,
+          hookTimeout: UNIT_TIMEOUT_MS,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          ...shared,
+          name: "database",
+          include: DATABASE_TESTS,
           testTimeout: UNIT_TIMEOUT_MS,
           hookTimeout: UNIT_TIMEOUT_MS,
         },
