@@ -1,8 +1,9 @@
-import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { KeeperStatus } from "../../../infra/providers/local/contract.ts";
 import { chooseKeeperSocket, socketRecordPath } from "../../../infra/providers/local/keeper-socket.ts";
 import type { Clock } from "../clock.ts";
+import { SlipwayError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { buildKeeperApp } from "./app.ts";
 import { openBundleStore } from "./bundles.ts";
@@ -112,7 +113,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
         await sites.close();
         await processes.pause();
         await bundles.collect(usedDigests(processes, sites));
-        await rm(socketPath, { force: true });
+        await removeSocket(options.dataDir, socketPath);
         await unlock();
       },
     };
@@ -126,14 +127,35 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
 async function prepareSocket(dataDir: string): Promise<string> {
   const socketPath = chooseKeeperSocket(dataDir);
   const recordPath = socketRecordPath(dataDir);
-  for (const path of [dirname(recordPath), dirname(socketPath)]) {
-    await mkdir(path, { recursive: true, mode: 0o700 });
-    await chmod(path, 0o700);
+  for (const folder of [dirname(recordPath), dirname(socketPath)]) {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await refuseForeignFolder(folder);
+    await chmod(folder, 0o700);
   }
-  if (dirname(socketPath) === dirname(recordPath)) await rm(recordPath, { force: true });
-  else await writeFile(recordPath, `${socketPath}\n`, { mode: 0o600 });
   await rm(socketPath, { force: true });
+  if (isShortened(dataDir)) await writeFile(recordPath, `${socketPath}\n`, { mode: 0o600 });
+  else await rm(recordPath, { force: true });
   return socketPath;
+}
+
+/** The short folder lies where everybody may write: someone else could have made it, and would own what is in it. */
+async function refuseForeignFolder(folder: string): Promise<void> {
+  const stat = await lstat(folder);
+  if (stat.isDirectory() && stat.uid === process.getuid?.()) return;
+  throw new SlipwayError("foreign_folder", `${folder} is not a folder of this user.`, {
+    remedy: "Remove it, or use a data folder with a shorter path.",
+  });
+}
+
+async function removeSocket(dataDir: string, socketPath: string): Promise<void> {
+  await rm(socketPath, { force: true });
+  if (!isShortened(dataDir)) return;
+  await rm(socketRecordPath(dataDir), { force: true });
+  await rm(dirname(socketPath), { recursive: true, force: true });
+}
+
+function isShortened(dataDir: string): boolean {
+  return dirname(chooseKeeperSocket(dataDir)) !== dirname(socketRecordPath(dataDir));
 }
 
 function usedDigests(processes: Processes, sites: Sites): Set<string> {

@@ -30,18 +30,23 @@ export const UrlPath = z
   .max(1024)
   .regex(/^\/[^\s?#]*$/, "must be an absolute URL path without query");
 
-export const EnvironmentName = z
-  .string()
-  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be letters, digits and '_'")
-  // The keeper hands these two to the process itself.
-  .refine((name) => name !== "PORT" && name !== "SLIPWAY_ENV_FILE", "is set by the keeper");
+/** Set by the keeper itself. */
+const OWN_VARIABLES = new Set(["PORT", "SLIPWAY_ENV_FILE"]);
+
+export const Environment = z.record(z.string(), z.string()).superRefine((environment, context) => {
+  for (const name of Object.keys(environment)) {
+    const refuse = (message: string) => context.addIssue({ code: "custom", path: [name], message });
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) refuse("must be named by letters, digits and '_'");
+    if (OWN_VARIABLES.has(name)) refuse("is set by the keeper");
+  }
+});
 
 export const processInputs = {
   name: ResourceName,
   bundle: Bundle,
   /** argv; the first word `node` means the keeper's own Node. Relative paths start at the bundle's folder. */
   command: z.array(z.string().min(1)).min(1),
-  environment: z.record(EnvironmentName, z.string()).default({}),
+  environment: Environment.default({}),
   /** Answers 2xx once the process can serve. */
   healthPath: UrlPath.default("/healthz"),
   healthTimeoutSeconds: z.number().positive().max(SECONDS_PER_HOUR).default(30),
