@@ -56,6 +56,8 @@ export interface ServerConfig extends CommonConfig, ListenConfig {
   /** The built console. */
   consoleDir: string;
   keeperSocket: string | undefined;
+  /** Where people reach the server when that is not where it listens (a proxy, a published port). */
+  publicUrl: string | undefined;
 }
 export interface WorkerConfig extends CommonConfig {
   databaseUrl: string;
@@ -112,6 +114,10 @@ export function readServerConfig(env: Environment = process.env): ServerConfig {
     DATABASE_URL: postgresUrl("DATABASE_URL"),
     SLIPWAY_PROJECT_ROOTS: z.string().optional(),
     SLIPWAY_CONSOLE_DIR: absolute("SLIPWAY_CONSOLE_DIR").optional(),
+    SLIPWAY_PUBLIC_URL: z
+      .url({ protocol: /^https?$/, error: "SLIPWAY_PUBLIC_URL: a URL such as https://slipway.example" })
+      .transform((value) => new URL(value).origin)
+      .optional(),
   });
   const base = commonOf(parsed);
   const roots = parsed.SLIPWAY_PROJECT_ROOTS?.split(path.delimiter).filter((root) => root !== "");
@@ -124,6 +130,7 @@ export function readServerConfig(env: Environment = process.env): ServerConfig {
     projectRoots: (roots ?? [base.root]).map((root) => path.resolve(base.root, root)),
     consoleDir: parsed.SLIPWAY_CONSOLE_DIR ?? path.join(base.root, "frontend", "console", "dist"),
     keeperSocket: parsed.SLIPWAY_KEEPER_SOCKET,
+    publicUrl: parsed.SLIPWAY_PUBLIC_URL,
   };
 }
 

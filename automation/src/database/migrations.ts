@@ -1,6 +1,8 @@
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
+import { sql } from "kysely";
 import pg from "pg";
+import type { Database } from "../database.ts";
 import { SlipwayError } from "../errors.ts";
 
 const FOLDER = path.resolve(import.meta.dirname, "../../migrations");
@@ -104,4 +106,26 @@ export function refuseNewerSchema(present: number, migrations: readonly Migratio
     `The database has schema version ${present}, this Slipway knows ${migrations.length}.`,
     { remedy: "Start the newer Slipway that migrated it: git pull && npm start" },
   );
+}
+
+/** Throws unless the database has exactly the schema of this program: `schema_too_old` or `schema_too_new`, with the command to run. */
+export async function checkSchema(db: Database, migrations: readonly Migration[]): Promise<void> {
+  const { rows } = await sql<{
+    exists: boolean;
+  }>`select to_regclass('schema_versions') is not null as exists`.execute(db);
+  const present = rows[0]?.exists === true ? await readVersion(db) : 0;
+  refuseNewerSchema(present, migrations);
+  if (present === migrations.length) return;
+  throw new SlipwayError(
+    "schema_too_old",
+    `The database has schema version ${present}, this Slipway needs ${migrations.length}.`,
+    { remedy: "Run: DATABASE_URL=... node automation/src/migrate.ts" },
+  );
+}
+
+async function readVersion(db: Database): Promise<number> {
+  const { rows } = await sql<{
+    version: number;
+  }>`select coalesce(max(version), 0) as version from schema_versions`.execute(db);
+  return rows[0]?.version ?? 0;
 }

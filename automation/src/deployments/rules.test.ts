@@ -129,6 +129,7 @@ describe("the target of a rollback", () => {
     health,
     sourceDigest: source,
     configDigest: "config",
+    quarantined: false,
   });
 
   test("is the newest good release before the current one", () => {
@@ -137,6 +138,10 @@ describe("the target of a rollback", () => {
   });
   test("is not one that repeats the current source and config", () => {
     const releases = [release(3, "good", "a"), release(2, "good", "a"), release(1, "good", "b")];
+    expect(chooseRollbackTarget(releases, undefined).number).toBe(1);
+  });
+  test("is not one that was quarantined after it was good", () => {
+    const releases = [release(3, "bad"), { ...release(2, "good"), quarantined: true }, release(1, "good")];
     expect(chooseRollbackTarget(releases, undefined).number).toBe(1);
   });
   test("is the one asked for when it is good", () => {

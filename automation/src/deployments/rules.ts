@@ -115,6 +115,7 @@ export interface RollbackCandidate {
   health: "pending" | "good" | "bad";
   sourceDigest: string;
   configDigest: string;
+  quarantined: boolean;
 }
 
 /**
@@ -127,7 +128,9 @@ export function chooseRollbackTarget<Release extends RollbackCandidate>(
 ): Release {
   if (asked !== undefined) return requireGood(releases, asked);
   const [current, ...earlier] = releases;
-  const target = earlier.find((release) => release.health === "good" && !sameContent(release, current));
+  const target = earlier.find(
+    (release) => release.health === "good" && !release.quarantined && !sameContent(release, current),
+  );
   if (target !== undefined) return target;
   throw new SlipwayError("release_not_found", "There is no good release before the current one.", {
     remedy: "Deploy a version that passes its gates first, or name a release.",

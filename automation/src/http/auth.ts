@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyRequest, RouteOptions } from "fastify";
 import { findPrincipal } from "../access/store.ts";
 import { hashToken, looksLikeToken } from "../access/token.ts";
 import type { Principal } from "../contract/access.ts";
@@ -26,10 +26,15 @@ const GRANTS: Readonly<Record<Principal["kind"], readonly Permission[]>> = {
 /** Requires a token on every route that does not state `public`, also on addresses that do not exist. */
 export function guardRoutes(app: FastifyInstance, db: Database): void {
   app.decorateRequest("principal", null);
+  const routes: RouteOptions[] = [];
   app.addHook("onRoute", (route) => {
-    if (route.config?.permission === undefined) {
-      throw new Error(`the route ${String(route.method)} ${route.url} does not state its permission`);
-    }
+    routes.push(route);
+  });
+  // Not before all are there: a plugin's scope states the permission of its own routes.
+  app.addHook("onReady", (done) => {
+    const open = routes.find((route) => route.config?.permission === undefined);
+    if (open === undefined) done();
+    else done(new Error(`the route ${String(open.method)} ${open.url} does not state its permission`));
   });
   app.addHook("onRequest", async (request) => {
     const permission = request.routeOptions.config.permission;

@@ -1,0 +1,116 @@
+import { randomUUID } from "node:crypto";
+import compress from "@fastify/compress";
+import type { FastifyBaseLogger, FastifyInstance } from "fastify";
+import Fastify, { LogController } from "fastify";
+import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
+import { accessRoutes } from "./access/routes.ts";
+import type { ContentStore } from "./artifacts/content-store.ts";
+import { auditRoutes } from "./audit/routes.ts";
+import type { Clock } from "./clock.ts";
+import type { Notifications } from "./database/notifications.ts";
+import type { Database } from "./database.ts";
+import { deploymentRoutes } from "./deployments/routes.ts";
+import { authenticate, guardRoutes } from "./http/auth.ts";
+import { registerConsole } from "./http/console.ts";
+import { OpenStreams } from "./http/event-stream.ts";
+import type { HostRule } from "./http/hosts.ts";
+import { checkHostAndOrigin } from "./http/hosts.ts";
+import { BODY_LIMIT_BYTES, PARAMETER_LIMIT, registerLimits } from "./http/limits.ts";
+import { registerMetrics } from "./http/metrics.ts";
+import { registerOpenapi, registerReference } from "./http/openapi.ts";
+import { registerProbes } from "./http/probes.ts";
+import { handleError } from "./http/problems.ts";
+import { watchAddresses } from "./http/unknown-address.ts";
+import { projectRoutes } from "./projects/routes.ts";
+import { releaseRoutes } from "./releases/routes.ts";
+import type { SecretKey } from "./secrets/crypto.ts";
+import { stackRoutes } from "./stacks/routes.ts";
+
+/** A request that has not ended after so long is a client that trickles; waits and streams count from the end of the request. */
+const REQUEST_TIMEOUT_MS = 60_000;
+
+/** Everything that the server's HTTP side works with. Whoever makes these closes them. */
+export interface AppDependencies {
+  db: Database;
+  clock: Clock;
+  logger: FastifyBaseLogger;
+  notifications: Notifications;
+  secretKey: SecretKey;
+  artifacts: ContentStore;
+  projectRoots: readonly string[];
+  consoleDir: string;
+  hosts: HostRule;
+  /** Newest migration that this program knows. */
+  schemaVersion: number;
+  /** Of Slipway, for the API's document. */
+  version: string;
+}
+
+/** Puts the HTTP side together. Listens to nothing. Throws when a route does not state its permission. */
+export async function buildApp(dependencies: AppDependencies): Promise<FastifyInstance> {
+  const { db, hosts, logger } = dependencies;
+  const app = Fastify({
+    loggerInstance: logger,
+    // One line a request is what /metrics and the audit log are for.
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    routerOptions: { maxParamLength: PARAMETER_LIMIT },
+    genReqId: () => randomUUID(),
+    // Before routing there are no hooks; an address that cannot be decoded still tells nothing without a token.
+    frameworkErrors: (error, request, reply) => {
+      const answer = async (): Promise<void> => {
+        if (checkHostAndOrigin(hosts, request, reply) !== undefined) return;
+        await authenticate(db, request);
+        handleError(error, request, reply);
+      };
+      answer().catch((reason: unknown) => handleError(reason, request, reply));
+    },
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.setErrorHandler(handleError);
+  app.removeContentTypeParser("text/plain");
+  acceptEmptyBodies(app);
+
+  const refuseUnknown = watchAddresses(app);
+  const streams = new OpenStreams(app);
+  app.addHook("onRequest", async (request, reply) => {
+    reply.header("x-request-id", request.id);
+    return checkHostAndOrigin(hosts, request, reply);
+  });
+  guardRoutes(app, db);
+  await registerLimits(app, { https: hosts.publicUrl?.startsWith("https:") === true });
+  await app.register(compress);
+  await registerOpenapi(app, dependencies.version);
+
+  registerProbes(app, dependencies);
+  registerMetrics(app, db);
+  accessRoutes(app);
+  projectRoutes(app, dependencies);
+  stackRoutes(app, dependencies);
+  deploymentRoutes(app, { ...dependencies, streams });
+  releaseRoutes(app, dependencies);
+  auditRoutes(app, dependencies);
+
+  await registerReference(app);
+  await registerConsole(app, {
+    consoleDir: dependencies.consoleDir,
+    refuse: async (request, reply) => {
+      await authenticate(db, request);
+      return refuseUnknown(request, reply);
+    },
+  });
+  app.setNotFoundHandler((request, reply) => refuseUnknown(request, reply));
+  return app;
+}
+
+/** A POST without a body may still carry a content type, as many clients send it. */
+function acceptEmptyBodies(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser("error", "error");
+  app.removeContentTypeParser("application/json");
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
+    if (body === "") done(null, undefined);
+    else parse(request, body as string, done);
+  });
+}

@@ -1,0 +1,135 @@
+import { randomUUID } from "node:crypto";
+import { recordArtifact } from "../artifacts/store.ts";
+import { appendAudit } from "../audit/store.ts";
+import type { Clock } from "../clock.ts";
+import type { Deployment, RequestDeployment } from "../contract/deployments.ts";
+import type { StoredConfig } from "../database/tables.ts";
+import type { Transaction } from "../database.ts";
+import { SlipwayError } from "../errors.ts";
+import type { Caller } from "../http/endpoint.ts";
+import { stepsOf } from "../pipeline/operations.ts";
+import type { SecretKey } from "../secrets/crypto.ts";
+import { configDigest } from "../secrets/crypto.ts";
+import { readStoredConfig } from "../stacks/config-store.ts";
+import type { StackName } from "../stacks/store.ts";
+import { appendEvents, notify, WORK_CHANNEL } from "./events-store.ts";
+import { chooseRollbackTarget } from "./rules.ts";
+import type { RequestedSource } from "./source.ts";
+import type { DeploymentContent } from "./store.ts";
+import { findDeployment, findQuarantine, insertDeployment, listReleaseContents } from "./store.ts";
+
+/** What was asked for, by whom and for which (locked) stack. */
+export interface DeploymentRequest {
+  stackId: string;
+  name: StackName;
+  body: RequestDeployment;
+  /** Null for a rollback, which takes its release's. */
+  source: RequestedSource | null;
+  caller: Caller;
+}
+
+/**
+ * Queues a deployment: its row, its steps, its first event, its audit entry and the hint to the workers, in the caller's
+ * transaction. Throws `config_missing`, `quarantined`, `release_not_found` and `release_not_good`; nothing is written then.
+ */
+export async function queueDeployment(
+  trx: Transaction,
+  { secretKey, clock }: { secretKey: SecretKey; clock: Clock },
+  request: DeploymentRequest,
+): Promise<Deployment> {
+  const { stackId, name, body, source, caller } = request;
+  const chosen =
+    source === null
+      ? await rollbackContent(trx, stackId, body.release)
+      : { content: await overlaidContent(trx, secretKey, stackId, source), targetRelease: null };
+  if (body.operation === "update" || body.operation === "rollback") {
+    await refuseQuarantined(trx, stackId, chosen.content);
+  }
+  if (source !== null && source.sizeBytes !== null) {
+    await recordArtifact(trx, { digest: source.sourceDigest, kind: "source", sizeBytes: source.sizeBytes });
+  }
+
+  const id = randomUUID();
+  const number = await insertDeployment(trx, {
+    ...chosen.content,
+    id,
+    stackId,
+    operation: body.operation,
+    options: body.options,
+    message: body.message ?? null,
+    requestedBy: caller.principal,
+    targetRelease: chosen.targetRelease,
+    steps: stepsOf(body.operation, body.options),
+  });
+  await appendEvents(trx, { deploymentId: id, attempt: 0, fence: null }, [
+    { at: clock.now().toISOString(), body: { type: "status", status: "queued", detail: null } },
+  ]);
+  await appendAudit(trx, {
+    ...caller,
+    action: "deployment.requested",
+    organisation: name.organisation,
+    subject: `${name.organisation}/${name.project}/${name.stack}`,
+    details: {
+      deployment: id,
+      number,
+      operation: body.operation,
+      options: body.options,
+      sourceDigest: chosen.content.sourceDigest,
+      configDigest: chosen.content.configDigest,
+      ...(chosen.targetRelease === null ? {} : { targetRelease: chosen.targetRelease }),
+      ...(body.message === undefined ? {} : { message: body.message }),
+    },
+  });
+  await notify(trx, WORK_CHANNEL, stackId);
+  const deployment = await findDeployment(trx, id);
+  if (deployment === undefined) throw new Error("the deployment that was just inserted is not there");
+  return deployment;
+}
+
+async function rollbackContent(
+  trx: Transaction,
+  stackId: string,
+  asked: number | undefined,
+): Promise<{ content: DeploymentContent; targetRelease: number }> {
+  const release = chooseRollbackTarget(await listReleaseContents(trx, stackId), asked);
+  return { content: release, targetRelease: release.number };
+}
+
+/** The source's own config with the stack's config of this moment over it. */
+async function overlaidContent(
+  trx: Transaction,
+  secretKey: SecretKey,
+  stackId: string,
+  source: RequestedSource,
+): Promise<DeploymentContent> {
+  const config: StoredConfig = { ...source.config, ...(await readStoredConfig(trx, stackId)) };
+  const missing = source.required.filter((key) => config[key] === undefined);
+  if (missing.length > 0) {
+    throw new SlipwayError(
+      "config_missing",
+      `The program needs config that is not set: ${missing.join(", ")}.`,
+      {
+        remedy: "Set each with PUT .../config/<key>, or in the stack's Pulumi.<stack>.yaml.",
+        details: {
+          issues: missing.map((key) => ({
+            path: `config.${key}`,
+            message: "has neither a value nor a default",
+          })),
+        },
+      },
+    );
+  }
+  return { ...source, config, configDigest: configDigest(secretKey, stackId, config) };
+}
+
+async function refuseQuarantined(
+  trx: Transaction,
+  stackId: string,
+  content: DeploymentContent,
+): Promise<void> {
+  const quarantine = await findQuarantine(trx, stackId, content);
+  if (quarantine === undefined) return;
+  throw new SlipwayError("quarantined", `This source with this config is quarantined: ${quarantine.reason}`, {
+    remedy: "Change the source or the config and request the deployment again.",
+  });
+}

@@ -1,0 +1,182 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { ContentStore } from "../artifacts/content-store.ts";
+import { appendAudit } from "../audit/store.ts";
+import type { Clock } from "../clock.ts";
+import type { Deployment } from "../contract/deployments.ts";
+import type { Endpoint } from "../contract/endpoints.ts";
+import { endpoints } from "../contract/endpoints.ts";
+import { InstantPlace } from "../database/instant-cursor.ts";
+import type { Notifications } from "../database/notifications.ts";
+import type { Database } from "../database.ts";
+import { withTransaction } from "../database.ts";
+import { SlipwayError } from "../errors.ts";
+import { decodeCursor, pageFrom } from "../http/cursor.ts";
+import type { Call } from "../http/endpoint.ts";
+import { serve } from "../http/endpoint.ts";
+import type { OpenStreams, StreamMessage } from "../http/event-stream.ts";
+import { sendEventStream } from "../http/event-stream.ts";
+import { changeOnce } from "../http/idempotency.ts";
+import type { SecretKey } from "../secrets/crypto.ts";
+import { found } from "../stacks/routes.ts";
+import { referStack } from "../stacks/store.ts";
+import { eventFeed } from "./event-feed.ts";
+import { appendEvents, notify, WORK_CHANNEL } from "./events-store.ts";
+import { queueDeployment } from "./request.ts";
+import { checkOptions, decideCancel, isTerminal } from "./rules.ts";
+import { requestedSource } from "./source.ts";
+import * as store from "./store.ts";
+import { waitForEnd } from "./wait.ts";
+
+export interface DeploymentRoutesOptions {
+  db: Database;
+  clock: Clock;
+  notifications: Notifications;
+  secretKey: SecretKey;
+  artifacts: ContentStore;
+  projectRoots: readonly string[];
+  streams: OpenStreams;
+}
+
+/** Routes of deployments and their events. */
+export function deploymentRoutes(app: FastifyInstance, options: DeploymentRoutesOptions): void {
+  const { db, clock, notifications, streams } = options;
+
+  serve(app, endpoints.requestDeployment, async (call) => {
+    const { query, reply } = call;
+    const deployment = await requestDeployment(options, call);
+    if (query.wait === 0) return deployment;
+    return (
+      (await waitForEnd(db, notifications, deployment.id, query.wait, streams.signalOf(reply))) ?? deployment
+    );
+  });
+
+  serve(app, endpoints.listStackDeployments, async ({ params, query }) => {
+    const stack = found(await referStack(db, params), params);
+    const after = decodeCursor(query.after, InstantPlace);
+    return pageOf(
+      await store.listDeployments(db, { stackId: stack.id, after, limit: query.limit }),
+      query.limit,
+    );
+  });
+
+  serve(app, endpoints.listDeployments, async ({ query }) => {
+    const after = decodeCursor(query.after, InstantPlace);
+    return pageOf(await store.listDeployments(db, { ...query, after }), query.limit);
+  });
+
+  serve(app, endpoints.getDeployment, async ({ params, query, reply }) =>
+    foundDeployment(
+      await waitForEnd(db, notifications, params.id, query.wait, streams.signalOf(reply)),
+      params.id,
+    ),
+  );
+
+  serve(app, endpoints.cancelDeployment, async ({ params: { id }, caller }) =>
+    withTransaction(db, async (trx) => {
+      const deployment = foundDeployment(await store.lockForCancel(trx, id), id);
+      const decision = decideCancel(deployment);
+      if (decision !== "already-asked") {
+        if (decision === "ended-now") {
+          await store.cancelNow(trx, id);
+          await appendEvents(trx, { deploymentId: id, attempt: 0, fence: null }, [
+            { at: clock.now().toISOString(), body: { type: "status", status: "cancelled", detail: null } },
+          ]);
+        } else await store.askForCancel(trx, id);
+        const { organisation, project, stack, stackId } = deployment;
+        await appendAudit(trx, {
+          ...caller,
+          action: decision === "ended-now" ? "deployment.cancelled" : "deployment.cancel_requested",
+          organisation,
+          subject: `${organisation}/${project}/${stack}`,
+          details: { deployment: id },
+        });
+        await notify(trx, WORK_CHANNEL, stackId);
+      }
+      return foundDeployment(await store.findDeployment(trx, id), id);
+    }),
+  );
+
+  serve(app, endpoints.listEvents, async ({ params: { id }, query, request, reply }) => {
+    const status = foundDeployment(await store.readStatus(db, id), id);
+    if (request.headers.accept?.includes("text/event-stream") === true) {
+      return streamEvents(options, id, resumeAfter(request, query.after), reply);
+    }
+    const items = await store.readEvents(db, id, query);
+    return { items, complete: isTerminal(status) && items.length < query.limit };
+  });
+}
+
+async function requestDeployment(
+  options: DeploymentRoutesOptions,
+  call: Call<typeof endpoints.requestDeployment>,
+): Promise<Deployment> {
+  const { db, secretKey, clock } = options;
+  const { params, body, caller } = call;
+  return changeOnce(db, endpoints.requestDeployment satisfies Endpoint, call, {
+    prepare: async () => {
+      checkOptions(body.operation, body.options, body.release);
+      const stack = found(await referStack(db, params), params);
+      if (body.operation === "rollback") return null;
+      return requestedSource(options, body.operation, {
+        id: stack.id,
+        name: params.stack,
+        folder: stack.projectFolder,
+      });
+    },
+    apply: async (trx, source) => {
+      const stack = found(await referStack(trx, params, { lock: true }), params);
+      const request = { stackId: stack.id, name: params, body, source, caller };
+      const deployment = await queueDeployment(trx, { secretKey, clock }, request);
+      return { body: deployment, location: `/v1/deployments/${deployment.id}` };
+    },
+  });
+}
+
+function streamEvents(
+  { db, notifications, streams }: DeploymentRoutesOptions,
+  id: string,
+  after: number,
+  reply: FastifyReply,
+): FastifyReply {
+  const feed = eventFeed(db, notifications, id, after, streams.signalOf(reply));
+  return sendEventStream(reply, messagesOf(feed));
+}
+
+/** The events with their numbers, and `end` when no more will come, so that a client knows it from a broken connection. */
+async function* messagesOf(feed: ReturnType<typeof eventFeed>): AsyncGenerator<StreamMessage> {
+  for (;;) {
+    const next = await feed.next();
+    if (next.done !== true) yield { id: next.value.sequence, data: next.value };
+    else {
+      if (next.value) yield { event: "end", data: {} };
+      return;
+    }
+  }
+}
+
+/** Where a stream goes on: after the Last-Event-ID that a reconnecting client sends, else after the query's number. */
+function resumeAfter(request: FastifyRequest, after: number): number {
+  const header = request.headers["last-event-id"];
+  if (header === undefined || header === "") return after;
+  if (typeof header === "string" && /^\d{1,9}$/.test(header)) return Number(header);
+  const message = "must be the number of an event";
+  throw new SlipwayError("invalid_request", `headers.last-event-id ${message}`, {
+    details: { issues: [{ path: "headers.last-event-id", message }] },
+  });
+}
+
+function pageOf(rows: readonly store.ListedDeployment[], limit: number) {
+  return pageFrom(
+    rows,
+    limit,
+    ({ place: _, ...deployment }) => deployment,
+    ({ place }) => place,
+  );
+}
+
+function foundDeployment<T>(deployment: T | undefined, id: string): T {
+  if (deployment !== undefined) return deployment;
+  throw new SlipwayError("not_found", `There is no deployment ${id}.`, {
+    remedy: "GET /v1/deployments lists them.",
+  });
+}

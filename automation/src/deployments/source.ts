@@ -1,0 +1,61 @@
+import { stat } from "node:fs/promises";
+import path from "node:path";
+import type { ContentStore } from "../artifacts/content-store.ts";
+import type { DeploymentOperation } from "../contract/deployments.ts";
+import type { StoredConfig } from "../database/tables.ts";
+import type { Database } from "../database.ts";
+import { systemCode } from "../errors.ts";
+import { committedConfig } from "../sources/project-files.ts";
+import { snapshotSource } from "../sources/snapshot.ts";
+import type { DeploymentContent } from "./store.ts";
+import { findLastContent } from "./store.ts";
+
+/** The source that a deployment runs, before the server's config is laid over it. */
+export interface RequestedSource extends Omit<DeploymentContent, "configDigest"> {
+  /** Null: it is in the artifact store's table already. */
+  sizeBytes: number | null;
+  /** Config keys that the program needs a value for. */
+  required: readonly string[];
+}
+
+export interface SourceOptions {
+  db: Database;
+  artifacts: ContentStore;
+  projectRoots: readonly string[];
+}
+
+/**
+ * Takes the source of a deployment from the project's folder. A destroy whose folder is gone takes what the stack was last
+ * deployed from, so that nothing is left behind for ever. Throws the problems of sources/.
+ */
+export async function requestedSource(
+  { db, artifacts, projectRoots }: SourceOptions,
+  operation: DeploymentOperation,
+  stack: { id: string; name: string; folder: string },
+): Promise<RequestedSource> {
+  const last =
+    operation === "destroy" && (await isGone(stack.folder)) ? await findLastContent(db, stack.id) : undefined;
+  if (last !== undefined) return { ...last, sizeBytes: null, required: [] };
+
+  const snapshot = await snapshotSource({ folder: stack.folder, allowedRoots: projectRoots, artifacts });
+  const required = Object.entries(snapshot.pulumiProject.config)
+    .filter(([, declared]) => !declared.hasDefault)
+    .map(([key]) => key);
+  const { digest, sizeBytes, lockfileDigest, commit, dirty } = snapshot;
+  const config = clearConfig(committedConfig(snapshot, stack.name));
+  return { sourceDigest: digest, sizeBytes, lockfileDigest, commit, dirty, config, required };
+}
+
+function clearConfig(values: Readonly<Record<string, string>>): StoredConfig {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, { secret: false, value }]));
+}
+
+async function isGone(folder: string): Promise<boolean> {
+  try {
+    await stat(path.join(folder, "Pulumi.yaml"));
+    return false;
+  } catch (error) {
+    if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return true;
+    throw error;
+  }
+}

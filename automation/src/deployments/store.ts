@@ -1,0 +1,336 @@
+import { sql } from "kysely";
+import type {
+  Deployment,
+  DeploymentOperation,
+  DeploymentOptions,
+  DeploymentStatus,
+  DeploymentSummary,
+} from "../contract/deployments.ts";
+import type { DeploymentEvent } from "../contract/events.ts";
+import type { InstantPlace } from "../database/instant-cursor.ts";
+import { isAfter, placeInstant } from "../database/instant-cursor.ts";
+import type { StoredConfig } from "../database/tables.ts";
+import type { Database, Transaction } from "../database.ts";
+
+/** Source and config that a deployment runs with. */
+export interface DeploymentContent {
+  sourceDigest: string;
+  lockfileDigest: string | null;
+  commit: string | null;
+  dirty: boolean;
+  config: StoredConfig;
+  configDigest: string;
+}
+
+/** A deployment to be queued. */
+export interface NewDeployment extends DeploymentContent {
+  id: string;
+  stackId: string;
+  operation: DeploymentOperation;
+  options: DeploymentOptions;
+  message: string | null;
+  requestedBy: string;
+  targetRelease: number | null;
+  steps: readonly string[];
+}
+
+/** Queues a deployment with its steps under the stack's next number, which it answers. The caller has locked the stack. */
+export async function insertDeployment(trx: Transaction, deployment: NewDeployment): Promise<number> {
+  const { number } = await trx
+    .updateTable("stacks")
+    .set({ next_deployment: sql`next_deployment + 1` })
+    .where("id", "=", deployment.stackId)
+    .returning(sql<number>`next_deployment - 1`.as("number"))
+    .executeTakeFirstOrThrow();
+  await trx
+    .insertInto("deployments")
+    .values({
+      id: deployment.id,
+      stack_id: deployment.stackId,
+      number,
+      operation: deployment.operation,
+      options: JSON.stringify(deployment.options),
+      message: deployment.message,
+      requested_by: deployment.requestedBy,
+      target_release: deployment.targetRelease,
+      source_digest: deployment.sourceDigest,
+      lockfile_digest: deployment.lockfileDigest,
+      git_commit: deployment.commit,
+      git_dirty: deployment.dirty,
+      config: JSON.stringify(deployment.config),
+      config_digest: deployment.configDigest,
+    })
+    .execute();
+  const steps = deployment.steps.map((name, position) => ({ deployment_id: deployment.id, position, name }));
+  if (steps.length > 0) await trx.insertInto("deployment_steps").values(steps).execute();
+  return number;
+}
+
+/** What the rules of rollback need of a release, with what its deployment runs again. */
+export interface ReleaseContent extends DeploymentContent {
+  number: number;
+  health: "pending" | "good" | "bad";
+  quarantined: boolean;
+}
+
+/** Releases of a stack, newest first. */
+export async function listReleaseContents(db: Database, stackId: string): Promise<ReleaseContent[]> {
+  const rows = await db
+    .selectFrom("releases")
+    .select(["number", "health", "source_digest", "lockfile_digest", "git_commit", "git_dirty"])
+    .select(["config", "config_digest"])
+    .select(
+      sql<boolean>`exists (select 1 from quarantines q where q.stack_id = releases.stack_id and q.lifted_at is null
+        and q.source_digest = releases.source_digest and q.config_digest = releases.config_digest)`.as(
+        "quarantined",
+      ),
+    )
+    .where("stack_id", "=", stackId)
+    .orderBy("number", "desc")
+    .execute();
+  return rows.map((row) => ({
+    number: row.number,
+    health: row.health as ReleaseContent["health"],
+    quarantined: row.quarantined,
+    sourceDigest: row.source_digest,
+    lockfileDigest: row.lockfile_digest,
+    commit: row.git_commit,
+    dirty: row.git_dirty,
+    config: row.config,
+    configDigest: row.config_digest,
+  }));
+}
+
+/** What the stack was last deployed from: its newest release, else its newest deployment; undefined when it never was. */
+export async function findLastContent(db: Database, stackId: string): Promise<DeploymentContent | undefined> {
+  const [release] = await listReleaseContents(db, stackId);
+  if (release !== undefined) return release;
+  const row = await db
+    .selectFrom("deployments")
+    .select(["source_digest", "lockfile_digest", "git_commit", "git_dirty", "config", "config_digest"])
+    .where("stack_id", "=", stackId)
+    .where("source_digest", "is not", null)
+    .where("operation", "=", "update")
+    .orderBy("number", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  if (row === undefined || row.source_digest === null) return undefined;
+  return {
+    sourceDigest: row.source_digest,
+    lockfileDigest: row.lockfile_digest,
+    commit: row.git_commit,
+    dirty: row.git_dirty,
+    config: row.config,
+    configDigest: row.config_digest,
+  };
+}
+
+/** Why a source and config are refused on a stack; undefined when they are not. */
+export async function findQuarantine(
+  db: Database,
+  stackId: string,
+  content: { sourceDigest: string; configDigest: string },
+): Promise<{ reason: string } | undefined> {
+  return db
+    .selectFrom("quarantines")
+    .select("reason")
+    .where("stack_id", "=", stackId)
+    .where("source_digest", "=", content.sourceDigest)
+    .where("config_digest", "=", content.configDigest)
+    .where("lifted_at", "is", null)
+    .executeTakeFirst();
+}
+
+/** One deployment with its steps and gates. */
+export async function findDeployment(db: Database, id: string): Promise<Deployment | undefined> {
+  const row = await deploymentQuery(db).where("deployments.id", "=", id).executeTakeFirst();
+  if (row === undefined) return undefined;
+  const steps = await db
+    .selectFrom("deployment_steps")
+    .select(["name", "state", "started_at", "finished_at", "detail"])
+    .where("deployment_id", "=", id)
+    .orderBy("position")
+    .execute();
+  const gates = await db
+    .selectFrom("gate_results")
+    .select(["name", "phase", "required", "verdict", "detail", "measured_at"])
+    .where("deployment_id", "=", id)
+    .orderBy("measured_at")
+    .execute();
+  return {
+    ...toSummary(row),
+    steps: steps.map((step) => ({
+      name: step.name,
+      state: step.state as Deployment["steps"][number]["state"],
+      startedAt: step.started_at?.toISOString() ?? null,
+      finishedAt: step.finished_at?.toISOString() ?? null,
+      detail: step.detail,
+    })),
+    gates: gates.map(({ measured_at, ...gate }) => ({
+      ...(gate as Omit<Deployment["gates"][number], "measuredAt">),
+      measuredAt: measured_at.toISOString(),
+    })),
+  };
+}
+
+/** A deployment with its place in the list. */
+export interface ListedDeployment extends DeploymentSummary {
+  place: InstantPlace;
+}
+
+/** Deployments, newest first, one more than asked for when there are more. */
+export async function listDeployments(
+  db: Database,
+  query: {
+    stackId?: string | undefined;
+    status?: string | undefined;
+    operation?: string | undefined;
+    after: InstantPlace | undefined;
+    limit: number;
+  },
+): Promise<ListedDeployment[]> {
+  const { stackId, status, operation, after, limit } = query;
+  const rows = await deploymentQuery(db)
+    .select(placeInstant("deployments.requested_at").as("place"))
+    .$if(stackId !== undefined, (q) => q.where("deployments.stack_id", "=", stackId ?? ""))
+    .$if(status !== undefined, (q) => q.where("deployments.status", "=", status ?? ""))
+    .$if(operation !== undefined, (q) => q.where("deployments.operation", "=", operation ?? ""))
+    .$if(after !== undefined, (q) =>
+      q.where(isAfter("deployments.requested_at", "deployments.id", after as InstantPlace)),
+    )
+    .orderBy("deployments.requested_at", "desc")
+    .orderBy("deployments.id", "desc")
+    .limit(limit + 1)
+    .execute();
+  return rows.map((row) => ({ ...toSummary(row), place: [row.place, row.id] }));
+}
+
+/** What a cancel decides about. */
+export interface CancelState {
+  stackId: string;
+  organisation: string;
+  project: string;
+  stack: string;
+  status: DeploymentStatus;
+  cancelRequested: boolean;
+}
+
+/** Locks a deployment until the end of the transaction: no worker claims it meanwhile. */
+export async function lockForCancel(trx: Transaction, id: string): Promise<CancelState | undefined> {
+  const row = await trx
+    .selectFrom("deployments")
+    .innerJoin("stacks", "stacks.id", "deployments.stack_id")
+    .innerJoin("projects", "projects.id", "stacks.project_id")
+    .select(["deployments.stack_id as stackId", "projects.organisation", "projects.name as project"])
+    .select(["stacks.name as stack", "deployments.status"])
+    .select(sql<boolean>`deployments.cancel_requested_at is not null`.as("cancelRequested"))
+    .where("deployments.id", "=", id)
+    .forUpdate("deployments")
+    .executeTakeFirst();
+  return row && { ...row, status: row.status as DeploymentStatus };
+}
+
+/** Ends a deployment that nothing runs for: cancelled, with its remaining steps skipped. */
+export async function cancelNow(trx: Transaction, id: string): Promise<void> {
+  await trx
+    .updateTable("deployments")
+    .set({ status: "cancelled", cancel_requested_at: sql<Date>`now()`, finished_at: sql<Date>`now()` })
+    .where("id", "=", id)
+    .execute();
+  await trx
+    .updateTable("deployment_steps")
+    .set({ state: "skipped" })
+    .where("deployment_id", "=", id)
+    .where("state", "=", "waiting")
+    .execute();
+}
+
+/** Asks the worker that runs a deployment to interrupt it. */
+export async function askForCancel(trx: Transaction, id: string): Promise<void> {
+  await trx
+    .updateTable("deployments")
+    .set({ cancel_requested_at: sql<Date>`now()` })
+    .where("id", "=", id)
+    .execute();
+}
+
+/** Status of a deployment; undefined when there is none. */
+export async function readStatus(db: Database, id: string): Promise<DeploymentStatus | undefined> {
+  const row = await db.selectFrom("deployments").select("status").where("id", "=", id).executeTakeFirst();
+  return row?.status as DeploymentStatus | undefined;
+}
+
+/** Events of a deployment after a sequence number, in order. */
+export async function readEvents(
+  db: Database,
+  id: string,
+  { after, limit }: { after: number; limit: number },
+): Promise<DeploymentEvent[]> {
+  const rows = await db
+    .selectFrom("deployment_events")
+    .select(["sequence", "at", "attempt", "body"])
+    .where("deployment_id", "=", id)
+    .where("sequence", ">", after)
+    .orderBy("sequence")
+    .limit(limit)
+    .execute();
+  return rows.map((row) => ({
+    sequence: row.sequence,
+    at: row.at.toISOString(),
+    attempt: row.attempt,
+    body: row.body as DeploymentEvent["body"],
+  }));
+}
+
+function deploymentQuery(db: Database) {
+  return db
+    .selectFrom("deployments")
+    .innerJoin("stacks", "stacks.id", "deployments.stack_id")
+    .innerJoin("projects", "projects.id", "stacks.project_id")
+    .leftJoin("releases", "releases.deployment_id", "deployments.id")
+    .selectAll("deployments")
+    .select(["projects.organisation", "projects.name as project", "stacks.name as stack"])
+    .select("releases.number as release")
+    .select((eb) => [
+      eb
+        .selectFrom("attempts")
+        .select(sql<number>`count(*)`.as("count"))
+        .whereRef("attempts.deployment_id", "=", "deployments.id")
+        .$asScalar()
+        .$notNull()
+        .as("attempts"),
+      sql<number | null>`case when deployments.status = 'queued' then (
+        select count(*) from deployments earlier where earlier.stack_id = deployments.stack_id
+          and earlier.number < deployments.number and earlier.finished_at is null) end`.as("queue_position"),
+    ]);
+}
+
+type DeploymentRow = Awaited<ReturnType<ReturnType<typeof deploymentQuery>["executeTakeFirstOrThrow"]>>;
+
+function toSummary(row: DeploymentRow): DeploymentSummary {
+  return {
+    id: row.id,
+    organisation: row.organisation,
+    project: row.project,
+    stack: row.stack,
+    number: row.number,
+    operation: row.operation as DeploymentOperation,
+    status: row.status as DeploymentStatus,
+    options: row.options as DeploymentOptions,
+    message: row.message,
+    requestedBy: row.requested_by,
+    cause: row.cause as DeploymentSummary["cause"],
+    causedBy: row.caused_by,
+    rolledBackBy: row.rolled_back_by,
+    targetRelease: row.target_release,
+    release: row.release,
+    sourceDigest: row.source_digest,
+    requestedAt: row.requested_at.toISOString(),
+    startedAt: row.started_at?.toISOString() ?? null,
+    finishedAt: row.finished_at?.toISOString() ?? null,
+    changes: row.changes,
+    queuePosition: row.queue_position,
+    failure: row.failure,
+    attempts: row.attempts,
+  };
+}

@@ -1,0 +1,98 @@
+import { ensureOwnerToken } from "./access/owner-token.ts";
+import { buildApp } from "./app.ts";
+import { openContentStore } from "./artifacts/content-store.ts";
+import { systemClock } from "./clock.ts";
+import { readServerConfig } from "./config.ts";
+import { checkSchema, readMigrations } from "./database/migrations.ts";
+import { Notifications } from "./database/notifications.ts";
+import { openDatabase } from "./database.ts";
+import { DEPLOYMENT_CHANNEL } from "./deployments/events-store.ts";
+import { messageOf, SlipwayError, systemCode } from "./errors.ts";
+import { createLogger } from "./logger.ts";
+import { loadSecretKey } from "./secrets/crypto.ts";
+import { version } from "./version.ts";
+
+/** Open requests get so long to end after a signal. */
+const CLOSE_TIMEOUT_MS = 10_000;
+
+try {
+  await serve();
+} catch (error) {
+  const remedy = error instanceof SlipwayError && error.remedy !== undefined ? ` ${error.remedy}` : "";
+  console.error(`The server cannot start: ${describe(error)}${remedy}`);
+  process.exit(1);
+}
+
+async function serve(): Promise<void> {
+  const config = readServerConfig();
+  const logger = createLogger("server", config.logLevel);
+  const { db, close } = openDatabase(config.databaseUrl, {
+    applicationName: "slipway-server",
+    onIdleError: (error) => logger.warn({ err: error }, "an idle database connection broke"),
+  });
+  const notifications = new Notifications(config.databaseUrl, {
+    channel: DEPLOYMENT_CHANNEL,
+    applicationName: "slipway-server-listen",
+    onError: (message) => logger.warn(message),
+  });
+  const migrations = await readMigrations();
+  await checkSchema(db, migrations);
+  const secretKey = await loadSecretKey(config.dataDir);
+  await ensureOwnerToken(db, config.ownerTokenFile, systemClock.now());
+  const artifacts = await openContentStore(config.dataDir);
+  notifications.start();
+  const app = await buildApp({
+    db,
+    clock: systemClock,
+    logger,
+    notifications,
+    secretKey,
+    artifacts,
+    projectRoots: config.projectRoots,
+    consoleDir: config.consoleDir,
+    hosts: { host: config.host, publicUrl: config.publicUrl },
+    schemaVersion: migrations.length,
+    version,
+  });
+
+  let isStopping = false;
+  const stop = (): void => {
+    // A second signal (Ctrl-C reaches the whole process group) changes nothing.
+    if (isStopping) return;
+    isStopping = true;
+    setTimeout(() => process.exit(1), CLOSE_TIMEOUT_MS).unref();
+    const closeAll = async (): Promise<void> => {
+      await app.close();
+      await notifications.stop();
+      await close();
+    };
+    closeAll().catch((error: unknown) => {
+      logger.error({ err: error }, "closing failed");
+      process.exitCode = 1;
+    });
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+  await app.listen({ host: config.host, port: config.port });
+  const address = app.server.address();
+  const port = typeof address === "object" && address !== null ? address.port : config.port;
+  process.stdout.write(`${JSON.stringify({ ready: true, port })}\n`);
+}
+
+function describe(error: unknown): string {
+  switch (systemCode(error)) {
+    case "EADDRINUSE":
+      return "the port is in use by another program (SLIPWAY_PORT).";
+    case "EADDRNOTAVAIL":
+      return "this machine does not have the address SLIPWAY_HOST.";
+    case "EACCES":
+    case "EROFS":
+      return `the data folder cannot be written (${messageOf(error)}).`;
+    case "ENOSPC":
+      return `the disk is full (${messageOf(error)}).`;
+    case "ECONNREFUSED":
+      return "the database does not answer (DATABASE_URL).";
+    default:
+      return messageOf(error);
+  }
+}
