@@ -4,11 +4,8 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { AttemptContainment } from "../automation/src/engine/attempt.ts";
-import {
-  type ContainmentHost,
-  detectContainment,
-  openContainment,
-} from "../automation/src/engine/containment.ts";
+import { type ContainmentHost, openContainment } from "../automation/src/engine/containment.ts";
+import { probeContainments } from "../automation/src/engine/containment-level.ts";
 import {
   LONG_DEADLINE_MS,
   linesOf,
@@ -19,9 +16,13 @@ import {
   until,
 } from "./engine-support.ts";
 
-const WEAK: ContainmentHost = { level: "weak", how: "repeated scan", whyNotBetter: [], wrapper: [] };
-const best = await detectContainment();
-const hosts: ContainmentHost[] = best.level === "weak" ? [WEAK] : [best, WEAK];
+const working = await probeContainments();
+const [best] = working;
+// Root needs no user namespace; the rest of that wrapper is the same.
+const hosts = working.filter((host) => host === best || host.how !== "unshare with a user namespace");
+const weakest = hosts.at(-1) ?? best;
+// As on a system without /proc.
+if (process.platform === "linux") hosts.push({ ...weakest, how: "repeated scan by ps", lookup: "ps" });
 
 let folder: ReturnType<typeof temporaryFolder>;
 const opened: AttemptContainment[] = [];

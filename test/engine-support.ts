@@ -15,6 +15,7 @@ import { fileURLToPath } from "node:url";
 import type { AttemptContainment } from "../automation/src/engine/attempt.ts";
 import { openContainment } from "../automation/src/engine/containment.ts";
 import { engineEnvironment } from "../automation/src/engine/environment.ts";
+import { pulumiForTests } from "../automation/src/engine/pulumi-cli/testing.ts";
 import type {
   CommandRequest,
   PulumiRequest,
@@ -158,7 +159,5 @@ export function testStack(pulumiPath: string, folder: string, program: string): 
 
 /** The CLI for these tests. Throws when there is none: a skip would hide that nothing was tested. */
 export async function pulumiPath(): Promise<string> {
-  const given = process.env.SLIPWAY_PULUMI;
-  if (given === undefined) throw new Error("no Pulumi CLI");
-  return given;
+  return (await pulumiForTests()).path;
 }

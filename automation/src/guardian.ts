@@ -1,6 +1,6 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { closeSync, existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Duplex } from "node:stream";
 
@@ -28,9 +28,17 @@ interface GuardianPlan {
   cgroup?: string;
   /** level weak: processes that carry this in their environment belong to the containment. */
   mark?: string;
+  /** level weak: where processes are looked up; `ps` where there is no /proc. */
+  lookup?: "proc" | "ps";
 }
 
 type EndReason = "closed" | "deadline" | "lost-parent" | "killed" | "crashed";
+/** A process as the operating system tells of it. `group` is the session where /proc tells it, else the process group. */
+interface Seen {
+  parent: number;
+  group: number;
+  startTime: string;
+}
 interface Target {
   pid: number;
   startTime: string;
@@ -47,6 +55,12 @@ const EMPTY_TIMEOUT_MS = 10_000;
 const MAX_TIMER_MS = 60_000;
 /** level weak: how often new processes of the containment are looked for. */
 const SCAN_MS = 50;
+/** The same where each look starts a program. */
+const SCAN_BY_PS_MS = 500;
+
+/** level weak: the variable that carries the mark. */
+const MARK_VARIABLE = "SLIPWAY_CONTAINMENT";
+const PS_MAX_BYTES = 64 * 1024 * 1024;
 
 const plan = JSON.parse(process.argv[2] ?? "") as GuardianPlan;
 let deadlineNs = BigInt(plan.deadlineNs);
@@ -73,17 +87,39 @@ function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-/** What /proc tells of a process; undefined when it is gone. Zombies are gone: they run nothing and hold nothing. */
-function inspect(pid: number): { parent: number; session: number; startTime: string } | undefined {
+/** What is known of a process; undefined when it is gone. Zombies are gone: they run nothing and hold nothing. */
+function inspect(pid: number): Seen | undefined {
+  if (plan.lookup === "ps") return tableOfPs().get(pid);
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     if (fields[0] === "Z" || fields[0] === "X") return undefined;
-    return { parent: Number(fields[1]), session: Number(fields[3]), startTime: fields[19] ?? "" };
+    return { parent: Number(fields[1]), group: Number(fields[3]), startTime: fields[19] ?? "" };
   } catch {
     // Gone between listing and reading.
     return undefined;
   }
+}
+
+function processTable(): Map<number, Seen> {
+  if (plan.lookup === "ps") return tableOfPs();
+  const table = new Map<number, Seen>();
+  for (const pid of allPids()) {
+    const found = inspect(pid);
+    if (found !== undefined) table.set(pid, found);
+  }
+  return table;
+}
+
+function tableOfPs(): Map<number, Seen> {
+  const table = new Map<number, Seen>();
+  const listing = execFileSync("/bin/ps", ["-axo", "pid=,ppid=,pgid=,stat=,lstart="], { encoding: "utf8" });
+  for (const line of listing.split("\n")) {
+    const [pid, parent, group, state, ...startTime] = line.trim().split(/\s+/u);
+    if (state === undefined || state.startsWith("Z")) continue;
+    table.set(Number(pid), { parent: Number(parent), group: Number(group), startTime: startTime.join(" ") });
+  }
+  return table;
 }
 
 function isAlive(known: { pid: number; startTime: string }): boolean {
@@ -162,41 +198,53 @@ function signalTarget(name: NodeJS.Signals): void {
   if (target !== undefined && targetRequest === interruptedRequest) signal(target, name);
 }
 
-/** level weak: descendants, members of known sessions and carriers of the mark; whoever was seen once stays known. */
+/** level weak: descendants, members of their sessions or groups and carriers of the mark; whoever was seen once stays known. */
 function scan(): Target[] {
-  const table = new Map<number, NonNullable<ReturnType<typeof inspect>>>();
-  for (const pid of allPids()) {
-    const found = inspect(pid);
-    if (found !== undefined) table.set(pid, found);
-  }
+  const table = processTable();
   for (const [pid, startTime] of seen) if (table.get(pid)?.startTime !== startTime) seen.delete(pid);
-  const sessions = new Set<number>();
+  const marked = markedPids(table);
+  const groups = new Set<number>();
   for (const pid of seen.keys()) {
-    const session = table.get(pid)?.session;
-    if (session !== undefined) sessions.add(session);
+    const group = table.get(pid)?.group;
+    if (group !== undefined) groups.add(group);
   }
-  if (child.pid !== undefined) sessions.add(child.pid);
+  if (child.pid !== undefined) groups.add(child.pid);
   for (let grew = true; grew; ) {
     grew = false;
     for (const [pid, entry] of table) {
       if (seen.has(pid) || pid === process.pid) continue;
-      if (pid !== child.pid && !seen.has(entry.parent) && !sessions.has(entry.session) && !carriesMark(pid))
+      if (pid !== child.pid && !seen.has(entry.parent) && !groups.has(entry.group) && !marked.has(pid))
         continue;
       seen.set(pid, entry.startTime);
-      sessions.add(entry.session);
+      groups.add(entry.group);
       grew = true;
     }
   }
   return [...seen].map(([pid, startTime]) => ({ pid, startTime, group: false }));
 }
 
-function carriesMark(pid: number): boolean {
-  if (plan.mark === undefined) return false;
+/** level weak: the processes that inherited the mark, though they left session and parent. */
+function markedPids(table: ReadonlyMap<number, Seen>): Set<number> {
+  const { mark } = plan;
+  if (mark === undefined) return new Set();
+  if (plan.lookup !== "ps")
+    return new Set([...table.keys()].filter((pid) => environmentOf(pid).includes(mark)));
+  // Environments behind the command line: each system has its own letter for it.
+  const show = process.platform === "linux" ? "axeww" : "-axEww";
+  const listing = execFileSync("/bin/ps", [show, "-o", "pid=,args="], {
+    encoding: "utf8",
+    maxBuffer: PS_MAX_BYTES,
+  });
+  const marked = listing.split("\n").filter((line) => line.includes(`${MARK_VARIABLE}=${mark}`));
+  return new Set(marked.map((line) => Number.parseInt(line, 10)));
+}
+
+function environmentOf(pid: number): string {
   try {
-    return readFileSync(`/proc/${pid}/environ`, "latin1").includes(plan.mark);
+    return readFileSync(`/proc/${pid}/environ`, "latin1");
   } catch {
     // Another user's process, or gone.
-    return false;
+    return "";
   }
 }
 
@@ -245,9 +293,10 @@ function findInit(): Target | undefined {
 function startContainment(): ChildProcess {
   const [program, ...args] = plan.argv;
   // Children are born into the cgroup of their parent: enter it for the moment of the birth.
-  const home = plan.cgroup === undefined ? undefined : enterCgroup(plan.cgroup);
+  const { cgroup } = plan;
+  if (cgroup !== undefined) enterCgroup(cgroup);
   const started = spawn(program, args, { stdio: [3, 4, 2, "pipe"], env: environment(), detached: true });
-  if (home !== undefined) writeFileSync(join(home, "cgroup.procs"), String(process.pid));
+  if (cgroup !== undefined) enterCgroup(dirname(cgroup));
   // The runner alone may hold these: the worker must see their end when it dies.
   closeSync(3);
   closeSync(4);
@@ -255,14 +304,11 @@ function startContainment(): ChildProcess {
 }
 
 function environment(): NodeJS.ProcessEnv {
-  return { ...process.env, ...(plan.mark === undefined ? {} : { SLIPWAY_CONTAINMENT: plan.mark }) };
+  return { ...process.env, ...(plan.mark === undefined ? {} : { [MARK_VARIABLE]: plan.mark }) };
 }
 
-function enterCgroup(folder: string): string {
-  const own = /^0::(.*)$/mu.exec(readFileSync("/proc/self/cgroup", "latin1"))?.[1] ?? "/";
-  const root = folder.slice(0, folder.lastIndexOf("/slipway-"));
+function enterCgroup(folder: string): void {
   writeFileSync(join(folder, "cgroup.procs"), String(process.pid));
-  return root.endsWith(own) ? root : join(root, own);
 }
 
 const child = startContainment();
@@ -312,5 +358,5 @@ orders.on("close", () => void end("lost-parent"));
 // The worker stops its guardians by orders; a Ctrl-C that reaches the whole terminal is not one.
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => undefined);
 
-if (plan.level === "weak") setInterval(scan, SCAN_MS).unref();
+if (plan.level === "weak") setInterval(scan, plan.lookup === "ps" ? SCAN_BY_PS_MS : SCAN_MS).unref();
 armDeadline();

@@ -1,4 +1,6 @@
+import { writeFileSync } from "node:fs";
 import { Socket } from "node:net";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { runCommand } from "./engine/command.ts";
 import { runPulumi } from "./engine/pulumi.ts";
@@ -7,9 +9,10 @@ import type { Supervision } from "./engine/supervision.ts";
 
 /*
  * The runner: inside the containment, carries out one request after another.
- * argv[2]: the attempt's private folder. fd 0: requests. fd 1: messages. fd 3: the guardian; see guardian.ts.
+ * argv[2]: the attempt's private folder. argv[3]: the containment's cgroup, where that is what contains it. fd 0: requests. fd 1: messages. fd 3: the guardian; see guardian.ts.
  */
 const attemptDir = process.argv[2] ?? process.cwd();
+const cgroup = process.argv[3];
 const guardian = new Socket({ fd: 3 });
 /** Requests are counted from 1, here and by the worker. */
 let request = 0;
@@ -39,7 +42,8 @@ const supervision: Supervision = {
 };
 
 function end(code: number): void {
-  // Where the kernel does not end a containment as a whole, this is all that can still be done.
+  // Where the kernel does not end a containment by itself, this is what can still be done.
+  if (cgroup !== undefined) writeFileSync(join(cgroup, "cgroup.kill"), "1");
   if (runningChild !== undefined) {
     try {
       process.kill(-runningChild, "SIGKILL");

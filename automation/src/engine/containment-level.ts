@@ -1,5 +1,6 @@
-import { execFile } from "node:child_process";
-import { access, constants, mkdir, readFile, rmdir } from "node:fs/promises";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { access, constants, mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { messageOf } from "../errors.ts";
@@ -16,6 +17,8 @@ export interface ContainmentHost {
   wrapper: readonly string[];
   /** level cgroup: the folder in which each containment gets its own cgroup. */
   cgroupParent?: string;
+  /** level weak: where processes are looked up. */
+  lookup?: "proc" | "ps";
 }
 
 const PROBE_TIMEOUT_MS = 5_000;
@@ -45,10 +48,16 @@ export function detectContainment(): Promise<ContainmentHost> {
 }
 
 async function detect(): Promise<ContainmentHost> {
+  const [best] = await probeContainments();
+  return best;
+}
+
+/** Every means that works here, best first; the last is always the repeated scan. */
+export async function probeContainments(): Promise<[ContainmentHost, ...ContainmentHost[]]> {
   const whyNotBetter: ContainmentHost["whyNotBetter"] = [];
   if (process.platform !== "linux") {
     whyNotBetter.push({ how: "PID namespace, cgroup", reason: `${process.platform} has neither` });
-    return weak(whyNotBetter);
+    return [weak(whyNotBetter)];
   }
   const candidates: { how: string; probe: () => Promise<Omit<ContainmentHost, "whyNotBetter" | "how">> }[] = [
     { how: "bwrap", probe: probeBwrap },
@@ -56,18 +65,27 @@ async function detect(): Promise<ContainmentHost> {
     { how: "unshare with a user namespace", probe: () => probeUnshare(["--user", "--map-current-user"]) },
     { how: "cgroup v2", probe: probeCgroup },
   ];
+  const working: ContainmentHost[] = [];
   for (const { how, probe } of candidates) {
     try {
-      return { ...(await probe()), how, whyNotBetter };
+      working.push({ ...(await probe()), how, whyNotBetter: [...whyNotBetter] });
     } catch (error) {
-      whyNotBetter.push({ how, reason: firstLine(messageOf(error)) });
+      whyNotBetter.push({ how, reason: lastLine(messageOf(error)) });
     }
   }
-  return weak(whyNotBetter);
+  const scan = weak(whyNotBetter);
+  const [best, ...others] = working;
+  return best === undefined ? [scan] : [best, ...others, scan];
 }
 
 function weak(whyNotBetter: ContainmentHost["whyNotBetter"]): ContainmentHost {
-  return { level: "weak", how: "repeated scan", whyNotBetter, wrapper: [] };
+  return {
+    level: "weak",
+    how: "repeated scan",
+    whyNotBetter,
+    wrapper: [],
+    lookup: process.platform === "linux" ? "proc" : "ps",
+  };
 }
 
 async function probeBwrap(): Promise<Omit<ContainmentHost, "whyNotBetter" | "how">> {
@@ -106,9 +124,15 @@ async function probeCgroup(): Promise<Omit<ContainmentHost, "whyNotBetter" | "ho
   const parent = join(root, own);
   const trial = join(parent, `slipway-probe-${process.pid}`);
   await mkdir(trial);
+  // `cat` without input waits until it is killed.
+  const cat = spawn(await findProgram("cat"), [], { stdio: ["pipe", "ignore", "ignore"], env: {} });
+  const exit = once(cat, "exit", { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
   try {
-    await access(join(trial, "cgroup.kill"), constants.W_OK);
+    await writeFile(join(trial, "cgroup.procs"), String(cat.pid));
+    await writeFile(join(trial, "cgroup.kill"), "1");
+    await exit;
   } finally {
+    cat.kill("SIGKILL");
     await rmdir(trial);
   }
   return { level: "cgroup", wrapper: [], cgroupParent: parent };
@@ -126,6 +150,6 @@ async function findProgram(name: string): Promise<string> {
   throw new Error(`${name} is not installed`);
 }
 
-function firstLine(text: string): string {
+function lastLine(text: string): string {
   return text.trim().split("\n").at(-1) ?? text;
 }

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
@@ -11,7 +11,8 @@ import { messageOf, SlipwayError } from "../errors.ts";
 import type { AttemptContainment, ContainmentEnd, ContainmentOptions } from "./attempt.ts";
 import { type ContainmentHost, detectContainment } from "./containment-level.ts";
 import { splitLines } from "./lines.ts";
-import { type RequestOutcome, RunnerMessage } from "./runner-protocol.ts";
+import { type RequestOutcome, RunnerMessage, type RunnerRequest } from "./runner-protocol.ts";
+import { secretsKeyHint } from "./stack-config.ts";
 
 export { type ContainmentHost, detectContainment } from "./containment-level.ts";
 
@@ -66,10 +67,16 @@ export async function openContainment(
   const runner = programs.runner ?? fileURLToPath(new URL("../runner.ts", import.meta.url));
   const plan = {
     level: means.level,
-    argv: [...means.wrapper, options.nodePath, runner, options.attemptDir],
+    argv: [
+      ...means.wrapper,
+      options.nodePath,
+      runner,
+      options.attemptDir,
+      ...(cgroup === undefined ? [] : [cgroup]),
+    ],
     deadlineNs: String(deadlineNs),
     ...(cgroup === undefined ? {} : { cgroup }),
-    ...(means.level === "weak" ? { mark: name } : {}),
+    ...(means.level === "weak" ? { mark: name, lookup: means.lookup ?? "proc" } : {}),
   };
   const log = openSync(join(options.attemptDir, "guardian.log"), "a", 0o600);
   const guardian = spawn(
@@ -222,7 +229,11 @@ function superviseContainment(
       const outcome = Promise.withResolvers<RequestOutcome>();
       requestCount += 1;
       running = { id: request.id, onMessage, resolve: outcome.resolve, reject: outcome.reject };
-      requests.write(`${JSON.stringify(request)}\n`);
+      withSecretsKey(request).then(
+        (complete) => requests.write(`${JSON.stringify(complete)}\n`),
+        // The runner meets the same obstacle and reports it as the outcome.
+        () => requests.write(`${JSON.stringify(request)}\n`),
+      );
       return outcome.promise;
     },
     renew(askedAtMonotonicMs, remainingMs) {
@@ -242,6 +253,12 @@ function superviseContainment(
   return { attempt, ready: ready.promise };
 }
 
+async function withSecretsKey(request: RunnerRequest): Promise<RunnerRequest> {
+  if (request.type !== "pulumi") return request;
+  const secretsKey = await secretsKeyHint(request);
+  return secretsKey === undefined ? request : { ...request, secretsKey };
+}
+
 /** Turns a moment of this process's performance.now into one of process.hrtime, which the guardian's clock shares. */
 function absoluteDeadline(fromMonotonicMs: number, remainingMs: number): bigint {
   const leftMs = fromMonotonicMs + remainingMs - performance.now();
@@ -256,7 +273,7 @@ async function waitUntilEmpty(
   const giveUpAt = performance.now() + GUARDIAN_END_TIMEOUT_MS;
   while (performance.now() < giveUpAt) {
     if (init !== undefined && !(await isAlive(init))) return true;
-    if (cgroup !== undefined && (await isCgroupEmpty(cgroup))) return true;
+    if (cgroup !== undefined && (await emptyCgroup(cgroup))) return true;
     if (init === undefined && cgroup === undefined) return false;
     await pause(POLL_MS);
   }
@@ -270,7 +287,11 @@ async function isAlive(known: { pid: number; startTime: string }): Promise<boole
   return fields[0] !== "Z" && fields[0] !== "X" && fields[19] === known.startTime;
 }
 
-async function isCgroupEmpty(folder: string): Promise<boolean> {
+/** Kills what is left in a cgroup and removes it once it is empty; true then. */
+async function emptyCgroup(folder: string): Promise<boolean> {
+  await writeFile(join(folder, "cgroup.kill"), "1");
   const events = await readFile(join(folder, "cgroup.events"), "latin1");
-  return /^populated 0$/mu.test(events);
+  if (!/^populated 0$/mu.test(events)) return false;
+  await rmdir(folder);
+  return true;
 }

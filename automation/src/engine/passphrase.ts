@@ -28,10 +28,8 @@ const keys = new Map<string, Promise<Buffer>>();
 
 /** The key of an existing salt line. Throws SlipwayError `wrong_passphrase`. Costs a third of a second the first time. */
 export async function openSecretsKey(passphrase: string, encryptionSalt: string): Promise<SecretsKey> {
-  const [version, salt, ...check] = encryptionSalt.split(":");
-  if (version !== "v1" || salt === undefined) {
-    throw new SlipwayError("unknown_encryption", `Secrets of version ${version} are not known.`);
-  }
+  const salt = saltOf(encryptionSalt);
+  const check = encryptionSalt.split(":").slice(2);
   const key = secretsKey(await cachedKey(passphrase, salt), encryptionSalt);
   try {
     if (key.decrypt(check.join(":")) === CHECK_WORD) return key;
@@ -48,6 +46,28 @@ export async function createSecretsKey(passphrase: string): Promise<SecretsKey> 
   return secretsKey(raw, `v1:${salt}:${encrypt(raw, CHECK_WORD)}`);
 }
 
+/** The raw key of a salt line in base64, for another process of ours to remember. As secret as the passphrase. */
+export async function exportKey(passphrase: string, encryptionSalt: string): Promise<string> {
+  return (await cachedKey(passphrase, saltOf(encryptionSalt))).toString("base64");
+}
+
+/** Remembers a key that another process derived, so that this one need not. A wrong one is found out when it is opened. */
+export function rememberKey(passphrase: string, encryptionSalt: string, key: string): void {
+  keys.set(cacheName(passphrase, saltOf(encryptionSalt)), Promise.resolve(Buffer.from(key, "base64")));
+}
+
+function saltOf(encryptionSalt: string): string {
+  const [version, salt] = encryptionSalt.split(":");
+  if (version !== "v1" || salt === undefined) {
+    throw new SlipwayError("unknown_encryption", `Secrets of version ${version} are not known.`);
+  }
+  return salt;
+}
+
+function cacheName(passphrase: string, salt: string): string {
+  return `${salt}\0${passphrase}`;
+}
+
 function wrongPassphrase(cause: unknown): SlipwayError {
   return new SlipwayError("wrong_passphrase", "The passphrase does not open the secrets of this stack.", {
     cause,
@@ -56,7 +76,7 @@ function wrongPassphrase(cause: unknown): SlipwayError {
 }
 
 function cachedKey(passphrase: string, salt: string): Promise<Buffer> {
-  const name = `${salt}\0${passphrase}`;
+  const name = cacheName(passphrase, salt);
   let key = keys.get(name);
   if (key === undefined) {
     key = deriveKey(passphrase, Buffer.from(salt, "base64"), ITERATIONS, KEY_BYTES, "sha256");

@@ -66,6 +66,7 @@ async function operate(
     config: request.config,
     encryptionSalt: state?.encryptionSalt,
     passphraseFile: request.env.PULUMI_CONFIG_PASSPHRASE_FILE,
+    knownKey: request.secretsKey,
   });
 
   const digest = digestEvents();

@@ -149,6 +149,6 @@ function base64Forms(value: string): string[] {
     forms.push(certain, certain.replaceAll("+", "-").replaceAll("/", "_"));
   }
   const whole = bytes.toString("base64");
-  if (whole.length >= MIN_BASE64_CHARACTERS) forms.push(whole);
+  if (whole.length >= MIN_BASE64_CHARACTERS) forms.push(whole, bytes.toString("base64url"));
   return forms;
 }

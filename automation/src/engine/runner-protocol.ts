@@ -39,6 +39,10 @@ export const CommandRequest = z.strictObject({
 });
 export type CommandRequest = z.infer<typeof CommandRequest>;
 
+/** A derived key of a stack's passphrase secrets. Filled in by `AttemptContainment.run`; callers leave it out. */
+export const SecretsKeyHint = z.strictObject({ encryptionSalt: z.string(), key: z.string() });
+export type SecretsKeyHint = z.infer<typeof SecretsKeyHint>;
+
 /** Runs one Pulumi operation on one stack in its own work dir. */
 export const PulumiRequest = z.strictObject({
   type: z.literal("pulumi"),
@@ -58,6 +62,7 @@ export const PulumiRequest = z.strictObject({
   /** The environment of the CLI and of what it starts (PULUMI_BACKEND_URL, PULUMI_HOME, passphrase file, ...); nothing is inherited. */
   env: z.record(z.string(), z.string()),
   secrets: z.array(z.string()),
+  secretsKey: SecretsKeyHint.optional(),
 });
 export type PulumiRequest = z.infer<typeof PulumiRequest>;
 

@@ -1,8 +1,9 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { stringify } from "yaml";
 import { SlipwayError } from "../errors.ts";
-import { createSecretsKey, openSecretsKey, type SecretsKey } from "./passphrase.ts";
-import type { ConfigEntry } from "./runner-protocol.ts";
+import { createSecretsKey, exportKey, openSecretsKey, rememberKey, type SecretsKey } from "./passphrase.ts";
+import type { ConfigEntry, PulumiRequest, SecretsKeyHint } from "./runner-protocol.ts";
+import { readStackState } from "./state-outputs.ts";
 
 /** What a stack's config file is made of. */
 export interface StackConfig {
@@ -11,6 +12,22 @@ export interface StackConfig {
   encryptionSalt: string | undefined;
   /** 0600 file with the passphrase; needed only when a value is secret or the stack has no salt yet. */
   passphraseFile: string | undefined;
+  /** The key of that salt, when the worker has derived it before. */
+  knownKey?: SecretsKeyHint | undefined;
+}
+
+/**
+ * What the worker adds to an engine request: deriving a key takes a third of a second, and a runner lives for one attempt
+ * only. The worker remembers keys for as long as it lives. Undefined when the request needs none or its stack is new.
+ */
+export async function secretsKeyHint(request: PulumiRequest): Promise<SecretsKeyHint | undefined> {
+  const passphraseFile = request.env.PULUMI_CONFIG_PASSPHRASE_FILE;
+  if (passphraseFile === undefined || !Object.values(request.config).some((entry) => entry.secret))
+    return undefined;
+  const state = await readStackState(request.env.PULUMI_BACKEND_URL ?? "", request.stack);
+  if (state?.encryptionSalt === undefined) return undefined;
+  const { encryptionSalt } = state;
+  return { encryptionSalt, key: await exportKey(await readPassphrase(passphraseFile), encryptionSalt) };
 }
 
 /** Writes `Pulumi.<stack>.yaml` content to a new 0600 file. Secret values are encrypted by Pulumi's passphrase scheme. */
@@ -37,9 +54,15 @@ async function secretsKey(parts: StackConfig): Promise<SecretsKey> {
   if (parts.passphraseFile === undefined) {
     throw new SlipwayError("missing_passphrase", "Secret config needs PULUMI_CONFIG_PASSPHRASE_FILE.");
   }
-  // As the CLI reads it: surrounding white space is not part of the passphrase.
-  const passphrase = (await readFile(parts.passphraseFile, "utf8")).trim();
+  const passphrase = await readPassphrase(parts.passphraseFile);
+  if (parts.knownKey !== undefined)
+    rememberKey(passphrase, parts.knownKey.encryptionSalt, parts.knownKey.key);
   return parts.encryptionSalt === undefined
     ? await createSecretsKey(passphrase)
     : await openSecretsKey(passphrase, parts.encryptionSalt);
+}
+
+async function readPassphrase(file: string): Promise<string> {
+  // As the CLI reads it: surrounding white space is not part of the passphrase.
+  return (await readFile(file, "utf8")).trim();
 }
