@@ -160,6 +160,7 @@ export async function endAttempt(
 
 /** An attempt whose lease ran out, with what its deployment had come to. */
 export interface LostAttempt extends Fence {
+  workerId: string;
   deploymentId: string;
   attempt: number;
   organisation: string;
@@ -176,7 +177,7 @@ export interface LostAttempt extends Fence {
 /** One attempt whose lease has run out, locked against other workers that look for the same; undefined when there is none. */
 export async function lockLostAttempt(trx: Transaction): Promise<LostAttempt | undefined> {
   const { rows } = await sql<LostAttempt>`
-    select a.id as "attemptId", a.epoch, a.number as attempt, d.id as "deploymentId", d.stack_id as "stackId",
+    select a.id as "attemptId", a.worker_id as "workerId", a.epoch, a.number as attempt, d.id as "deploymentId", d.stack_id as "stackId",
       p.organisation, p.name as project, s.name as stack, d.operation, d.cause, d.caused_by as "causedBy",
       d.cancel_requested_at is not null as "cancelRequested",
       array(select st.name from deployment_steps st

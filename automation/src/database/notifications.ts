@@ -22,6 +22,7 @@ export class Notifications {
   readonly #url: string;
   readonly #options: NotificationOptions;
   readonly #listeners = new Map<string, Set<() => void>>();
+  readonly #listenersToAll = new Set<() => void>();
   readonly #stopping = new AbortController();
   #client: pg.Client | undefined;
   #running: Promise<void> | undefined;
@@ -49,6 +50,12 @@ export class Notifications {
       set.delete(listener);
       if (set.size === 0 && this.#listeners.get(payload) === set) this.#listeners.delete(payload);
     };
+  }
+
+  /** Calls `listener` for each notification, whatever its payload, until the returned function is called. */
+  subscribeAll(listener: () => void): () => void {
+    this.#listenersToAll.add(listener);
+    return () => this.#listenersToAll.delete(listener);
   }
 
   /** Closes the connection and ends the background work. */
@@ -101,7 +108,7 @@ export class Notifications {
       this.#client = client;
       onConnected();
       // What was sent while nobody listened is lost: everybody looks once.
-      for (const payload of [...this.#listeners.keys()]) this.#tell(payload);
+      for (const payload of [undefined, ...this.#listeners.keys()]) this.#tell(payload);
       await ended;
     } finally {
       this.#client = undefined;
@@ -112,7 +119,8 @@ export class Notifications {
   }
 
   #tell(payload: string | undefined): void {
-    for (const listener of [...(this.#listeners.get(payload ?? "") ?? [])]) listener();
+    for (const listener of [...(this.#listeners.get(payload ?? "") ?? []), ...this.#listenersToAll])
+      listener();
   }
 }
 

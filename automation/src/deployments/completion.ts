@@ -69,7 +69,7 @@ function attemptStatusOf(status: Ending["status"]): "succeeded" | "failed" | "ca
 }
 
 /** Puts a deployment whose worker was lost back into the queue; its steps start again, but keep the results of builds and tests. */
-export async function requeueDeployment(trx: Transaction, lost: LostAttempt): Promise<void> {
+export async function requeueDeployment(trx: Transaction, lost: EndingDeployment): Promise<void> {
   await sql`update deployments set status = 'queued' where id = ${lost.deploymentId} and status = 'running'`.execute(
     trx,
   );

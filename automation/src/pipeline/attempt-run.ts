@@ -1,0 +1,83 @@
+import type { Claim } from "../attempts/store.ts";
+import type { GateResult } from "../contract/deployments.ts";
+import type { Failure } from "../deployments/completion.ts";
+import type { AttemptContainment } from "../engine/attempt.ts";
+import type { ConfigEntry, RequestOutcome } from "../engine/runner-protocol.ts";
+import { SlipwayError } from "../errors.ts";
+import type { PinnedRelease } from "../releases/store.ts";
+import type { ProjectFiles } from "../sources/project-files.ts";
+import type { LocalState } from "../state/local-state.ts";
+import type { WorkerContext } from "./context.ts";
+import type { EventWriter } from "./event-writer.ts";
+import type { ResourceAccount } from "./resource-account.ts";
+
+/** What `prepare` laid out for the steps after it. All paths are absolute. */
+export interface Prepared {
+  workDir: string;
+  files: ProjectFiles;
+  state: LocalState;
+  config: Record<string, ConfigEntry>;
+  /** Values that must not leave the containment in clear. */
+  secrets: string[];
+  /** For commands of the project: builds, tests, gates. */
+  commandEnvironment: Record<string, string>;
+  /** For the engine; the artifacts' file is added by the steps that made them. */
+  engineEnvironment: Record<string, string>;
+}
+
+/** A service's artifact as the program is told of it. */
+export interface BuiltArtifact {
+  name: string;
+  digest: string;
+}
+
+/** One attempt at work. Steps read what steps before them left in `results`. */
+export interface AttemptRun {
+  readonly context: WorkerContext;
+  readonly claim: Claim;
+  readonly containment: AttemptContainment;
+  /** 0700 folder of this attempt alone. */
+  readonly folder: string;
+  readonly events: EventWriter;
+  /** Aborted when the attempt should stop: cancelled, drained, or its lease lost. */
+  readonly stop: AbortSignal;
+  /** rollback: what is gone back to. */
+  readonly pinned: PinnedRelease | null;
+  readonly account: ResourceAccount;
+  /** Results that an earlier attempt recorded, by step. */
+  readonly earlier: ReadonlyMap<string, { state: string; result: unknown }>;
+  readonly results: {
+    prepared?: Prepared;
+    artifacts: BuiltArtifact[];
+    planPath?: string;
+    /** Of the engine operation that changed the stack. */
+    engine?: RequestOutcome;
+    gates: GateResult[];
+    /** Recorded, its health not yet decided. */
+    release?: { id: string; number: number };
+  };
+}
+
+/** How a step ended. `stopped`: because the attempt stops. */
+export type StepOutcome =
+  | { state: "succeeded"; detail?: string; result?: unknown }
+  | { state: "skipped"; detail: string }
+  | { state: "failed"; failure: Failure }
+  | { state: "stopped" };
+
+export type Step = (run: AttemptRun) => Promise<StepOutcome>;
+
+/** What `prepare` left. Throws when it did not run: a mistake in the list of steps. */
+export function preparedOf(run: AttemptRun): Prepared {
+  const { prepared } = run.results;
+  if (prepared === undefined) throw new Error("a step ran before 'prepare'");
+  return prepared;
+}
+
+/** Turns what a step threw into its failure. */
+export function failureOf(code: string, error: unknown): Failure {
+  if (error instanceof SlipwayError) {
+    return { code: error.code, detail: error.message, remedy: error.remedy ?? null };
+  }
+  return { code, detail: error instanceof Error ? error.message : String(error), remedy: null };
+}

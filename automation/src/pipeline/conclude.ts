@@ -1,0 +1,135 @@
+import { decideTakeover } from "../attempts/rules.ts";
+import { holdFence } from "../attempts/store.ts";
+import type { Transaction } from "../database.ts";
+import type { Failure } from "../deployments/completion.ts";
+import { endDeployment, requeueDeployment, startAutomaticRollback } from "../deployments/completion.ts";
+import { decideByGates, startsRollback } from "../releases/rules.ts";
+import { decideHealth, newestGoodRelease, pinnedRelease, quarantine } from "../releases/store.ts";
+import type { AttemptRun } from "./attempt-run.ts";
+import { principalOf } from "./context.ts";
+import { recordFacts } from "./facts-store.ts";
+import { appendStep, auditRelease, factsOf, recordRelease } from "./record-release.ts";
+
+/*
+ * The last transaction of an attempt. Whoever calls one of these has ended the containment first: the stack is freed here, and nothing of the attempt may run on.
+ */
+
+/** All steps succeeded. */
+export async function concludeSuccess(run: AttemptRun, hasRelease: boolean): Promise<void> {
+  const { claim, context, results } = run;
+  const facts = claim.operation === "preview" ? null : await factsOf(run);
+  await run.events.flush();
+  await context.db.transaction().execute(async (trx) => {
+    await holdFence(trx, claim);
+    if (hasRelease && facts !== null) {
+      const release = results.release ?? (await recordRelease(trx, run, facts, "good"));
+      if (results.release !== undefined) {
+        await decideHealth(trx, release.id, "good");
+        await auditRelease(trx, run, "release.marked_good", release.number, {});
+      }
+      await appendStep(trx, run, "release", `release ${release.number}`);
+    }
+    await recordFacts(trx, claim, results.engine?.changes ?? null, facts?.resourceCount ?? null);
+    await endDeployment(trx, claim, { status: "succeeded", failure: null, principal: principalOf(context) });
+  });
+}
+
+/** A step failed. Undoes an update by a rollback when the rules say so and there is a release to go back to. */
+export async function concludeFailure(run: AttemptRun, step: string, failure: Failure): Promise<void> {
+  const { claim, context, results } = run;
+  const facts = results.prepared === undefined || claim.operation === "preview" ? null : await factsOf(run);
+  const rollsBack = startsRollback({
+    operation: claim.operation,
+    cause: claim.cause,
+    cancelled: false,
+    updateFailedHalfway: step === "update" && run.account.hasBegun(),
+    gates: step === "gates-after" ? decideByGates(results.gates) : null,
+  });
+  await run.events.flush();
+  await context.db.transaction().execute(async (trx) => {
+    await holdFence(trx, claim);
+    await recordFacts(trx, claim, results.engine?.changes ?? null, facts?.resourceCount ?? null);
+    if (
+      results.release !== undefined &&
+      step === "gates-after" &&
+      decideByGates(results.gates).kind === "bad"
+    ) {
+      await decideHealth(trx, results.release.id, "bad");
+      await auditRelease(trx, run, "release.marked_bad", results.release.number, { reason: failure.detail });
+    }
+    if (rollsBack) await undo(trx, run, failure);
+    else await endDeployment(trx, claim, { status: "failed", failure, principal: principalOf(context) });
+  });
+}
+
+async function undo(trx: Transaction, run: AttemptRun, failure: Failure): Promise<void> {
+  const { claim, context } = run;
+  const principal = principalOf(context);
+  if (claim.sourceDigest !== null) {
+    const subject = {
+      stackId: claim.stackId,
+      sourceDigest: claim.sourceDigest,
+      configDigest: claim.configDigest,
+    };
+    await quarantine(trx, { ...subject, reason: failure.detail });
+    await auditRelease(trx, run, "quarantine.set", run.results.release?.number ?? 0, {
+      sourceDigest: claim.sourceDigest,
+      configDigest: claim.configDigest,
+    });
+  }
+  const number = await newestGoodRelease(trx, claim.stackId);
+  const target = number === null ? undefined : await pinnedRelease(trx, claim.stackId, number);
+  if (target !== undefined) {
+    await startAutomaticRollback(trx, claim, target, failure, principal);
+    return;
+  }
+  const ending: Failure = {
+    ...failure,
+    detail: `${failure.detail} There is no good release to roll back to; the resources stay as they are.`,
+    remedy:
+      "Correct the program or its config and deploy again; this source and config are quarantined on the stack.",
+  };
+  await endDeployment(trx, claim, { status: "failed", failure: ending, principal });
+}
+
+/** Somebody cancelled. The failure says what is known of each resource. */
+export async function concludeCancel(run: AttemptRun): Promise<void> {
+  const { claim, context, results } = run;
+  const facts = results.prepared === undefined || claim.operation === "preview" ? null : await factsOf(run);
+  const detail = `Cancelled. ${run.account.describe()}`;
+  const remedy = run.account.hasBegun()
+    ? "Refresh the stack, so that the state says what is really there; then deploy again or roll back."
+    : null;
+  await run.events.flush();
+  await context.db.transaction().execute(async (trx) => {
+    await holdFence(trx, claim);
+    await recordFacts(trx, claim, results.engine?.changes ?? null, facts?.resourceCount ?? null);
+    await endDeployment(trx, claim, {
+      status: "cancelled",
+      failure: { code: "cancelled", detail, remedy },
+      principal: principalOf(context),
+    });
+  });
+}
+
+/** The worker is asked to end, or lost its runner: what has changed nothing runs again, the rest is told honestly. */
+export async function concludeLost(
+  run: AttemptRun,
+  startedSteps: readonly string[],
+  why: string,
+): Promise<void> {
+  const { claim, context, results } = run;
+  const facts = results.prepared === undefined || claim.operation === "preview" ? null : await factsOf(run);
+  const takeover = decideTakeover({ startedSteps, cancelRequested: false });
+  await run.events.flush();
+  await context.db.transaction().execute(async (trx) => {
+    await holdFence(trx, claim);
+    await recordFacts(trx, claim, null, facts?.resourceCount ?? null);
+    if (takeover.kind !== "interrupted") {
+      await requeueDeployment(trx, claim);
+      return;
+    }
+    const failure = { ...takeover.failure, detail: `${why} ${run.account.describe()}` };
+    await endDeployment(trx, claim, { status: "interrupted", failure, principal: principalOf(context) });
+  });
+}

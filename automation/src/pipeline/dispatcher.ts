@@ -1,0 +1,144 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { Claim } from "../attempts/store.ts";
+import { claimNext, recordWorker } from "../attempts/store.ts";
+import type { Notifications } from "../database/notifications.ts";
+import { messageOf } from "../errors.ts";
+import type { WorkerContext } from "./context.ts";
+import { cancelRequests } from "./facts-store.ts";
+import { CONTAINED_MS } from "./lease-keeper.ts";
+import { runAttempt } from "./run-attempt.ts";
+import type { StopSwitch } from "./stop-reason.ts";
+import { createStopSwitch } from "./stop-reason.ts";
+import { removeFoldersOfDeadWorkers, takeOverLost } from "./take-over.ts";
+import type { ReadyContainment } from "./warm-containments.ts";
+import { openWarmContainments } from "./warm-containments.ts";
+
+const SWEEP_MS = 2_000;
+const HEARTBEAT_EVERY_SWEEPS = 5;
+
+export interface DispatcherOptions {
+  /** Of the work channel; started and stopped by the caller. */
+  notifications: Pick<Notifications, "subscribeAll">;
+  host: string;
+  /** Attempts at once. */
+  concurrency: number;
+  /** How long running attempts may go on after `stop` before they are interrupted. */
+  drainMs: number;
+}
+
+/** A worker at work. */
+export interface Dispatcher {
+  /** Claims nothing more, lets running attempts finish for the drain time, then interrupts them; resolves when nothing is left. */
+  stop(): Promise<void>;
+}
+
+interface Running {
+  claim: Claim;
+  ready: ReadyContainment;
+  stop: StopSwitch;
+  done: Promise<void>;
+}
+
+/** Claims and runs deployments until it is stopped. Resolves when it can take work. */
+export async function startDispatcher(
+  context: WorkerContext,
+  options: DispatcherOptions,
+): Promise<Dispatcher> {
+  await recordWorker(context.db, context.workerId, options.host);
+  await removeFoldersOfDeadWorkers(context);
+  const warm = openWarmContainments(context);
+  const running = new Map<string, Running>();
+  const stopping = new AbortController();
+  let pumping: Promise<void> | undefined;
+  let again = false;
+
+  const startOne = async (): Promise<boolean> => {
+    const ready = await warm.take();
+    const askedAt = context.clock.monotonicMs();
+    const claim = await claimNext(context.db, {
+      workerId: context.workerId,
+      attemptId: ready.attemptId,
+    }).catch((error: unknown) => {
+      warm.giveBack(ready);
+      throw error;
+    });
+    if (claim === null) {
+      warm.giveBack(ready);
+      return false;
+    }
+    ready.containment.renew(askedAt, CONTAINED_MS);
+    const stop = createStopSwitch();
+    const done = runAttempt(context, claim, ready, stop).finally(() => {
+      running.delete(claim.deploymentId);
+      wake();
+    });
+    running.set(claim.deploymentId, { claim, ready, stop, done });
+    return true;
+  };
+  const cancelAsked = async (): Promise<void> => {
+    for (const id of await cancelRequests(context.db, [...running.keys()])) {
+      const one = running.get(id);
+      if (one === undefined || one.stop.reason() !== null) continue;
+      one.stop.stop("cancelled");
+      one.ready.containment.interrupt(context.cancelGraceMs);
+    }
+  };
+  const pump = async (): Promise<void> => {
+    do {
+      again = false;
+      await cancelAsked();
+      while (!stopping.signal.aborted && running.size < options.concurrency && (await startOne()));
+    } while (again && !stopping.signal.aborted);
+  };
+  const wake = (): void => {
+    if (stopping.signal.aborted && running.size === 0) return;
+    again = true;
+    pumping ??= pump()
+      .catch((error: unknown) =>
+        context.logger.error({ error: messageOf(error) }, "nothing could be claimed"),
+      )
+      .finally(() => {
+        pumping = undefined;
+      });
+  };
+  const sweep = async (): Promise<void> => {
+    for (let count = 1; !stopping.signal.aborted; count += 1) {
+      try {
+        if (count % HEARTBEAT_EVERY_SWEEPS === 0)
+          await recordWorker(context.db, context.workerId, options.host);
+        await takeOverLost(context);
+      } catch (error) {
+        context.logger.error({ error: messageOf(error) }, "the sweep failed; the next one follows");
+      }
+      wake();
+      // The only rejection is the abort, which the loop looks at.
+      await pause(SWEEP_MS, undefined, { signal: stopping.signal }).catch(() => {});
+    }
+  };
+  const sweeping = sweep();
+  const unsubscribe = options.notifications.subscribeAll(wake);
+
+  return {
+    async stop() {
+      stopping.abort();
+      await Promise.all([sweeping, pumping]);
+      await drain([...running.values()], options.drainMs, context);
+      unsubscribe();
+      await warm.close();
+    },
+  };
+}
+
+async function drain(running: readonly Running[], drainMs: number, context: WorkerContext): Promise<void> {
+  const all = Promise.all(running.map((one) => one.done));
+  const waiting = new AbortController();
+  const late = pause(drainMs, "late" as const, { signal: waiting.signal }).catch(() => "done" as const);
+  if ((await Promise.race([all.then(() => "done" as const), late])) === "late") {
+    for (const one of running) {
+      one.stop.stop("drained");
+      one.ready.containment.interrupt(context.cancelGraceMs);
+    }
+  }
+  await all;
+  waiting.abort();
+}

@@ -1,0 +1,72 @@
+import { sql } from "kysely";
+import type { Transaction } from "../database.ts";
+
+/** Records how many resources a stack has, and what the deployment changed when that is known. */
+export async function recordFacts(
+  trx: Transaction,
+  deployment: { deploymentId: string; stackId: string },
+  changes: Readonly<Record<string, number>> | null,
+  resourceCount: number | null,
+): Promise<void> {
+  await sql`
+    with counted as (
+      update stacks set resource_count = coalesce(${resourceCount}::integer, resource_count) where id = ${deployment.stackId}
+    )
+    update deployments set changes = coalesce(${changes === null ? null : JSON.stringify(changes)}::jsonb, changes)
+    where id = ${deployment.deploymentId}
+  `.execute(trx);
+}
+
+/** What earlier attempts recorded of a deployment's steps, by name. */
+export async function stepResults(
+  trx: Transaction,
+  deploymentId: string,
+): Promise<Map<string, { state: string; result: unknown }>> {
+  const rows = await trx
+    .selectFrom("deployment_steps")
+    .select(["name", "state", "result"])
+    .where("deployment_id", "=", deploymentId)
+    .execute();
+  return new Map(rows.map((row) => [row.name, { state: row.state, result: row.result }]));
+}
+
+/** Which of these deployments somebody asked to cancel. */
+export async function cancelRequests(
+  db: Pick<Transaction, "selectFrom">,
+  deploymentIds: readonly string[],
+): Promise<string[]> {
+  if (deploymentIds.length === 0) return [];
+  const rows = await db
+    .selectFrom("deployments")
+    .select("id")
+    .where("id", "in", [...deploymentIds])
+    .where("cancel_requested_at", "is not", null)
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+/** Of these workers, the ones that have been heard of lately or still have an attempt that nobody took over. */
+export async function livingWorkers(
+  db: Pick<Transaction, "selectFrom">,
+  ids: readonly string[],
+): Promise<string[]> {
+  if (ids.length === 0) return [];
+  const rows = await db
+    .selectFrom("workers as w")
+    .select("w.id")
+    .where("w.id", "in", [...ids])
+    .where((eb) =>
+      eb.or([
+        eb("w.seen_at", ">", sql<Date>`now() - interval '60 seconds'`),
+        eb.exists(
+          eb
+            .selectFrom("attempts as a")
+            .select("a.id")
+            .whereRef("a.worker_id", "=", "w.id")
+            .where("a.status", "in", ["claimed", "running"]),
+        ),
+      ]),
+    )
+    .execute();
+  return rows.map((row) => row.id);
+}

@@ -1,0 +1,45 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { Claim } from "../attempts/store.ts";
+import { LEASE_MS, renewLease } from "../attempts/store.ts";
+import type { AttemptContainment } from "../engine/attempt.ts";
+import { messageOf } from "../errors.ts";
+import type { WorkerContext } from "./context.ts";
+
+const RENEWAL_MS = 3_000;
+/** The guardian needs a moment to end a containment: its deadline lies this much before the end of the lease. */
+const ENDING_MARGIN_MS = 3_000;
+
+/** Deadline that a containment gets for a lease that was asked for at some moment. */
+export const CONTAINED_MS = LEASE_MS - ENDING_MARGIN_MS;
+
+/**
+ * Renews the lease of a claim until the signal says stop, moves the containment's deadline along, and watches for a cancel. A lease that is lost ends
+ * everything at once. A database that cannot be reached is asked again; when that takes too long the guardian's deadline acts.
+ */
+export async function keepLease(
+  context: WorkerContext,
+  claim: Claim,
+  containment: AttemptContainment,
+  events: { onCancel: () => void; onLost: () => void },
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    // The only rejection is the abort, which the loop looks at.
+    await pause(RENEWAL_MS, undefined, { signal }).catch(() => {});
+    if (signal.aborted) return;
+    const askedAt = context.clock.monotonicMs();
+    try {
+      const renewed = await renewLease(context.db, claim, claim.deploymentId);
+      if (signal.aborted) return;
+      if (renewed === null) {
+        containment.kill();
+        events.onLost();
+        return;
+      }
+      containment.renew(askedAt, CONTAINED_MS);
+      if (renewed.cancelRequested) events.onCancel();
+    } catch (error) {
+      context.logger.warn({ attempt: claim.attemptId, error: messageOf(error) }, "the lease was not renewed");
+    }
+  }
+}

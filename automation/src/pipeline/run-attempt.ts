@@ -1,0 +1,222 @@
+import { rm } from "node:fs/promises";
+import type { Claim } from "../attempts/store.ts";
+import { startAttempt } from "../attempts/store.ts";
+import { appendAudit } from "../audit/store.ts";
+import { insertSteps, subjectOf } from "../deployments/completion.ts";
+import { messageOf, SlipwayError } from "../errors.ts";
+import type { PinnedRelease } from "../releases/store.ts";
+import { pinnedRelease } from "../releases/store.ts";
+import type { AttemptRun, Step, StepOutcome } from "./attempt-run.ts";
+import { failureOf } from "./attempt-run.ts";
+import { concludeCancel, concludeFailure, concludeLost, concludeSuccess } from "./conclude.ts";
+import type { WorkerContext } from "./context.ts";
+import { principalOf } from "./context.ts";
+import { openEventWriter } from "./event-writer.ts";
+import { stepResults } from "./facts-store.ts";
+import { keepLease } from "./lease-keeper.ts";
+import type { StepName } from "./operations.ts";
+import { CHANGING_STEPS, stepsOf } from "./operations.ts";
+import { completeUpdate } from "./record-release.ts";
+import { accountResources } from "./resource-account.ts";
+import { build, test } from "./steps/build.ts";
+import { destroy, preview, refresh, update } from "./steps/engine.ts";
+import { gatesAfter, gatesBefore } from "./steps/gates.ts";
+import { prepare } from "./steps/prepare.ts";
+import type { StopSwitch } from "./stop-reason.ts";
+import type { ReadyContainment } from "./warm-containments.ts";
+import { keepFailure } from "./work-folders.ts";
+
+/** `release` has no work of its own: it is the transaction that ends a deployment. */
+const STEPS: Readonly<Record<Exclude<StepName, "release">, Step>> = {
+  prepare,
+  build,
+  test,
+  "gates-before": gatesBefore,
+  preview,
+  update,
+  refresh,
+  destroy,
+  "gates-after": gatesAfter,
+};
+
+/** How the steps of an attempt ended. */
+type Result =
+  | { kind: "succeeded" }
+  | { kind: "stopped" }
+  | { kind: "failed"; step: string; failure: Parameters<typeof concludeFailure>[2] };
+
+/**
+ * Runs one claimed deployment to its end and frees its stack. Resolves whatever happens: what keeps an attempt from being concluded is logged, and the takeover of its lease
+ * tells the rest.
+ */
+export async function runAttempt(
+  context: WorkerContext,
+  claim: Claim,
+  ready: ReadyContainment,
+  stop: StopSwitch,
+): Promise<void> {
+  const { containment, folder } = ready;
+  const ended = new AbortController();
+  const onCancel = (): void => {
+    stop.stop("cancelled");
+    containment.interrupt(context.cancelGraceMs);
+  };
+  const onLost = (): void => {
+    stop.stop("lost");
+    containment.kill();
+  };
+  const lease = keepLease(context, claim, containment, { onCancel, onLost }, ended.signal);
+  const startedSteps: string[] = [];
+  let succeeded = false;
+  try {
+    const run = await begin(context, claim, ready, stop, onLost);
+    succeeded = await carryOut(run, stop, startedSteps);
+  } catch (error) {
+    const level = error instanceof SlipwayError && error.code === "lease_lost" ? "warn" : "error";
+    context.logger[level](
+      { deployment: claim.deploymentId, error: messageOf(error) },
+      "the attempt was not concluded",
+    );
+  } finally {
+    containment.kill();
+    await containment.ended;
+    ended.abort();
+    await lease;
+    await tidy(context, claim, folder, succeeded);
+  }
+}
+
+async function begin(
+  context: WorkerContext,
+  claim: Claim,
+  ready: ReadyContainment,
+  stop: StopSwitch,
+  onLost: () => void,
+): Promise<AttemptRun> {
+  const { earlier, pinned } = await context.db.transaction().execute(async (trx) => {
+    await startAttempt(trx, claim.attemptId);
+    await insertSteps(trx, claim.deploymentId, stepsOf(claim.operation, claim.options));
+    await appendAudit(trx, {
+      principal: principalOf(context),
+      action: "deployment.started",
+      organisation: claim.organisation,
+      subject: subjectOf(claim),
+      details: { deployment: claim.deploymentId, attempt: claim.attempt },
+      requestId: null,
+    });
+    const target: PinnedRelease | undefined =
+      claim.operation === "rollback" && claim.targetRelease !== null
+        ? await pinnedRelease(trx, claim.stackId, claim.targetRelease)
+        : undefined;
+    return { earlier: await stepResults(trx, claim.deploymentId), pinned: target ?? null };
+  });
+  const events = openEventWriter(context.db, claim, context.clock, onLost);
+  events.emit({
+    type: "status",
+    status: "running",
+    detail: claim.attempt > 1 ? `attempt ${claim.attempt}` : null,
+  });
+  return {
+    context,
+    claim,
+    containment: ready.containment,
+    folder: ready.folder,
+    events,
+    stop: stop.signal,
+    pinned,
+    account: accountResources(),
+    earlier,
+    results: { artifacts: pinned?.artifacts ?? [], gates: [] },
+  };
+}
+
+/** Runs the steps and concludes. Answers whether the deployment succeeded. */
+async function carryOut(run: AttemptRun, stop: StopSwitch, startedSteps: string[]): Promise<boolean> {
+  const { claim } = run;
+  let result: Result;
+  try {
+    result = await runSteps(run, startedSteps);
+  } catch (error) {
+    if (stop.reason() === "lost" || (error instanceof SlipwayError && error.code === "lease_lost"))
+      throw error;
+    const crashed = error instanceof SlipwayError && error.code === "containment_ended";
+    if (stop.reason() === null && crashed) {
+      await containmentIsEmpty(run);
+      await concludeLost(run, startedSteps, "The runner of the attempt ended unexpectedly.");
+      return false;
+    }
+    result = crashed
+      ? { kind: "stopped" }
+      : { kind: "failed", step: "", failure: failureOf("internal", error) };
+  }
+  await containmentIsEmpty(run);
+  const reason = stop.reason();
+  if (reason === "lost") throw new SlipwayError("lease_lost", `attempt ${claim.attemptId} lost its lease`);
+  if (result.kind === "succeeded") {
+    await concludeSuccess(run, stepsOf(claim.operation, claim.options).includes("release"));
+    return true;
+  }
+  if (result.kind === "failed" && reason === null) await concludeFailure(run, result.step, result.failure);
+  else if (reason === "drained") await concludeLost(run, startedSteps, "The worker was stopped.");
+  else await concludeCancel(run);
+  return false;
+}
+
+async function runSteps(run: AttemptRun, startedSteps: string[]): Promise<Result> {
+  for (const name of stepsOf(run.claim.operation, run.claim.options)) {
+    if (name === "release") break;
+    if (run.stop.aborted) return { kind: "stopped" };
+    startedSteps.push(name);
+    run.events.step(name, "running");
+    // A takeover must know that things may have changed before anything can.
+    if (CHANGING_STEPS.includes(name)) await run.events.flush();
+    const outcome = await STEPS[name](run);
+    const ended = await record(run, name, outcome);
+    if (ended !== null) return ended;
+  }
+  return { kind: "succeeded" };
+}
+
+async function record(run: AttemptRun, name: StepName, outcome: StepOutcome): Promise<Result | null> {
+  switch (outcome.state) {
+    case "succeeded":
+      if (name === "update" && hasGatesAfter(run)) await completeUpdate(run, outcome.detail ?? null);
+      else run.events.step(name, "succeeded", outcome.detail ?? null, outcome.result);
+      return null;
+    case "skipped":
+      run.events.step(name, "skipped", outcome.detail);
+      return null;
+    case "failed":
+      run.events.step(name, "failed", outcome.failure.detail);
+      return { kind: "failed", step: name, failure: outcome.failure };
+    case "stopped":
+      run.events.step(name, "failed", "stopped");
+      return { kind: "stopped" };
+  }
+}
+
+function hasGatesAfter(run: AttemptRun): boolean {
+  return run.results.prepared?.files.manifest.gates.some((gate) => gate.phase === "after") ?? false;
+}
+
+/** The stack may only be freed when nothing of the attempt runs any more. */
+async function containmentIsEmpty(run: AttemptRun): Promise<void> {
+  const end = await run.containment.close();
+  if (end.empty) return;
+  throw new SlipwayError(
+    "containment_not_empty",
+    `processes of attempt ${run.claim.attemptId} may still run`,
+    {
+      remedy: "The lease is left to expire; see the guardian's log in the attempt's folder.",
+    },
+  );
+}
+
+async function tidy(context: WorkerContext, claim: Claim, folder: string, succeeded: boolean): Promise<void> {
+  try {
+    if (succeeded) await rm(folder, { recursive: true, force: true });
+    else await keepFailure(context.dataDir, claim.stackId, folder);
+  } catch (error) {
+    context.logger.warn({ folder, error: messageOf(error) }, "the folder of an attempt was not tidied up");
+  }
+}

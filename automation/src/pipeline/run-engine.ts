@@ -1,0 +1,104 @@
+import { randomUUID } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import { unpackedServiceFolder } from "../artifacts/service-folder.ts";
+import type { EngineOperation, EngineOptions, RequestOutcome } from "../engine/runner-protocol.ts";
+import type { AttemptRun, StepOutcome } from "./attempt-run.ts";
+import { preparedOf } from "./attempt-run.ts";
+import { eventOf } from "./engine-events.ts";
+
+/** Runs one engine operation in the attempt's containment and passes on what happens as events of the step. */
+export async function runEngine(
+  run: AttemptRun,
+  step: string,
+  operation: EngineOperation,
+  planPath: string | undefined,
+): Promise<RequestOutcome> {
+  const { workDir, config, secrets, engineEnvironment } = preparedOf(run);
+  const artifactsFile = await writeArtifacts(run);
+  const env = {
+    ...engineEnvironment,
+    ...(artifactsFile === null ? {} : { SLIPWAY_ARTIFACTS: artifactsFile }),
+  };
+  const { organisation, project, stack } = run.claim;
+  return run.containment.run(
+    {
+      type: "pulumi",
+      id: randomUUID(),
+      operation,
+      pulumiPath: run.context.pulumiPath,
+      workDir,
+      stack: `${organisation}/${project}/${stack}`,
+      config,
+      options: engineOptions(run, operation),
+      ...(planPath === undefined ? {} : { planPath }),
+      env,
+      secrets,
+    },
+    (message) => {
+      if (message.type === "engine-event") {
+        const event = eventOf(step, message.event);
+        if (event === null) return;
+        if (operation !== "preview") run.account.add(event);
+        run.events.emit(event);
+      } else if (message.type === "output" && message.stream === "stderr" && message.line.trim() !== "") {
+        run.events.emit({ type: "output", step, stream: "stderr", line: message.line });
+      }
+    },
+  );
+}
+
+/** How an engine operation that did not succeed ends its step. */
+export function failedEngine(
+  run: AttemptRun,
+  operation: EngineOperation,
+  outcome: RequestOutcome,
+): StepOutcome {
+  if (outcome.status === "interrupted") return { state: "stopped" };
+  const first =
+    outcome.errors[0]?.trim() ?? `pulumi ended with ${outcome.signal ?? outcome.exitCode ?? "no exit code"}`;
+  const account = operation === "preview" ? "" : ` ${run.account.describe()}`;
+  return {
+    state: "failed",
+    failure: {
+      code: `${operation}_failed`,
+      detail: `${sentence(first)}${account}`,
+      remedy:
+        operation === "preview"
+          ? "Nothing was changed. Correct the program or its config and deploy again."
+          : "Correct what the message names and deploy again; the state records what was done.",
+    },
+  };
+}
+
+function sentence(text: string): string {
+  const cut = text.slice(0, 2_000);
+  return /[.!?]$/.test(cut) ? cut : `${cut}.`;
+}
+
+function engineOptions(run: AttemptRun, operation: EngineOperation): EngineOptions {
+  const { targets, targetDependents, replace, refresh, parallel } = run.claim.options;
+  const runsProgram = operation === "preview" || operation === "update";
+  return {
+    refresh: operation !== "refresh" && refresh === true,
+    ...(targets === undefined ? {} : { targets }),
+    ...(targetDependents === undefined ? {} : { targetDependents }),
+    ...(replace === undefined || !runsProgram ? {} : { replace }),
+    ...(parallel === undefined ? {} : { parallel }),
+  };
+}
+
+/** The program's list of artifacts: `{<service>: {path, digest}}`. */
+async function writeArtifacts(run: AttemptRun): Promise<string | null> {
+  const { artifacts } = run.results;
+  if (artifacts.length === 0) return null;
+  const entries = await Promise.all(
+    artifacts.map(async ({ name, digest }) => {
+      const folder = await unpackedServiceFolder(run.context.artifacts, digest);
+      return [name, { path: folder, digest }] as const;
+    }),
+  );
+  const file = path.join(run.folder, "artifacts.json");
+  await writeFile(file, JSON.stringify(Object.fromEntries(entries)), { mode: 0o600 });
+  return file;
+}

@@ -1,0 +1,140 @@
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import { dependenciesMissing } from "../../dependencies/install.ts";
+import { installerArguments } from "../../dependencies/key.ts";
+import { linkDependencies } from "../../dependencies/link.ts";
+import { engineEnvironment } from "../../engine/environment.ts";
+import { SlipwayError } from "../../errors.ts";
+import { openConfig } from "../../secrets/crypto.ts";
+import { extractSource } from "../../sources/extract.ts";
+import type { ProjectFiles } from "../../sources/project-files.ts";
+import { localState } from "../../state/local-state.ts";
+import type { AttemptRun, StepOutcome } from "../attempt-run.ts";
+import { failureOf } from "../attempt-run.ts";
+import { describeFailure, runCommand } from "../run-command.ts";
+
+const INSTALL_TIMEOUT_SECONDS = 900;
+
+/** Lays out the attempt's own copy of the source with its dependencies, config and environment. */
+export async function prepare(run: AttemptRun): Promise<StepOutcome> {
+  const { context, claim } = run;
+  const sourceDigest = run.pinned?.sourceDigest ?? claim.sourceDigest;
+  if (sourceDigest === null) {
+    return {
+      state: "failed",
+      failure: { code: "source_invalid", detail: "the deployment has no source", remedy: null },
+    };
+  }
+  const workDir = path.join(run.folder, "source");
+  const home = path.join(run.folder, "home");
+  const tmpDir = path.join(run.folder, "tmp");
+  const state = await localState(context.dataDir, claim.organisation);
+  try {
+    const files = await extractSource(context.artifacts, sourceDigest, workDir);
+    refuseOtherProject(files, claim.project);
+    await Promise.all([mkdir(home, { mode: 0o700 }), mkdir(tmpDir, { mode: 0o700 })]);
+    // The request laid the server's values over the source's own: what runs is what was recorded then.
+    const config = openConfig(context.secretKey, claim.stackId, run.pinned?.config ?? claim.config);
+    const detail = await provideDependencies(run, workDir, files);
+    if (detail === "stopped") return { state: "stopped" };
+    const programPath = [
+      path.join(workDir, "node_modules", ".bin"),
+      ...context.enginePath,
+      ...context.hostPath.split(path.delimiter).filter((folder) => folder !== ""),
+    ];
+    const compileCache = path.join(context.dataDir, "cache", "node");
+    run.results.prepared = {
+      workDir,
+      files,
+      state,
+      config,
+      secrets: Object.values(config).flatMap((entry) => (entry.secret ? [entry.value] : [])),
+      commandEnvironment: {
+        PATH: programPath.join(path.delimiter),
+        HOME: home,
+        TMPDIR: tmpDir,
+        LANG: "C.UTF-8",
+        NO_COLOR: "1",
+        CI: "true",
+        npm_config_update_notifier: "false",
+        NODE_COMPILE_CACHE: compileCache,
+      },
+      engineEnvironment: engineEnvironment({
+        backendUrl: state.backendUrl,
+        pulumiHome: state.pulumiHome,
+        passphraseFile: state.passphraseFile,
+        path: programPath,
+        home,
+        tmpDir,
+        compileCache,
+        extra: { SLIPWAY_KEEPER_SOCKET: context.keeperSocket() },
+      }),
+    };
+    return detail === null ? { state: "succeeded" } : { state: "succeeded", detail };
+  } catch (error) {
+    return { state: "failed", failure: failureOf("prepare_failed", error) };
+  }
+}
+
+/** Two projects with one name in Pulumi.yaml would share the state of equally named stacks. */
+function refuseOtherProject(files: ProjectFiles, project: string): void {
+  const { name } = files.pulumiProject;
+  if (name === project) return;
+  throw new SlipwayError("source_invalid", `Pulumi.yaml names the project '${name}', not '${project}'`, {
+    remedy: `Register the folder as project '${name}', or correct the name in Pulumi.yaml.`,
+  });
+}
+
+async function provideDependencies(
+  run: AttemptRun,
+  workDir: string,
+  files: ProjectFiles,
+): Promise<string | null | "stopped"> {
+  const { context, claim } = run;
+  const lockfileDigest = run.pinned === null ? claim.lockfileDigest : run.pinned.lockfileDigest;
+  if (lockfileDigest === null) return null;
+  const { workspaces } = files.manifest.install;
+  const plan = { lockfileDigest, workspaces, nodeVersion: process.version };
+  if (run.pinned !== null) {
+    const folder = await context.dependencies.find(plan);
+    if (folder === undefined) throw dependenciesMissing(lockfileDigest);
+    await linkDependencies(folder, workDir);
+    return null;
+  }
+  let stopped = false;
+  const provided = await context.dependencies
+    .provide(plan, workDir, async (argv, folder) => {
+      run.events.step(
+        "prepare",
+        "running",
+        "Installing dependencies; the next deployment with this lockfile finds them.",
+      );
+      const env = {
+        ...context.installerEnvironment,
+        PATH: [...context.enginePath, context.hostPath].join(path.delimiter),
+      };
+      const { outcome, tail } = await runCommand(run, "prepare", {
+        argv,
+        cwd: folder,
+        env,
+        timeoutSeconds: INSTALL_TIMEOUT_SECONDS,
+        secrets: [],
+      });
+      if (outcome.status === "succeeded") return;
+      stopped = outcome.status === "interrupted";
+      throw new SlipwayError(
+        "install_failed",
+        describeFailure(installerArguments(workspaces), outcome, tail),
+        {
+          remedy: "Run npm ci in the project: the lockfile must match, and the registry must be reachable.",
+        },
+      );
+    })
+    .catch((error: unknown) => {
+      if (stopped) return null;
+      throw error;
+    });
+  if (provided === null) return "stopped";
+  await linkDependencies(provided.folder, workDir);
+  return provided.installed ? "installed dependencies" : null;
+}

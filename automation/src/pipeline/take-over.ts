@@ -1,0 +1,61 @@
+import { decideTakeover } from "../attempts/rules.ts";
+import type { LostAttempt } from "../attempts/store.ts";
+import { lockLostAttempt } from "../attempts/store.ts";
+import { endDeployment, requeueDeployment, settleOrphanedCauses } from "../deployments/completion.ts";
+import { localState } from "../state/local-state.ts";
+import type { WorkerContext } from "./context.ts";
+import { livingWorkers, recordFacts } from "./facts-store.ts";
+import { readStateFacts } from "./state-facts.ts";
+import { attemptFolder, keepFailure, removeWorkerFolders, workersWithFolders } from "./work-folders.ts";
+
+/**
+ * Takes over every attempt whose lease has run out: its deployment runs again or is told as interrupted, and its stack is free. Answers how many there were.
+ */
+export async function takeOverLost(context: WorkerContext): Promise<number> {
+  let count = 0;
+  for (;;) {
+    const lost = await takeOverOne(context);
+    if (lost === undefined) break;
+    count += 1;
+    context.logger.warn(
+      { deployment: lost.deploymentId, attempt: lost.attemptId },
+      "took over a lost attempt",
+    );
+    const folder = attemptFolder(context.dataDir, lost.workerId, lost.attemptId);
+    await keepFailure(context.dataDir, lost.stackId, folder);
+  }
+  await settleOrphanedCauses(context.db);
+  return count;
+}
+
+function takeOverOne(context: WorkerContext): Promise<LostAttempt | undefined> {
+  return context.db.transaction().execute(async (trx) => {
+    const lost = await lockLostAttempt(trx);
+    if (lost === undefined) return undefined;
+    const takeover = decideTakeover(lost);
+    if (takeover.kind === "requeue") {
+      await requeueDeployment(trx, lost);
+      return lost;
+    }
+    const failure =
+      takeover.kind === "interrupted"
+        ? takeover.failure
+        : { code: "cancelled", detail: "Cancelled. No resource was changed.", remedy: null };
+    if (takeover.kind === "interrupted") {
+      const { backendUrl } = await localState(context.dataDir, lost.organisation);
+      const facts = await readStateFacts(backendUrl, lost.project, lost.stack);
+      await recordFacts(trx, lost, null, facts.resourceCount);
+    }
+    await endDeployment(trx, lost, { status: takeover.kind, failure, principal: "system" });
+    return lost;
+  });
+}
+
+/** Removes the folders of workers that ended without doing so themselves. */
+export async function removeFoldersOfDeadWorkers(context: WorkerContext): Promise<void> {
+  const ids = (await workersWithFolders(context.dataDir)).filter((id) => id !== context.workerId);
+  const living = await livingWorkers(context.db, ids);
+  for (const id of ids) {
+    if (!living.includes(id)) await removeWorkerFolders(context.dataDir, id);
+  }
+}

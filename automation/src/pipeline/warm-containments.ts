@@ -1,0 +1,108 @@
+import { randomUUID } from "node:crypto";
+import { rm } from "node:fs/promises";
+import path from "node:path";
+import type { AttemptContainment } from "../engine/attempt.ts";
+import { openContainment } from "../engine/containment.ts";
+import { messageOf } from "../errors.ts";
+import type { Logger } from "../logger.ts";
+import { attemptFolder } from "./work-folders.ts";
+
+/** A containment that waits holds no stack, so its deadline only guards against a worker that hangs. */
+const IDLE_DEADLINE_MS = 60_000;
+const IDLE_RENEWAL_MS = 20_000;
+const RETRY_MS = 2_000;
+
+/** A containment that is ready for an attempt; the attempt takes its id from it. */
+export interface ReadyContainment {
+  attemptId: string;
+  folder: string;
+  containment: AttemptContainment;
+}
+
+/** Keeps one containment ready ahead of need. */
+export interface WarmContainments {
+  /** The ready one, or the one that is being made; the next is made at once. Throws when a containment cannot be made. */
+  take(): Promise<ReadyContainment>;
+  /** Takes back one that was not needed. */
+  giveBack(ready: ReadyContainment): void;
+  close(): Promise<void>;
+}
+
+export function openWarmContainments(options: {
+  dataDir: string;
+  workerId: string;
+  nodePath: string;
+  logger: Logger;
+}): WarmContainments {
+  const { dataDir, workerId, nodePath, logger } = options;
+  const spare: ReadyContainment[] = [];
+  const dropping = new Set<Promise<void>>();
+  let making: Promise<ReadyContainment> | undefined;
+  let retry: NodeJS.Timeout | undefined;
+  let isClosed = false;
+
+  const make = async (): Promise<ReadyContainment> => {
+    const attemptId = randomUUID();
+    const folder = attemptFolder(dataDir, workerId, attemptId);
+    const containment = await openContainment({ nodePath, deadlineMs: IDLE_DEADLINE_MS, attemptDir: folder });
+    return { attemptId, folder, containment };
+  };
+  const drop = (ready: ReadyContainment): void => {
+    const gone = ready.containment
+      .close()
+      .then(() => rm(ready.folder, { recursive: true, force: true }))
+      .catch((error: unknown) => logger.warn({ error: messageOf(error) }, "a containment was not removed"))
+      .finally(() => dropping.delete(gone));
+    dropping.add(gone);
+  };
+  const prepare = (): void => {
+    if (isClosed || making !== undefined || spare.length > 0) return;
+    making = make();
+    making
+      .then((ready) => {
+        making = undefined;
+        if (isClosed) return drop(ready);
+        spare.push(ready);
+        void ready.containment.ended.then(() => {
+          // Ended by itself while it waited: never hand it out.
+          const index = spare.indexOf(ready);
+          if (index < 0) return;
+          spare.splice(index, 1);
+          drop(ready);
+          prepare();
+        });
+      })
+      .catch((error: unknown) => {
+        making = undefined;
+        logger.error({ error: messageOf(error) }, "a containment could not be made; trying again");
+        if (!isClosed) retry = setTimeout(prepare, RETRY_MS);
+      });
+  };
+  const renewing = setInterval(() => {
+    for (const ready of spare) ready.containment.renew(performance.now(), IDLE_DEADLINE_MS);
+  }, IDLE_RENEWAL_MS);
+  prepare();
+
+  return {
+    async take() {
+      if (spare.length === 0 && making !== undefined) await making.catch(() => {});
+      const ready = spare.shift() ?? (await make());
+      // The next one starts when this attempt's own start no longer competes for the processor.
+      retry = setTimeout(prepare, RETRY_MS);
+      return ready;
+    },
+    giveBack(ready) {
+      if (isClosed) drop(ready);
+      else spare.unshift(ready);
+    },
+    async close() {
+      isClosed = true;
+      clearInterval(renewing);
+      clearTimeout(retry);
+      await making?.catch(() => {});
+      for (const ready of spare.splice(0)) drop(ready);
+      await Promise.all(dropping);
+      await rm(path.join(path.resolve(dataDir), "attempts", workerId), { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,36 @@
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import path from "node:path";
+import { systemCode } from "../errors.ts";
+
+/** Where the folder of one attempt is while it runs. */
+export function attemptFolder(dataDir: string, workerId: string, attemptId: string): string {
+  return path.join(path.resolve(dataDir), "attempts", workerId, attemptId);
+}
+
+/** Keeps the folder of a failed attempt for whoever looks into it, in the place of the stack's one before. */
+export async function keepFailure(dataDir: string, stackId: string, folder: string): Promise<void> {
+  const kept = path.join(path.resolve(dataDir), "failures", stackId);
+  await mkdir(path.dirname(kept), { recursive: true, mode: 0o700 });
+  await rm(kept, { recursive: true, force: true });
+  try {
+    await rename(folder, kept);
+  } catch (error) {
+    // The attempt of a worker on another machine: its folder is not here.
+    if (systemCode(error) !== "ENOENT") throw error;
+  }
+}
+
+/** Ids of the workers that have folders of attempts here. */
+export async function workersWithFolders(dataDir: string): Promise<string[]> {
+  try {
+    return await readdir(path.join(path.resolve(dataDir), "attempts"));
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return [];
+    throw error;
+  }
+}
+
+/** Removes all that a worker left. The caller knows that it is gone. */
+export async function removeWorkerFolders(dataDir: string, workerId: string): Promise<void> {
+  await rm(path.join(path.resolve(dataDir), "attempts", workerId), { recursive: true, force: true });
+}

@@ -1,0 +1,105 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import path from "node:path";
+import { resolveKeeperSocket } from "../../infra/providers/local/keeper-socket.ts";
+import { openContentStore } from "./artifacts/content-store.ts";
+import { systemClock } from "./clock.ts";
+import { readWorkerConfig } from "./config.ts";
+import { checkSchema, readMigrations } from "./database/migrations.ts";
+import { Notifications } from "./database/notifications.ts";
+import { openDatabase } from "./database.ts";
+import { installerEnvironment } from "./dependencies/environment.ts";
+import { openDependencyStore } from "./dependencies/install.ts";
+import { WORK_CHANNEL } from "./deployments/events-store.ts";
+import { readPulumiVersion } from "./engine/pulumi-cli/version.ts";
+import { messageOf, SlipwayError } from "./errors.ts";
+import { createLogger } from "./logger.ts";
+import type { WorkerContext } from "./pipeline/context.ts";
+import { startDispatcher } from "./pipeline/dispatcher.ts";
+import { loadSecretKey } from "./secrets/crypto.ts";
+
+/** Attempts at once; each runs a CLI, a program and its providers. */
+const CONCURRENCY = 2;
+/** How long running attempts may go on after a signal. Longer ones are interrupted, which takes up to the grace. */
+const DRAIN_MS = 10_000;
+const CANCEL_GRACE_MS = 30_000;
+
+/*
+ * Claims deployments and runs them. Prints one line `{"ready":true}` when it can take work. SIGTERM and SIGINT: claims nothing more, lets running attempts finish for the
+ * drain time, interrupts the rest, and exits 0.
+ */
+try {
+  await work();
+} catch (error) {
+  const remedy = error instanceof SlipwayError && error.remedy !== undefined ? ` ${error.remedy}` : "";
+  process.stderr.write(`The worker cannot start: ${messageOf(error)}${remedy}\n`);
+  process.exit(1);
+}
+
+async function work(): Promise<void> {
+  const config = readWorkerConfig();
+  const logger = createLogger("worker", config.logLevel);
+  const { db, close } = openDatabase(config.databaseUrl, {
+    applicationName: "slipway-worker",
+    onIdleError: (error) => logger.warn({ error: messageOf(error) }, "an idle database connection broke"),
+  });
+  await checkSchema(db, await readMigrations());
+  const notifications = new Notifications(config.databaseUrl, {
+    channel: WORK_CHANNEL,
+    applicationName: "slipway-worker-listen",
+    onError: (message) => logger.warn(message),
+  });
+  const hostPath = process.env.PATH ?? "";
+  const enginePath = [
+    config.languageHostDir,
+    path.dirname(config.pulumiPath),
+    path.dirname(config.engineNode),
+  ];
+  const context: WorkerContext = {
+    db,
+    clock: systemClock,
+    logger,
+    workerId: randomUUID(),
+    dataDir: config.dataDir,
+    artifacts: await openContentStore(config.dataDir),
+    dependencies: await openDependencyStore(config.dataDir),
+    secretKey: await loadSecretKey(config.dataDir),
+    nodePath: process.execPath,
+    enginePath: enginePath.filter((folder) => folder !== undefined),
+    pulumiPath: config.pulumiPath,
+    pulumiVersion: await readPulumiVersion(config.pulumiPath, { PATH: hostPath, HOME: config.dataDir }),
+    keeperSocket: () => config.keeperSocket ?? resolveKeeperSocket(config.dataDir),
+    hostPath,
+    installerEnvironment: installerEnvironment(process.env),
+    cancelGraceMs: CANCEL_GRACE_MS,
+  };
+  const dispatcher = await startDispatcher(context, {
+    notifications,
+    host: hostname(),
+    concurrency: CONCURRENCY,
+    drainMs: DRAIN_MS,
+  });
+  notifications.start();
+  process.stdout.write(`${JSON.stringify({ ready: true, workerId: context.workerId })}\n`);
+
+  let isStopping = false;
+  const stop = (): void => {
+    // A terminal's Ctrl-C reaches this process and its parent, which passes it on: the second signal is the same wish.
+    if (isStopping) return;
+    isStopping = true;
+    const stopAll = async (): Promise<void> => {
+      await dispatcher.stop();
+      await notifications.stop();
+      await close();
+    };
+    stopAll().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        logger.error({ error: messageOf(error) }, "the worker did not stop in good order");
+        process.exit(1);
+      },
+    );
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+}
