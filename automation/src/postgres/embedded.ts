@@ -1,6 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
-import { closeSync, openSync, renameSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, renameSync, statSync } from "node:fs";
+import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, SlipwayError } from "../errors.ts";
 import type { ProcessInfo } from "../process-table.ts";
@@ -11,7 +12,7 @@ import { createCluster, hasCluster, POSTGRES_ENV } from "./cluster.ts";
 import { type Credentials, loadCredentials } from "./credentials.ts";
 import { explainFailure, tailOf } from "./failures.ts";
 import type { PostgresFolders } from "./location.ts";
-import { prepareFolders } from "./location.ts";
+import { findFolders, prepareFolders } from "./location.ts";
 import { choosePort } from "./port.ts";
 import { isLivePostmaster, readPostmasterFile } from "./postmaster-file.ts";
 import { connectionUrl, ensureRoles } from "./roles.ts";
@@ -263,4 +264,13 @@ function exitOf(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => {
     child.once("exit", () => resolve());
   });
+}
+
+/** The URL of the embedded Postgres that runs on `dataDir` at the moment, without starting one; undefined when none does. */
+export function runningPostgresUrl(dataDir: string): string | undefined {
+  if (!existsSync(path.join(dataDir, "credentials.json"))) return undefined;
+  const folders = findFolders(dataDir);
+  const file = readPostmasterFile(folders.cluster);
+  if (file === undefined || !isLivePostmaster(file, folders.cluster)) return undefined;
+  return connectionUrl(file.port, "slipway", loadCredentials(folders.dir).server, "slipway");
 }

@@ -31,7 +31,16 @@ export function prepareFolders(
 ): PostgresFolders {
   mkdirSync(wantedDir, { recursive: true, mode: user === undefined ? 0o700 : 0o711 });
   const dir = realpathSync(wantedDir);
-  const home = chooseHome(dir, user, sharedBase);
+  return foldersOf(dir, chooseHome(dir, user, sharedBase));
+}
+
+/** The folders of a Postgres that has been prepared before. */
+export function findFolders(preparedDir: string): PostgresFolders {
+  const dir = realpathSync(preparedDir);
+  return foldersOf(dir, readLocation(dir) ?? dir);
+}
+
+function foldersOf(dir: string, home: string): PostgresFolders {
   return { dir, home, cluster: path.join(home, "cluster"), log: path.join(dir, "postgres.log") };
 }
 
