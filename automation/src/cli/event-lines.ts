@@ -28,7 +28,7 @@ export function linesOf(
   const { body } = event;
   switch (body.type) {
     case "status":
-      return verbose ? [withDetail(`status ${body.status}`, body.detail)] : [];
+      return verbose || body.detail !== null ? [withDetail(`status ${body.status}`, body.detail)] : [];
     case "step":
       return stepLines(body, progress, paint);
     case "output":

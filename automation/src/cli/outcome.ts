@@ -35,7 +35,7 @@ export function outcomeOf(
     return {
       lines: [
         ...lines,
-        `${name} failed. Slipway rolled back by itself: ${target} is running again (deployment #${rollback.number}).`,
+        `${name} failed; Slipway rolled back automatically: ${target} runs again (deployment #${rollback.number}).`,
       ],
       exitCode: EXIT.rolledBack,
     };
@@ -44,10 +44,10 @@ export function outcomeOf(
       ...lines,
       paint(
         "red",
-        `${name} failed, and so did the automatic rollback to ${target} (deployment #${rollback.number}).`,
+        `${name} failed, and the automatic rollback to ${target} did not succeed either (deployment #${rollback.number}).`,
       ),
       ...explain(rollback),
-      "Slipway tries once only. Find the cause, then deploy again or roll back by hand.",
+      "Slipway tries that once only.",
     ],
     exitCode: EXIT.failed,
   };

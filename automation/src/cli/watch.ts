@@ -1,6 +1,7 @@
 import type { Client } from "../client/index.ts";
 import { foldEvents, NO_PROGRESS } from "../client/progress.ts";
 import { type Deployment, TERMINAL_STATUSES } from "../contract/deployments.ts";
+import type { DeploymentEvent } from "../contract/events.ts";
 import { SlipwayError } from "../errors.ts";
 import type { CliContext } from "./context.ts";
 import { linesOf } from "./event-lines.ts";
@@ -24,39 +25,49 @@ export async function watch(
   started: Deployment,
   json: boolean,
 ): Promise<ExitCode> {
-  const paint = painter(context);
   const ended = await finish(context, client, started, json);
-  const rollback =
-    ended.rolledBackBy === null ? null : await client.getDeployment({ params: { id: ended.rolledBackBy } });
-  if (rollback !== null && !json && !isTerminal(rollback)) printLine(context, "Rolling back automatically.");
-  const rolledBack = rollback === null ? null : await finish(context, client, rollback, json);
-  const outcome = outcomeOf(ended, rolledBack, paint);
-  if (json) printJson(context, rolledBack === null ? ended : { ...ended, rollback: rolledBack });
+  const rollback = ended.rolledBackBy === null ? null : await read(client, ended.rolledBackBy);
+  const outcome = outcomeOf(ended, rollback, painter(context));
+  if (json) printJson(context, rollback === null ? ended : { ...ended, rollback });
   else for (const line of outcome.lines) printLine(context, line);
   return outcome.exitCode;
 }
 
+/** Waits for the end of a deployment; it ends after the automatic rollback that it may cause, which is watched too. */
 async function finish(
   context: CliContext,
   client: Client,
   deployment: Deployment,
   json: boolean,
 ): Promise<Deployment> {
-  if (!json) await follow(context, client, deployment);
+  if (!json) {
+    const rollback = await follow(context, client, deployment);
+    if (rollback !== null) await follow(context, client, rollback);
+  }
   // The stream ends with the last event; the row is what counts.
-  let latest = await client.getDeployment({ params: { id: deployment.id } });
+  let latest = await read(client, deployment.id);
   while (!isTerminal(latest)) {
     stopIfAsked(context, deployment);
-    latest = await client.getDeployment({
-      params: { id: deployment.id },
-      query: { wait: WAIT_SECONDS },
-      signal: context.signal,
-    });
+    latest = await client
+      .getDeployment({ params: { id: deployment.id }, query: { wait: WAIT_SECONDS }, signal: context.signal })
+      .catch((thrown: unknown) => {
+        stopIfAsked(context, deployment);
+        throw thrown;
+      });
   }
   return latest;
 }
 
-async function follow(context: CliContext, client: Client, deployment: Deployment): Promise<void> {
+function read(client: Client, id: string): Promise<Deployment> {
+  return client.getDeployment({ params: { id } });
+}
+
+/** Prints the events of a deployment until it ends or Slipway starts to roll it back; answers that rollback. */
+async function follow(
+  context: CliContext,
+  client: Client,
+  deployment: Deployment,
+): Promise<Deployment | null> {
   const paint = painter(context);
   const isLive = context.stdout.isTTY === true && context.env.TERM !== "dumb";
   const region = isLive ? openLiveRegion(context.stdout, paint, Date.now) : null;
@@ -74,11 +85,20 @@ async function follow(context: CliContext, client: Client, deployment: Deploymen
       region?.show(progress);
       if (region !== null) region.print(lines);
       else for (const line of lines) printLine(context, line);
+      // Its own stream says no more until the rollback has ended.
+      const rollback = startsRollback(event) ? (await read(client, deployment.id)).rolledBackBy : null;
+      if (rollback !== null) return await read(client, rollback);
     }
   } finally {
     region?.close();
   }
   stopIfAsked(context, deployment);
+  return null;
+}
+
+/** A running deployment says `running` again, with the reason, when it waits for its automatic rollback. */
+function startsRollback({ body }: DeploymentEvent): boolean {
+  return body.type === "status" && body.status === "running" && body.detail !== null;
 }
 
 function stopIfAsked(context: CliContext, deployment: Deployment): void {

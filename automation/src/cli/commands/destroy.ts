@@ -10,6 +10,7 @@ interface Options extends RequestOptions {
 export const register: Register = (program, context) => {
   withTargetOptions(withRequestOptions(program.command("destroy")))
     .description("delete all resources of a stack; the stack, its releases and its history stay")
+    .option("--refresh", "read the real resources first")
     .option("-y, --yes", "do not ask for confirmation")
     .action((options: Options) =>
       requestAndWatch(context, options, { operation: "destroy" }, async (client, stack) => {
