@@ -1,0 +1,93 @@
+import type { ChildProcess } from "node:child_process";
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import { dependencyKey } from "../../automation/src/dependencies/key.ts";
+import { pulumiForTests } from "../../automation/src/engine/pulumi-cli/testing.ts";
+
+const REPOSITORY = path.resolve(import.meta.dirname, "../..");
+const ENTRY = path.join(REPOSITORY, "automation/src/worker.ts");
+const STOP_TIMEOUT_MS = 60_000;
+
+/** A worker in a process of its own. */
+export interface TestWorker {
+  pid: number;
+  workerId: string;
+  /** All that it printed. */
+  output(): string;
+  /** SIGTERM; resolves with its exit code. */
+  stop(): Promise<number | null>;
+  /** kill -9. */
+  kill(): Promise<void>;
+}
+
+export interface WorkerOptions {
+  dataDir: string;
+  databaseUrl: string;
+  env?: Record<string, string>;
+  /** An argv that the command line is appended to. */
+  wrapper?: readonly string[];
+}
+
+/** Starts the real worker and waits until it can take work. Whoever starts it ends it. */
+export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
+  const pulumi = await pulumiForTests(process.env);
+  const [program = "", ...args] = [...(options.wrapper ?? []), process.execPath, ENTRY];
+  const child: ChildProcess = spawn(program, args, {
+    env: {
+      ...process.env,
+      DATABASE_URL: options.databaseUrl,
+      SLIPWAY_DATA_DIR: options.dataDir,
+      SLIPWAY_PULUMI_PATH: pulumi.path,
+      SLIPWAY_LANGUAGE_HOST_DIR: pulumi.languageHostDir ?? "",
+      SLIPWAY_ENGINE_NODE: pulumi.nodePath,
+      ...options.env,
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const lines: string[] = [];
+  const exited = new Promise<number | null>((resolve) => child.once("close", resolve));
+  const ready = Promise.withResolvers<string>();
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream === null) continue;
+    createInterface({ input: stream }).on("line", (line) => {
+      lines.push(line);
+      if (!line.startsWith('{"ready":true')) return;
+      ready.resolve((JSON.parse(line) as { workerId: string }).workerId);
+    });
+  }
+  void exited.then((code) => ready.reject(new Error(`the worker ended with ${code}:\n${lines.join("\n")}`)));
+  const workerId = await ready.promise;
+  return {
+    pid: child.pid ?? 0,
+    workerId,
+    output: () => lines.join("\n"),
+    stop: async () => {
+      child.kill("SIGTERM");
+      const late = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
+      return exited.finally(() => clearTimeout(late));
+    },
+    kill: async () => {
+      child.kill("SIGKILL");
+      await exited;
+    },
+  };
+}
+
+/**
+ * Puts a finished set of dependencies for a project's lockfile into a data folder's store: links to this repository's packages, so that a test of
+ * something else need not install them.
+ */
+export function seedDependencies(dataDir: string, projectDir: string): void {
+  const lockfile = readFileSync(path.join(projectDir, "package-lock.json"));
+  const lockfileDigest = `sha256:${createHash("sha256").update(lockfile).digest("hex")}`;
+  const { folder } = dependencyKey({ lockfileDigest, workspaces: [], nodeVersion: process.version });
+  const to = path.join(dataDir, "dependencies", folder, "node_modules");
+  const from = path.join(REPOSITORY, "node_modules");
+  mkdirSync(to, { recursive: true });
+  for (const name of readdirSync(from)) {
+    if (!name.startsWith(".")) symlinkSync(path.join(from, name), path.join(to, name));
+  }
+}
