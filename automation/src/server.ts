@@ -87,6 +87,8 @@ function describe(error: unknown): string {
       return "this machine does not have the address SLIPWAY_HOST.";
     case "EACCES":
     case "EROFS":
+    case "ENOTDIR":
+    case "EEXIST":
       return `the data folder cannot be written (${messageOf(error)}).`;
     case "ENOSPC":
       return `the disk is full (${messageOf(error)}).`;

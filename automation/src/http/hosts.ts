@@ -37,7 +37,7 @@ export function isAllowedOrigin(rule: HostRule, origin: string, port: number | u
   const url = URL.parse(origin);
   if (url === null || !["http:", "https:"].includes(url.protocol)) return false;
   if (rule.publicUrl !== undefined && url.origin === new URL(rule.publicUrl).origin) return true;
-  return url.protocol === "http:" && isAllowedHost(rule, url.host, port);
+  return url.protocol === "http:" && isAllowedHost({ ...rule, publicUrl: undefined }, url.host, port);
 }
 
 /** Refuses a request for another host (421; a page with the right URL for browsers) or from another site (403). */

@@ -62,7 +62,8 @@ export function problemOf(error: unknown, requestId: string): Problem {
     }
   }
   if (hasZodFastifySchemaValidationErrors(error)) {
-    const where = error.validationContext ?? "request";
+    const where =
+      error.validationContext === "querystring" ? "query" : (error.validationContext ?? "request");
     const issues = error.validation.map((issue) => ({
       path: [where, ...issue.instancePath.split("/").filter((part) => part !== "")].join("."),
       message: issue.message ?? "is not valid",
