@@ -58,8 +58,7 @@ async function install() {
     // Another first start may have done it while we waited.
     if (asked || isInstalled(wanted)) return undefined;
     const npm = process.env.npm_execpath;
-    if (npm === undefined)
-      return "Start with `npm start`: the dependencies are not installed yet, and npm brings them.";
+    if (!npm) return "Start with `npm start`: the dependencies are not installed yet, and npm brings them.";
     const began = Date.now();
     const seconds = () => Math.round((Date.now() - began) / 1000);
     console.log("Installing the dependencies (about 800 MB on disk, usually under a minute)");
