@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -308,6 +308,19 @@ describe("programs that go wrong", () => {
     expect(readFileSync(file, "utf8")).toBe(last);
   });
 
+  test("a program that is killed half-way fails, and nothing it did not reach is deleted", async () => {
+    const { stack, attempt } = await start("stops-half-way");
+    const whole = await runAndCollect(
+      attempt,
+      stack.request("update", { config: plain({ ledger: stack.ledger }) }),
+    );
+    expect(whole.outcome.status).toBe("succeeded");
+    const config = plain({ ledger: stack.ledger, dies: "true" });
+    const half = await runAndCollect(attempt, stack.request("update", { config }));
+    expect(half.outcome.status).toBe("failed");
+    expect(linesOf(stack.ledger).filter((line) => line.includes("delete"))).toEqual([]);
+  });
+
   test("a program that ends with 0 half-way on an interrupt deletes nothing and does not count as success", async () => {
     const { stack, attempt } = await start("stops-half-way");
     const config = plain({ ledger: stack.ledger });
@@ -323,6 +336,30 @@ describe("programs that go wrong", () => {
     expect(half.status).toBe("interrupted");
     expect(linesOf(stack.ledger).filter((line) => line.includes("delete"))).toEqual([]);
     expect(readFileSync(stack.stateFile, "utf8")).toContain("Entry::second");
+  });
+});
+
+describe("the lock of a stack", () => {
+  test("that someone else holds is respected, and is not removed by later attempts either", async () => {
+    const { stack, attempt } = await start("ledger");
+    const config = plain({ ledger: stack.ledger, texts: "a" });
+    await runAndCollect(attempt, stack.request("preview", { config }));
+    const locks = join(folder.path, "state", ".pulumi", "locks", "organization", "trial", "dev");
+    mkdirSync(locks, { recursive: true });
+    const lock = join(locks, "someone.json");
+    writeFileSync(
+      lock,
+      JSON.stringify({ pid: 1, username: "eve", hostname: "laptop", timestamp: new Date() }),
+    );
+    for (let attempts = 0; attempts < 2; attempts++) {
+      const update = await runAndCollect(attempt, stack.request("update", { config }));
+      expect(update.outcome.status).toBe("failed");
+      expect(update.outcome.errors.join()).toContain("locked");
+    }
+    expect(linesOf(lock)).toHaveLength(1);
+    rmSync(lock);
+    const update = await runAndCollect(attempt, stack.request("update", { config }));
+    expect(update.outcome.status).toBe("succeeded");
   });
 });
 
@@ -354,6 +391,13 @@ describe("an effect in flight", () => {
     expect(await running).toMatchObject({ code: "containment_ended" });
     await pause(DELAY_MS + 500);
     expect(linesOf(stack.ledger)).toEqual(["started create a"]);
+
+    // The lock that the killed CLI left does not stand in the way of the next attempt.
+    containment = await stack.open();
+    const config = plain({ ledger: stack.ledger, texts: "a" });
+    const next = await runAndCollect(containment, stack.request("update", { config }));
+    expect(next.outcome).toMatchObject({ status: "succeeded", errors: [] });
+    expect(linesOf(stack.ledger)).toEqual(["started create a", "started create a", "finished create a"]);
   });
 
   test("does happen when nobody ends it", async () => {

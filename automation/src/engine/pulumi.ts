@@ -10,6 +10,7 @@ import { pulumiArguments } from "./pulumi-arguments.ts";
 import { createRedactor, type Redactor } from "./redact.ts";
 import type { PulumiRequest, RequestOutcome } from "./runner-protocol.ts";
 import { writeStackConfig } from "./stack-config.ts";
+import { enterStack } from "./stack-lock.ts";
 import { backendStackName, readStackState, stackParts } from "./state-outputs.ts";
 import type { Supervision } from "./supervision.ts";
 
@@ -25,8 +26,12 @@ export async function runPulumi(request: PulumiRequest, supervision: Supervision
   const secretConfig = Object.values(request.config).flatMap((entry) => (entry.secret ? [entry.value] : []));
   const redactor = createRedactor([...request.secrets, ...secretConfig]);
   const folder = await mkdtemp(join(supervision.attemptDir, "engine-"));
+  let wasKilled = false;
+  let leaveStack = (): Promise<void> => Promise.resolve();
   try {
+    leaveStack = await enterStack(request.env.PULUMI_BACKEND_URL ?? "", request.stack);
     const outcome = await operate(request, supervision, redactor, folder);
+    wasKilled = outcome.signal !== null;
     return { ...outcome, durationMs: performance.now() - startedAt };
   } catch (error) {
     return {
@@ -39,6 +44,8 @@ export async function runPulumi(request: PulumiRequest, supervision: Supervision
       outputs: null,
     };
   } finally {
+    // A CLI that was killed may have left its lock; then the note that it ran stays, and the next run clears up.
+    if (!wasKilled) await leaveStack();
     await rm(folder, { recursive: true, force: true });
   }
 }

@@ -18,12 +18,16 @@ const StateFile = z.object({
         secrets_providers: z
           .object({ type: z.string(), state: z.record(z.string(), z.unknown()).nullish() })
           .nullish(),
-        resources: z
-          .array(z.object({ type: z.string(), outputs: z.record(z.string(), z.unknown()).nullish() }))
-          .nullish(),
+        // Only the stack's own resource is looked into; there may be thousands.
+        resources: z.array(z.unknown()).nullish(),
       })
       .nullish(),
   }),
+});
+
+const StackResource = z.object({
+  type: z.literal(STACK_TYPE),
+  outputs: z.record(z.string(), z.unknown()).nullish(),
 });
 
 /** What is read from a stack's state without starting the CLI. */
@@ -61,10 +65,12 @@ export async function readStackState(backendUrl: string, stack: string): Promise
   if (text === undefined) return undefined;
   const { latest } = StateFile.parse(JSON.parse(text)).checkpoint;
   const salt = latest?.secrets_providers?.state?.salt;
-  const root = latest?.resources?.find((resource) => resource.type === STACK_TYPE);
+  const root = latest?.resources
+    ?.map((resource) => StackResource.safeParse(resource))
+    .find((parsed) => parsed.success);
   return {
     outputs: Object.fromEntries(
-      Object.entries(root?.outputs ?? {}).map(([key, value]) => [key, withoutSecrets(value)]),
+      Object.entries(root?.data?.outputs ?? {}).map(([key, value]) => [key, withoutSecrets(value)]),
     ),
     encryptionSalt: typeof salt === "string" ? salt : undefined,
   };
@@ -84,11 +90,13 @@ async function readStateText(file: string): Promise<string | undefined> {
   return undefined;
 }
 
-function isFileBackend(backendUrl: string): boolean {
+/** True for a DIY backend in a folder of this machine. */
+export function isFileBackend(backendUrl: string): boolean {
   return backendUrl.startsWith("file://");
 }
 
-function backendFolder(backendUrl: string): string {
+/** The folder of a `file://` backend. Throws SlipwayError `unknown_backend` for any other. */
+export function backendFolder(backendUrl: string): string {
   if (!isFileBackend(backendUrl)) {
     throw new SlipwayError("unknown_backend", "Outputs can be read from a file:// backend only.");
   }
