@@ -133,8 +133,10 @@ export async function serveLanguageHost(host: Host): Promise<RunningHost> {
     return (call) => {
       answer(call, signalOf(call)).then(
         () => call.end(),
-        (error: unknown) =>
-          call.destroy(Object.assign(new Error(detailsOf(error)), { code: status.UNKNOWN })),
+        (error: unknown) => {
+          // Not destroy(): a destroyed stream never sends its status, and the engine would wait for ever.
+          call.emit("error", { code: status.UNKNOWN, details: detailsOf(error) });
+        },
       );
     };
   }
