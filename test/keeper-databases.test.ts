@@ -87,11 +87,14 @@ test("a name that another resource has, or a role that someone else made, is ref
   ).rejects.toThrow(/made by someone else/);
 });
 
-test("without a database server the refusal says what to set", async () => {
+test("without a database server the refusal says where to look, and shows no password", async () => {
   const keeper = await startKeeperProcess(path.join(temporaryFolder("database"), "data"));
   await expect(
     keeper.client.call("POST", "/v1/databases", { owner: "urn:x", name: "desk" }, DatabaseView),
-  ).rejects.toThrow(/knows no Postgres server.*SLIPWAY_KEEPER_DATABASE_URL/);
+  ).rejects.toThrow(
+    "The Postgres server for databases does not answer. Look at the database of npm start, or at SLIPWAY_KEEPER_DATABASE_URL.",
+  );
+  expect(keeper.output()).not.toContain("nobody:nothing");
 });
 
 test("the password is kept in the record alone, and never in Postgres's statements", async () => {

@@ -9,6 +9,8 @@ import { type KeeperClient, keeperClient } from "../infra/providers/local/keeper
 
 const root = path.resolve(import.meta.dirname, "..");
 const entry = path.join(root, "automation/src/keeper.ts");
+/** For tests without a Database: nothing listens there. */
+const NO_DATABASE = "postgres://nobody:nothing@127.0.0.1:9/none";
 
 export interface RunningKeeper {
   socket: string;
@@ -25,8 +27,8 @@ export async function startKeeperProcess(
   dataDir: string,
   env: Record<string, string> = {},
 ): Promise<RunningKeeper> {
-  const child = spawn(process.execPath, [entry, "--data-dir", dataDir], {
-    env: { ...process.env, ...env },
+  const child = spawn(process.execPath, [entry], {
+    env: { ...process.env, SLIPWAY_DATA_DIR: dataDir, SLIPWAY_KEEPER_DATABASE_URL: NO_DATABASE, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const lines: string[] = [];

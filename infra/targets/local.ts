@@ -30,6 +30,7 @@ export async function deployLocal(config: Config, artifacts: Artifacts): Promise
     environment: {
       DATABASE_URL: database.connectionUrl,
       APP_VERSION: version,
+      ENVIRONMENT: environment,
       EXECUTION_MODE: config["strategyDesk:executionMode"],
       LOG_LEVEL: config["strategyDesk:logLevel"],
     },

@@ -19,6 +19,7 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   port_taken: 409,
   database_taken: 409,
   no_database_server: 503,
+  keeper_stopping: 503,
 };
 
 /** The HTTP application of a keeper; it listens to nothing yet. */

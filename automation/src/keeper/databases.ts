@@ -24,8 +24,8 @@ export type DatabaseRecord = z.infer<typeof DatabaseRecord>;
 
 export interface DatabasesOptions {
   records: Records<DatabaseRecord>;
-  /** Connects as a role that may create roles and databases; undefined when there is none. */
-  adminUrl: string | undefined;
+  /** Connects as a role that may create roles and databases. */
+  adminUrl: string;
 }
 
 /** The databases that the keeper made in the admin's Postgres server. */
@@ -95,24 +95,16 @@ export class Databases {
   }
 
   #viewOf(record: DatabaseRecord): DatabaseView {
-    const url = new URL(this.#adminUrl());
+    const url = new URL(this.#options.adminUrl);
     url.username = record.id;
     url.password = record.password;
     url.pathname = `/${record.id}`;
     return { name: record.id, owner: record.owner, connectionUrl: url.href };
   }
 
-  #adminUrl(): string {
-    const { adminUrl } = this.#options;
-    if (adminUrl !== undefined) return adminUrl;
-    throw new SlipwayError("no_database_server", "This keeper knows no Postgres server for databases.", {
-      remedy: "npm start gives it one; by hand, set SLIPWAY_KEEPER_DATABASE_URL.",
-    });
-  }
-
   async #withAdmin<T>(act: (admin: pg.Client) => Promise<T>): Promise<T> {
     const admin = new pg.Client({
-      connectionString: this.#adminUrl(),
+      connectionString: this.#options.adminUrl,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       statement_timeout: STATEMENT_TIMEOUT_MS,
     });
@@ -123,6 +115,7 @@ export class Databases {
     } catch (cause) {
       throw new SlipwayError("no_database_server", "The Postgres server for databases does not answer.", {
         cause,
+        remedy: "Look at the database of npm start, or at SLIPWAY_KEEPER_DATABASE_URL.",
       });
     }
     try {

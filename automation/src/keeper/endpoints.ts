@@ -110,7 +110,7 @@ export class Endpoints {
     await this.#options.records.put(moved);
     const proxy = this.#proxies.get(id);
     proxy?.setRoutes(moved.routes);
-    const cut = await proxy?.drain(moved.drainTimeoutSeconds * 1000);
+    const cut = await proxy?.drain(moved.drainTimeoutSeconds * 1000, this.#closing.signal);
     if (cut !== undefined && cut > 0) this.#options.logger.warn({ endpoint: id, cut }, "requests were cut");
     return this.#viewOf(moved);
   }
@@ -125,9 +125,14 @@ export class Endpoints {
     return true;
   }
 
+  /** Gives up draining and listening again, so that requests to this keeper end soon. */
+  beginClosing(): void {
+    this.#closing.abort();
+  }
+
   /** Stops listening; the records stay for the next keeper. */
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.beginClosing();
     await Promise.all(this.#retries);
     await Promise.all([...this.#proxies.values()].map((proxy) => proxy.close()));
     this.#proxies.clear();

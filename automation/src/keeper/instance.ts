@@ -1,28 +1,34 @@
 import { chmod, lstat, mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { KeeperStatus } from "../../../infra/providers/local/contract.ts";
-import { chooseKeeperSocket, socketRecordPath } from "../../../infra/providers/local/keeper-socket.ts";
+import {
+  chooseKeeperSocket,
+  socketRecordPath,
+  usualSocket,
+} from "../../../infra/providers/local/keeper-socket.ts";
 import type { Clock } from "../clock.ts";
 import { SlipwayError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
+import { tryLock } from "../start/lock.mjs";
+import { version } from "../version.ts";
 import { buildKeeperApp } from "./app.ts";
 import { openBundleStore } from "./bundles.ts";
 import { DatabaseRecord, Databases } from "./databases.ts";
 import { EndpointRecord, Endpoints } from "./endpoints.ts";
-import { lockFolder } from "./lock.ts";
 import { createPorts } from "./ports.ts";
 import { Processes, ProcessRecord } from "./processes.ts";
 import { openRecords } from "./records.ts";
 import { SiteRecord, Sites } from "./sites.ts";
 
 const LOG_ROTATION_INTERVAL_MS = 1000;
-const VERSION = "0.1.0";
 
 export interface KeeperOptions {
   /** Slipway's data folder; the keeper's own is `keeper` in it. */
   dataDir: string;
   /** Of a Postgres role that may create roles and databases. */
-  adminDatabaseUrl: string | undefined;
+  adminDatabaseUrl: string;
+  /** Where to listen; undefined for the data folder's own place. */
+  socketPath: string | undefined;
   /** The keeper's environment, of which processes get PATH and a few more. */
   inherited: Readonly<Record<string, string | undefined>>;
   logger: Logger;
@@ -44,7 +50,12 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   const folder = join(options.dataDir, "keeper");
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await chmod(folder, 0o700);
-  const unlock = await lockFolder(folder);
+  const lock = tryLock(join(folder, "keeper.lock"));
+  if ("holder" in lock) {
+    throw new SlipwayError("keeper_already_running", `Process ${lock.holder} already keeps ${folder}.`, {
+      remedy: "Stop it first, or use another data folder (SLIPWAY_DATA_DIR).",
+    });
+  }
   try {
     const bundleFolder = join(folder, "bundles");
     await mkdir(bundleFolder, { recursive: true, mode: 0o700 });
@@ -86,7 +97,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     const startedAt = clock.now().toISOString();
     const status = (): KeeperStatus => ({
       pid: process.pid,
-      version: VERSION,
+      version,
       startedAt,
       dataDir: options.dataDir,
       processes: processes.list().length,
@@ -95,7 +106,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
       databases: databases.count(),
     });
     const app = buildKeeperApp({ processes, endpoints, sites, databases, status }, logger);
-    const socketPath = await prepareSocket(options.dataDir);
+    const socketPath = await prepareSocket(options.dataDir, options.socketPath);
     await app.listen({ path: socketPath });
     await chmod(socketPath, 0o600);
     const rotation = setInterval(() => {
@@ -108,24 +119,26 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
       restored: () => processes.restored(),
       async stop() {
         clearInterval(rotation);
+        processes.beginClosing();
+        endpoints.beginClosing();
         await app.close();
         await endpoints.close();
         await sites.close();
         await processes.pause();
         await bundles.collect(usedDigests(processes, sites));
         await removeSocket(options.dataDir, socketPath);
-        await unlock();
+        lock.release();
       },
     };
   } catch (thrown) {
-    await unlock();
+    lock.release();
     throw thrown;
   }
 }
 
 /** Makes the socket's folder, 0700, and removes what a killed predecessor left; the lock says that it is dead. */
-async function prepareSocket(dataDir: string): Promise<string> {
-  const socketPath = chooseKeeperSocket(dataDir);
+async function prepareSocket(dataDir: string, wanted: string | undefined): Promise<string> {
+  const socketPath = wanted ?? chooseKeeperSocket(dataDir);
   const recordPath = socketRecordPath(dataDir);
   for (const folder of [dirname(recordPath), dirname(socketPath)]) {
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -133,7 +146,7 @@ async function prepareSocket(dataDir: string): Promise<string> {
     await chmod(folder, 0o700);
   }
   await rm(socketPath, { force: true });
-  if (isShortened(dataDir)) await writeFile(recordPath, `${socketPath}\n`, { mode: 0o600 });
+  if (socketPath !== usualSocket(dataDir)) await writeFile(recordPath, `${socketPath}\n`, { mode: 0o600 });
   else await rm(recordPath, { force: true });
   return socketPath;
 }
@@ -149,13 +162,9 @@ async function refuseForeignFolder(folder: string): Promise<void> {
 
 async function removeSocket(dataDir: string, socketPath: string): Promise<void> {
   await rm(socketPath, { force: true });
-  if (!isShortened(dataDir)) return;
   await rm(socketRecordPath(dataDir), { force: true });
-  await rm(dirname(socketPath), { recursive: true, force: true });
-}
-
-function isShortened(dataDir: string): boolean {
-  return dirname(chooseKeeperSocket(dataDir)) !== dirname(socketRecordPath(dataDir));
+  const ownFolder = socketPath === chooseKeeperSocket(dataDir) && socketPath !== usualSocket(dataDir);
+  if (ownFolder) await rm(dirname(socketPath), { recursive: true, force: true });
 }
 
 function usedDigests(processes: Processes, sites: Sites): Set<string> {

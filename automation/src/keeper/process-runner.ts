@@ -56,7 +56,7 @@ export async function startProcess(options: StartOptions): Promise<Started> {
       throw new SlipwayError("process_not_started", `${first} could not be started: ${await exited}`);
     }
     // It may have ended already; then nothing has this identity, and `exited` tells.
-    const identity = identify(pid) ?? { pid, startedTicks: "", bootId: "", program: "" };
+    const identity = identify(pid) ?? { pid, startedAt: "", bootId: "", program: "" };
     return { identity, exited };
   } finally {
     await log.close();

@@ -55,6 +55,7 @@ export interface ProcessesOptions {
 export class Processes {
   readonly #options: ProcessesOptions;
   readonly #restorations = new Map<string, Promise<void>>();
+  readonly #closing = new AbortController();
 
   constructor(options: ProcessesOptions) {
     this.#options = options;
@@ -93,9 +94,10 @@ export class Processes {
 
   /**
    * Starts a process and returns once it is healthy. Otherwise nothing of it is left, and SlipwayError `process_unhealthy`
-   * carries the last lines of its log. Aborting `signal` undoes the create.
+   * carries the last lines of its log. Aborting `abandoned` undoes the create.
    */
-  async create(input: CreateProcess, signal: AbortSignal): Promise<ProcessView> {
+  async create(input: CreateProcess, abandoned: AbortSignal): Promise<ProcessView> {
+    const signal = AbortSignal.any([abandoned, this.#closing.signal]);
     await this.#options.bundles.ingest(input.bundle);
     const environment = renderEnvironment(input.environment);
     for (let attempt = 1; ; attempt += 1) {
@@ -132,8 +134,14 @@ export class Processes {
     return await checkHealth(healthUrl(current), signal);
   }
 
+  /** Gives up every wait for health, so that stopping takes no longer than the processes need to end. */
+  beginClosing(): void {
+    this.#closing.abort(new SlipwayError("keeper_stopping", "The keeper is being stopped."));
+  }
+
   /** Stops everything, to be started again by the next keeper. What had ended before stays ended. */
   async pause(): Promise<void> {
+    this.beginClosing();
     await this.restored();
     const { records, logger } = this.#options;
     const outcomes = await Promise.allSettled(
@@ -216,10 +224,12 @@ export class Processes {
   async #startAgain(record: ProcessRecord): Promise<void> {
     const { logger, records } = this.#options;
     try {
-      const failure = await this.#bringUp(record, new AbortController().signal);
+      const failure = await this.#bringUp(record, this.#closing.signal);
       if (failure === null) return;
       const current = records.get(record.id) ?? record;
       await this.#stop(current);
+      // Still to be restored, by the keeper after this one.
+      if (this.#closing.signal.aborted) return await records.put({ ...current, phase: "paused" });
       // From here on it is drift, as if it had been ended from outside.
       await records.put({ ...current, phase: "running" });
       logger.error({ process: record.id, reason: failure }, "process could not be restored");

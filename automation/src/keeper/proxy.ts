@@ -39,8 +39,8 @@ export interface ProxyRoute {
 export interface EndpointProxy {
   /** New requests go by the new routes from the moment this returns. */
   setRoutes(routes: readonly ProxyRoute[]): void;
-  /** Waits until upstreams that have no route any more answer nothing, at most `timeoutMs`; then cuts what is left. Returns how many were cut. */
-  drain(timeoutMs: number): Promise<number>;
+  /** Waits until upstreams that have no route any more answer nothing, at most `timeoutMs` and until `signal` is aborted; then cuts what is left. Returns how many were cut. */
+  drain(timeoutMs: number, signal: AbortSignal): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -99,7 +99,7 @@ class ReverseProxy implements EndpointProxy {
     this.#routes = routes;
   }
 
-  async drain(timeoutMs: number): Promise<number> {
+  async drain(timeoutMs: number, signal: AbortSignal): Promise<number> {
     const leaving = () => {
       const current = new Set(this.#routes.map((route) => route.upstream));
       return [...this.#inFlight]
@@ -107,7 +107,7 @@ class ReverseProxy implements EndpointProxy {
         .flatMap(([, cuts]) => [...cuts]);
     };
     const deadline = performance.now() + timeoutMs;
-    while (leaving().length > 0 && performance.now() < deadline) {
+    while (leaving().length > 0 && performance.now() < deadline && !signal.aborted) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_INTERVAL_MS));
     }
     const left = leaving();

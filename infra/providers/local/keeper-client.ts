@@ -93,6 +93,8 @@ function exchange(
       method,
       path,
       timeout: REQUEST_TIMEOUT_MS,
+      // A kept connection may lead to a keeper that was stopped meanwhile, and would make that one wait when it stops.
+      agent: false,
       ...(signal === undefined ? {} : { signal }),
       headers:
         json === undefined

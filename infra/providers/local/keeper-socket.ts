@@ -11,9 +11,14 @@ export function socketRecordPath(dataDir: string): string {
   return join(resolve(dataDir), "run", "keeper.socket-path");
 }
 
+/** Where the keeper listens when nothing speaks against it. */
+export function usualSocket(dataDir: string): string {
+  return join(resolve(dataDir), "run", "keeper.sock");
+}
+
 /** Where the keeper of a data folder listens: below the folder, or for a long path in a short folder of its own under the system's temporary one. */
 export function chooseKeeperSocket(dataDir: string): string {
-  const usual = join(resolve(dataDir), "run", "keeper.sock");
+  const usual = usualSocket(dataDir);
   if (Buffer.byteLength(usual) <= MAX_SOCKET_PATH_BYTES) return usual;
   const name = createHash("sha256").update(resolve(dataDir)).digest("hex").slice(0, 16);
   return join(tmpdir(), `slipway-${name}`, "keeper.sock");
