@@ -76,7 +76,10 @@ export default tseslint.config(
     },
   },
   // Files of the same names as entries, but of its own.
-  { files: ["bench/**/*.ts"], rules: { "no-restricted-imports": ["error", { patterns: engineOnly }] } },
+  {
+    files: ["bench/**/*.ts", "test/**/*.ts"],
+    rules: { "no-restricted-imports": ["error", { patterns: engineOnly }] },
+  },
   layer(
     ["automation/src/contract/**/*.ts"],
     [{ regex: "^(?!zod$|\\./)", message: "The contract imports zod and its own files only." }],

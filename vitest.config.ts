@@ -11,7 +11,7 @@ const DATABASE_TESTS = [
 ];
 
 const shared = {
-  globalSetup: ["test/helpers/postgres-setup.ts"],
+  globalSetup: ["test/helpers/run-folder-setup.ts", "test/helpers/postgres-setup.ts"],
   setupFiles: ["test/helpers/leaks.ts"],
   exclude: ["**/node_modules/**", "**/dist/**", "test/fixtures/**"],
 };
