@@ -60,7 +60,9 @@ function stepLines(
   paint: LineOptions["paint"],
 ): string[] {
   if (body.state === "waiting") return [];
-  if (body.state === "running") return [paint("bold", `▸ ${body.step}`)];
+  // A step that runs already says what it is at.
+  if (body.state === "running")
+    return [body.detail === null ? paint("bold", `▸ ${body.step}`) : `  ${clean(body.detail)}`];
   const step = progress.steps.find((one) => one.name === body.step);
   const took =
     step?.startedAt != null && step.finishedAt !== null

@@ -38,7 +38,7 @@ export function openLiveRegion(
   };
   const draw = () => {
     if (progress === null) return;
-    const columns = output.columns ?? DEFAULT_COLUMNS;
+    const columns = output.columns || DEFAULT_COLUMNS;
     const spinner = paint("cyan", FRAMES[frame % FRAMES.length] ?? "");
     const lines = liveLines(progress, now(), columns - 4).map((line) => `  ${spinner} ${line}`);
     if (lines.length > 0) output.write(`${lines.join("\n")}\n`);

@@ -22,15 +22,21 @@ export function tokenInFragment(hash: string): string | null {
   return token === undefined || token === "" ? null : token;
 }
 
-/** Takes the token from the page's address, and out of it (history and screenshots keep addresses), else what was stored. */
+/** Takes the token from the page's address, else what was stored; also from an address pasted into an open page. */
 export function openSession(): void {
-  const given = tokenInFragment(window.location.hash);
-  if (given !== null) {
-    window.history.replaceState(null, "", window.location.pathname + window.location.search);
-    signIn(given, false);
-    return;
-  }
+  // Such an address differs in its fragment alone: the browser does not load the page again.
+  window.addEventListener("hashchange", takeFromAddress);
+  if (takeFromAddress()) return;
   change({ token: sessionStorage.getItem(KEY) ?? localStorage.getItem(KEY), refused: false });
+}
+
+/** Signs in with the token of the address and takes it out of there: history and screenshots keep addresses. */
+function takeFromAddress(): boolean {
+  const given = tokenInFragment(window.location.hash);
+  if (given === null) return false;
+  window.history.replaceState(window.history.state, "", window.location.pathname + window.location.search);
+  signIn(given, false);
+  return true;
 }
 
 /** Keeps the token for this tab, or with `remember` for this browser. */

@@ -1,4 +1,4 @@
-import { createTheme, type MantineColorsTuple } from "@mantine/core";
+import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from "@mantine/core";
 
 const harbour: MantineColorsTuple = [
   "#eef4ff",
@@ -25,4 +25,21 @@ export const theme = createTheme({
   defaultRadius: "md",
   cursorType: "pointer",
   respectReducedMotion: true,
+});
+
+/** Mantine's own shades of these are too pale for text (WCAG 2.2 AA asks for 4.5 to 1). */
+export const cssVariables: CSSVariablesResolver = () => ({
+  variables: {},
+  light: {
+    "--mantine-color-dimmed": "#565d64",
+    "--mantine-color-placeholder": "#6a7178",
+    "--mantine-color-error": "#b3181d",
+    "--mantine-color-anchor": "#19448f",
+  },
+  dark: {
+    "--mantine-color-dimmed": "#aab0b6",
+    "--mantine-color-placeholder": "#9aa0a6",
+    "--mantine-color-error": "#ff9c9c",
+    "--mantine-color-anchor": "#8fb8ff",
+  },
 });

@@ -1,6 +1,7 @@
 import { Code } from "@mantine/core";
 import type { AuditEntry, StackPath } from "@slipway/automation/contract";
 import { useInfiniteQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { useClient } from "../api.ts";
 import { Age } from "../components/Age.tsx";
 import type { Column } from "../components/DataTable.tsx";
@@ -22,23 +23,53 @@ export function AuditTable({ filter }: { filter: Partial<StackPath> & { action?:
 
 const COLUMNS: Column<AuditEntry>[] = [
   { label: "When", cell: (entry) => <Age at={entry.at} /> },
-  { label: "Who", cell: (entry) => entry.principal },
+  { label: "Who", cell: (entry) => <Principal name={entry.principal} /> },
   { label: "Action", cell: (entry) => <Code>{entry.action}</Code> },
   { label: "Subject", cell: (entry) => entry.subject },
   { label: "Details", wide: true, cell: (entry) => <Details details={entry.details} /> },
 ];
 
+/** Ids and digests are cut to what people compare; the whole is in the tooltip. */
+const SHORT = 8;
+const LONG_NAME = /^(.*[:])?([0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{64})$/;
+
+function Principal({ name }: { name: string }) {
+  return <span title={name}>{shortened(name)}</span>;
+}
+
 function Details({ details }: { details: AuditEntry["details"] }) {
-  const all = Object.entries(details).filter(([, value]) => value !== null);
+  const all = Object.entries(details).filter(([, value]) => !isEmpty(value));
   if (all.length === 0) return <>–</>;
   return (
     <dl className="details">
       {all.map(([key, value]) => (
         <div key={key}>
           <dt>{key}</dt>
-          <dd>{typeof value === "string" ? value : JSON.stringify(value)}</dd>
+          <dd>
+            <Detail name={key} value={value} />
+          </dd>
         </div>
       ))}
     </dl>
   );
+}
+
+function Detail({ name, value }: { name: string; value: unknown }) {
+  if (typeof value !== "string") return <>{JSON.stringify(value)}</>;
+  if ((name === "deployment" || name === "causedBy") && LONG_NAME.test(value))
+    return (
+      <Link to="/deployments/$id" params={{ id: value }}>
+        {shortened(value)}
+      </Link>
+    );
+  return <span title={value}>{shortened(value)}</span>;
+}
+
+function shortened(name: string): string {
+  const [, kind, id] = LONG_NAME.exec(name) ?? [];
+  return id === undefined ? name : `${kind ?? ""}${id.slice(0, SHORT)}`;
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === null || (typeof value === "object" && Object.keys(value).length === 0);
 }

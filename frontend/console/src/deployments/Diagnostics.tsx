@@ -17,7 +17,9 @@ export function Diagnostics({ diagnostics }: { diagnostics: readonly Diagnostic[
       <ul className="diagnostics">
         {errorsFirst.map((one) => (
           <li key={one.sequence}>
-            <Status value={one.severity} />
+            <span>
+              <Status value={one.severity} />
+            </span>
             {one.urn !== null && <span className="urn">{one.urn.split("::").slice(-2).join(" ")}</span>}
             <pre>{one.message.trim()}</pre>
           </li>

@@ -14,12 +14,16 @@ export function Steps({ steps }: { steps: readonly StepProgress[] }) {
       <ol className="steps">
         {steps.map((step) => (
           <li key={step.name} aria-current={step.state === "running" ? "step" : undefined}>
-            <span className="inline">
+            <span>
               <Status value={step.state} />
-              <strong>{step.name}</strong>
-              {step.startedAt !== null && <Elapsed from={step.startedAt} to={step.finishedAt} />}
             </span>
-            {step.detail !== null && step.detail !== "" && <div className="step-detail">{step.detail}</div>}
+            <strong>{step.name}</strong>
+            <span className="step-time">
+              {step.startedAt !== null && step.state !== "skipped" && (
+                <Elapsed from={step.startedAt} to={step.finishedAt} />
+              )}
+            </span>
+            <span className="step-detail">{step.detail}</span>
           </li>
         ))}
       </ol>

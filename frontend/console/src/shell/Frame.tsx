@@ -7,7 +7,7 @@ import { queries } from "../queries.ts";
 import { signOut } from "../session.ts";
 import { Wordmark } from "./Wordmark.tsx";
 
-const SCHEMES = { light: "Light", dark: "Dark", auto: "As the system" } as const;
+const SCHEMES = { light: "Light colours", dark: "Dark colours", auto: "Colours of the system" } as const;
 
 /** Navigation above the page. */
 export function Frame({ children }: { children: ReactNode }) {
@@ -52,7 +52,6 @@ function AccountMenu() {
           </Button>
         </Menu.Target>
         <Menu.Dropdown>
-          <Menu.Label>Colours</Menu.Label>
           {(["light", "dark", "auto"] as const).map((scheme) => (
             <Menu.Item
               key={scheme}
