@@ -41,21 +41,20 @@ export function readConfig(): Config {
     const [namespace = "", name = ""] = key.split(":");
     return [key, new pulumi.Config(namespace).get(name)];
   });
-  const parsed = Config.safeParse(Object.fromEntries(given));
-  if (parsed.success) return parsed.data;
-  throw new pulumi.RunError(explain(parsed.error.issues, pulumi.getStack()));
+  return parseConfig(Object.fromEntries(given), pulumi.getStack());
 }
 
-/** One line for each key, with the command that sets it. */
-function explain(issues: readonly z.core.$ZodIssue[], stack: string): string {
-  const lines = issues.map((issue) => {
-    const [key = "", ...inside] = issue.path.map(String);
-    const missing = issue.code === "invalid_type" && issue.message.includes("received undefined");
-    return `  ${[key, ...inside].join(".")}: ${missing ? "is missing" : issue.message}`;
+/** Throws pulumi.RunError, of which the CLI shows the message alone. */
+export function parseConfig(given: Readonly<Record<string, string | undefined>>, stack: string): Config {
+  const parsed = Config.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const lines = parsed.error.issues.map(({ path: [key = "", ...inside], message }) => {
+    const problem = given[String(key)] === undefined ? "is missing" : message;
+    return `  ${[key, ...inside].map(String).join(".")}: ${problem}`;
   });
-  return [
-    `The config of stack ${stack} is not complete:`,
-    ...lines,
-    `Set values in Pulumi.${stack}.yaml.`,
-  ].join("\n");
+  throw new pulumi.RunError(
+    [`The config of stack ${stack} cannot be used:`, ...lines, `Set values in Pulumi.${stack}.yaml.`].join(
+      "\n",
+    ),
+  );
 }

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { onTestFinished } from "vitest";
+import { pulumiForTests } from "../automation/src/engine/pulumi-cli/testing.ts";
 import type { ProcessView } from "../infra/providers/local/contract.ts";
 import { digestFolder } from "../infra/providers/local/folder-digest.ts";
 import { type KeeperClient, keeperClient } from "../infra/providers/local/keeper-client.ts";
@@ -114,13 +115,6 @@ export function isRunning(view: Pick<ProcessView, "pid">): boolean {
   }
 }
 
-/** The CLI for these tests. Throws when there is none: a skip would hide that nothing was tested. */
-function pulumiPath(): string {
-  const given = process.env.SLIPWAY_PULUMI;
-  if (given === undefined) throw new Error("no Pulumi CLI: set SLIPWAY_PULUMI");
-  return given;
-}
-
 /** Runs `pulumi <arguments>` on the trial's stack; never throws for a failed run. */
 export type Cli = (...args: string[]) => Promise<{ code: number | null; output: string }>;
 
@@ -148,10 +142,12 @@ export async function trial(folder: string, program: string, socket: string): Pr
   write("package.json", { type: "module", main: "index.ts" });
   write("index.ts", program.replaceAll("#infra/", `${root}/infra/`));
   symlinkSync(path.join(root, "node_modules"), path.join(project, "node_modules"));
-  const cli = pulumiPath();
+  const { path: cli, languageHostDir, nodePath } = await pulumiForTests();
   const env = {
     ...process.env,
-    PATH: [path.dirname(cli), path.dirname(process.execPath), process.env.PATH].join(path.delimiter),
+    PATH: [languageHostDir ?? path.dirname(cli), path.dirname(nodePath), process.env.PATH].join(
+      path.delimiter,
+    ),
     PULUMI_BACKEND_URL: `file://${path.join(folder, "state")}`,
     PULUMI_HOME: path.join(folder, "home"),
     PULUMI_CONFIG_PASSPHRASE: "correct horse",
