@@ -6,6 +6,10 @@ import type { EngineOperation, EngineOptions, RequestOutcome } from "../engine/r
 import type { AttemptRun, StepOutcome } from "./attempt-run.ts";
 import { preparedOf } from "./attempt-run.ts";
 import { eventOf } from "./engine-events.ts";
+import { placeOfSyntaxError, readProgramFailure } from "./program-failure.ts";
+import { runCommand } from "./run-command.ts";
+
+const SYNTAX_CHECK_TIMEOUT_SECONDS = 10;
 
 /** Runs one engine operation in the attempt's containment and passes on what happens as events of the step. */
 export async function runEngine(
@@ -49,14 +53,17 @@ export async function runEngine(
 }
 
 /** How an engine operation that did not succeed ends its step. */
-export function failedEngine(
+export async function failedEngine(
   run: AttemptRun,
   operation: EngineOperation,
   outcome: RequestOutcome,
-): StepOutcome {
+): Promise<StepOutcome> {
   if (outcome.status === "interrupted") return { state: "stopped" };
+  const error = outcome.errors[0]?.trim();
   const first =
-    outcome.errors[0]?.trim() ?? `pulumi ended with ${outcome.signal ?? outcome.exitCode ?? "no exit code"}`;
+    error === undefined
+      ? `pulumi ended with ${outcome.signal ?? outcome.exitCode ?? "no exit code"}`
+      : await firstFailingLine(run, operation, error);
   const account = operation === "preview" ? "" : ` ${run.account.describe()}`;
   return {
     state: "failed",
@@ -69,6 +76,22 @@ export function failedEngine(
           : "Correct what the message names and deploy again; the state records what was done.",
     },
   };
+}
+
+/** Pulumi reports a syntax error without its line; Node tells it when asked, without running the program. */
+async function firstFailingLine(run: AttemptRun, step: string, error: string): Promise<string> {
+  const { workDir, commandEnvironment, secrets } = preparedOf(run);
+  const { said, unplacedIn } = readProgramFailure(error, workDir);
+  if (unplacedIn === null || run.stop.aborted) return said;
+  const { tail } = await runCommand(run, step, {
+    argv: [run.context.nodePath, "--check", path.join(workDir, unplacedIn)],
+    cwd: workDir,
+    env: commandEnvironment,
+    timeoutSeconds: SYNTAX_CHECK_TIMEOUT_SECONDS,
+    secrets,
+  });
+  const place = placeOfSyntaxError(tail, workDir);
+  return place === null ? said : said.replace(unplacedIn, place);
 }
 
 function sentence(text: string): string {
