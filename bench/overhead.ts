@@ -5,6 +5,7 @@ import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import type { RequestDeployment } from "../automation/src/contract/index.ts";
 import { engineEnvironment } from "../automation/src/engine/environment.ts";
+import { pulumiEnvironment } from "../automation/src/engine/pulumi-cli/environment.ts";
 import { resolvePulumi } from "../automation/src/engine/pulumi-cli/resolve.ts";
 import type { Figure } from "./figure.ts";
 import { median, printTable } from "./figure.ts";
@@ -113,23 +114,15 @@ async function rawCommands(
   name: string,
   resources: number,
 ): Promise<Record<Contest["line"], Round>> {
-  const pulumi = await resolvePulumi({
-    env: process.env,
-    onProgress: () => undefined,
-  });
+  const pulumi = await resolvePulumi({ env: process.env, nodePath: process.execPath });
   const home = join(folder, `raw-${name}`);
   await mkdir(join(home, "state"), { recursive: true });
   await writeFile(join(home, "passphrase"), "bench");
-  const node = join(import.meta.dirname, "..", "node_modules", ".bin");
   const env = engineEnvironment({
     backendUrl: `file://${home}/state`,
     pulumiHome: join(home, "pulumi-home"),
     passphraseFile: join(home, "passphrase"),
-    path: [
-      ...(pulumi.languageHostDir === undefined ? [] : [pulumi.languageHostDir]),
-      node,
-      ...(process.env.PATH ?? "").split(delimiter),
-    ],
+    path: pulumiEnvironment(pulumi).PATH?.split(delimiter) ?? [],
     home,
     tmpDir: tmpdir(),
     compileCache: join(home, "compile-cache"),
