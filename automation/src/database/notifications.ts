@@ -58,6 +58,11 @@ export class Notifications {
     return () => this.#listenersToAll.delete(listener);
   }
 
+  /** How many listen for a payload; for tests that look for what was left behind. */
+  listenerCount(payload: string): number {
+    return this.#listeners.get(payload)?.size ?? 0;
+  }
+
   /** Closes the connection and ends the background work. */
   async stop(): Promise<void> {
     this.#stopping.abort();

@@ -17,7 +17,15 @@ export class OpenStreams {
   readonly #closing = new AbortController();
 
   constructor(app: FastifyInstance) {
-    app.addHook("preClose", () => this.#closing.abort());
+    app.addHook("preClose", (done) => {
+      this.#closing.abort();
+      done();
+    });
+    app.addHook("onResponse", (request, _reply, done) => {
+      // Its connection would be kept for the next request, and the server would wait for that to time out.
+      if (this.#closing.signal.aborted) request.raw.socket.end();
+      done();
+    });
   }
 
   /** Aborts when the server closes or the client of this request is gone. */
