@@ -13,6 +13,9 @@ declare module "vitest" {
 /** The only place outside a data folder in which a start as root may have put something. */
 const SHARED_BASE = "/var/lib/slipway/";
 
+/** Where a start writes down what it put there: in data folders of the fresh clone and beside it. */
+const LOCATIONS = ["fresh/*/.slipway/postgres/location", "{,*/,*/*/}postgres/location"];
+
 let folder: string | undefined;
 let users = 0;
 
@@ -26,7 +29,7 @@ export default function setup(project: TestProject): () => void {
   return () => {
     users -= 1;
     if (users > 0) return;
-    for (const location of globSync("**/postgres/location", { cwd: made })) {
+    for (const location of globSync(LOCATIONS, { cwd: made })) {
       const home = readFileSync(path.join(made, location), "utf8").trim();
       if (home.startsWith(SHARED_BASE)) rmSync(home, { recursive: true, force: true });
     }
