@@ -1,7 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { dependencyKey } from "../../automation/src/dependencies/key.ts";
@@ -33,7 +33,7 @@ export interface WorkerOptions {
 
 /** Starts the real worker and waits until it can take work. Whoever starts it ends it. */
 export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
-  const pulumi = await pulumiForTests(process.env);
+  const pulumi = await pulumiForTests();
   const [program = "", ...args] = [...(options.wrapper ?? []), process.execPath, ENTRY];
   const child: ChildProcess = spawn(program, args, {
     env: {
@@ -86,6 +86,7 @@ export function seedDependencies(dataDir: string, projectDir: string): void {
   const { folder } = dependencyKey({ lockfileDigest, workspaces: [], nodeVersion: process.version });
   const to = path.join(dataDir, "dependencies", folder, "node_modules");
   const from = path.join(REPOSITORY, "node_modules");
+  if (existsSync(to)) return;
   mkdirSync(to, { recursive: true });
   for (const name of readdirSync(from)) {
     if (!name.startsWith(".")) symlinkSync(path.join(from, name), path.join(to, name));

@@ -102,6 +102,12 @@ export async function claimNext(
   return row === undefined ? null : { ...row, options: DeploymentOptions.parse(row.options) };
 }
 
+/** Whether any deployment waits; not whether it can be claimed. */
+export async function isAnythingQueued(db: Database): Promise<boolean> {
+  const { rows } = await sql`select 1 from deployments where status = 'queued' limit 1`.execute(db);
+  return rows.length > 0;
+}
+
 /**
  * Renews a lease by the database's clock. Answers whether the deployment's cancel was asked for, or null when the lease is lost: then nothing may be written any more.
  */

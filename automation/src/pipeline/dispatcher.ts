@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Claim } from "../attempts/store.ts";
-import { claimNext, recordWorker } from "../attempts/store.ts";
+import { claimNext, isAnythingQueued, recordWorker } from "../attempts/store.ts";
 import type { Notifications } from "../database/notifications.ts";
 import { messageOf } from "../errors.ts";
 import type { WorkerContext } from "./context.ts";
@@ -53,6 +53,8 @@ export async function startDispatcher(
   let again = false;
 
   const startOne = async (): Promise<boolean> => {
+    // A containment costs a fifth of a second of processor time: none is made on mere suspicion.
+    if (!warm.isReady() && !(await isAnythingQueued(context.db))) return false;
     const ready = await warm.take();
     const askedAt = context.clock.monotonicMs();
     const claim = await claimNext(context.db, {

@@ -23,6 +23,8 @@ export interface ReadyContainment {
 export interface WarmContainments {
   /** The ready one, or the one that is being made; the next is made at once. Throws when a containment cannot be made. */
   take(): Promise<ReadyContainment>;
+  /** Whether `take` would answer at once. */
+  isReady(): boolean;
   /** Takes back one that was not needed. */
   giveBack(ready: ReadyContainment): void;
   close(): Promise<void>;
@@ -75,8 +77,12 @@ export function openWarmContainments(options: {
       .catch((error: unknown) => {
         making = undefined;
         logger.error({ error: messageOf(error) }, "a containment could not be made; trying again");
-        if (!isClosed) retry = setTimeout(prepare, RETRY_MS);
+        prepareLater();
       });
+  };
+  const prepareLater = (): void => {
+    clearTimeout(retry);
+    if (!isClosed) retry = setTimeout(prepare, RETRY_MS);
   };
   const renewing = setInterval(() => {
     for (const ready of spare) ready.containment.renew(performance.now(), IDLE_DEADLINE_MS);
@@ -88,11 +94,12 @@ export function openWarmContainments(options: {
       if (spare.length === 0 && making !== undefined) await making.catch(() => {});
       const ready = spare.shift() ?? (await make());
       // The next one starts when this attempt's own start no longer competes for the processor.
-      retry = setTimeout(prepare, RETRY_MS);
+      prepareLater();
       return ready;
     },
+    isReady: () => spare.length > 0,
     giveBack(ready) {
-      if (isClosed) drop(ready);
+      if (isClosed || spare.length > 0) drop(ready);
       else spare.unshift(ready);
     },
     async close() {

@@ -1,0 +1,157 @@
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import type { AnswerBody, TestApi } from "./helpers/api.ts";
+import { startTestApi } from "./helpers/api.ts";
+import { register, writeLedgerProject } from "./helpers/ledger-project.ts";
+import { eventually } from "./helpers/waiting.ts";
+import type { TestWorker } from "./helpers/worker.ts";
+import { startWorker } from "./helpers/worker.ts";
+
+/** The lease of a killed worker ends within 15 s, and another worker looks every 2 s. */
+const TAKEOVER_MS = 40_000;
+
+let api: TestApi;
+const workers = new Set<TestWorker>();
+beforeAll(async () => {
+  api = await startTestApi();
+});
+afterEach(async () => {
+  for (const worker of workers) await worker.stop();
+  workers.clear();
+});
+afterAll(() => api.close());
+
+async function start(): Promise<TestWorker> {
+  const worker = await startWorker(api);
+  workers.add(worker);
+  return worker;
+}
+
+const linesOf = (file: string): string[] =>
+  existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
+
+async function request(
+  stack: string,
+  body: Record<string, unknown> = { operation: "update" },
+): Promise<string> {
+  return (await api.ask("POST", `${stack}/deployments`, { body })).body.id;
+}
+
+async function ended(id: string): Promise<AnswerBody> {
+  return eventually(`deployment ${id} ended`, TAKEOVER_MS + 60_000, async () => {
+    const { body } = await api.ask("GET", `/v1/deployments/${id}?wait=10`);
+    return body.finishedAt === null ? undefined : body;
+  });
+}
+
+async function stepIs(id: string, name: string, state: string): Promise<true | undefined> {
+  const { body } = await api.ask("GET", `/v1/deployments/${id}`);
+  return (body.steps as AnswerBody[]).some((step) => step.name === name && step.state === state) || undefined;
+}
+
+test("a worker killed before the update: the deployment runs again on another one, and its tests are not repeated", async () => {
+  const ledger = path.join(api.root, "before.txt");
+  const runs = path.join(api.root, "test-runs.txt");
+  const folder = writeLedgerProject(path.join(api.root, "before"), "before", {
+    version: "v1",
+    ledger,
+    slipwayYaml: `services:
+  web:
+    path: .
+    test: [node, -e, "require('node:fs').appendFileSync('${runs}', 'tested\\\\n')"]
+    artifact: web
+gates:
+  - name: slow
+    phase: before
+    command: [node, -e, "setTimeout(() => {}, 3000)"]
+`,
+    files: { "web/index.html": "<p>v1</p>" },
+  });
+  const [stack = ""] = await register(api, "before", folder);
+  const first = await start();
+  const id = await request(stack);
+  await eventually("the gate runs", 60_000, () => stepIs(id, "gates-before", "running"));
+  await first.kill();
+  workers.delete(first);
+  const second = await start();
+  const done = await ended(id);
+  expect(done, second.output()).toMatchObject({ status: "succeeded", attempts: 2, release: 1 });
+  expect(linesOf(ledger)).toEqual(["started create v1", "finished create v1"]);
+  expect(linesOf(runs)).toEqual(["tested"]);
+  const attempts = await api.db
+    .selectFrom("attempts")
+    .select(["number", "status"])
+    .where("deployment_id", "=", id)
+    .orderBy("number")
+    .execute();
+  expect(attempts).toEqual([
+    { number: 1, status: "lost" },
+    { number: 2, status: "succeeded" },
+  ]);
+});
+
+test("H4: a worker killed during the update: nothing runs on, the outcome is honest, and the stack is free", async () => {
+  const ledger = path.join(api.root, "during.txt");
+  const write = (version: string, delayMs: number): string =>
+    writeLedgerProject(path.join(api.root, "during"), "during", { version, ledger, delayMs });
+  const [stack = ""] = await register(api, "during", write("v1", 6_000));
+  const first = await start();
+  const id = await request(stack);
+  await eventually("the resource was begun", 60_000, () => linesOf(ledger).length > 0);
+  await first.kill();
+  workers.delete(first);
+  await start();
+  const done = await ended(id);
+  expect(done).toMatchObject({
+    status: "interrupted",
+    release: null,
+    attempts: 1,
+    failure: { code: "worker_lost" },
+  });
+  expect(JSON.stringify(done.failure)).toContain("Refresh the stack");
+  expect(linesOf(ledger), "what the provider had begun was ended with the worker").toEqual([
+    "started create v1",
+  ]);
+  write("v2", 0);
+  expect(await ended(await request(stack))).toMatchObject({ status: "succeeded", release: 1 });
+  expect(linesOf(ledger)).toEqual(["started create v1", "started create v2", "finished create v2"]);
+});
+
+test("a worker that is asked to end lets a short deployment finish and exits 0", async () => {
+  const ledger = path.join(api.root, "drain.txt");
+  const folder = writeLedgerProject(path.join(api.root, "drain"), "drain", {
+    version: "v1",
+    ledger,
+    delayMs: 2_000,
+  });
+  const [stack = ""] = await register(api, "drain", folder);
+  const worker = await start();
+  const id = await request(stack, { operation: "update", options: { skipPreview: true } });
+  await eventually("the resource was begun", 60_000, () => linesOf(ledger).length > 0);
+  expect(await worker.stop()).toBe(0);
+  workers.delete(worker);
+  expect((await api.ask("GET", `/v1/deployments/${id}`)).body).toMatchObject({
+    status: "succeeded",
+    release: 1,
+  });
+});
+
+test("two workers never run one stack at once", async () => {
+  const ledger = path.join(api.root, "race.txt");
+  const write = (version: string): string =>
+    writeLedgerProject(path.join(api.root, "race"), "race", { version, ledger, delayMs: 100 });
+  const [stack = ""] = await register(api, "race", write("v0"));
+  const ids: string[] = [];
+  for (let index = 0; index < 4; index += 1) {
+    write(`v${index}`);
+    ids.push(await request(stack, { operation: "update", options: { skipPreview: true } }));
+  }
+  await Promise.all([start(), start()]);
+  for (const id of ids) expect(await ended(id)).toMatchObject({ status: "succeeded", attempts: 1 });
+  const lines = linesOf(ledger);
+  expect(lines).toHaveLength(8);
+  for (let index = 0; index < lines.length; index += 2) {
+    expect(lines[index]?.replace("started", "")).toBe(lines[index + 1]?.replace("finished", ""));
+  }
+});
