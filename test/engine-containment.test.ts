@@ -315,6 +315,18 @@ describe("a runner that is not ours", () => {
     });
   });
 
+  test("and claims success after an interrupt is not believed", async () => {
+    const finished = { exitCode: 0, signal: null, durationMs: 1, errors: [], changes: {}, outputs: null };
+    const source = `${hello}
+      createInterface({ input: process.stdin }).on("line", (line) => setTimeout(() => say({ type: "finished",
+        id: JSON.parse(line).id, outcome: { status: "succeeded", ...${JSON.stringify(finished)} } }), 700));`;
+    const containment = await open(best, LONG_DEADLINE_MS, fakeRunner(source));
+    const running = containment.run(nodeCommand(""), () => undefined);
+    containment.interrupt(30_000);
+    expect(await running).toMatchObject({ status: "interrupted", exitCode: 0 });
+    expect(await containment.run(nodeCommand(""), () => undefined)).toMatchObject({ status: "succeeded" });
+  });
+
   test("and dies in the middle of a request takes its containment with it", async () => {
     const file = join(folder.path, "beat");
     const source = `import { spawn } from "node:child_process"; ${hello}
