@@ -1,0 +1,272 @@
+-- Generated from the catalog of a migrated database; a test compares it. The truth is in migrations/.
+
+create table artifacts (
+  digest text not null,
+  kind text not null,
+  size_bytes bigint not null,
+  created_at timestamp with time zone not null default now(),
+  PRIMARY KEY (digest),
+  CHECK ((digest ~ '^sha256:[0-9a-f]{64}$'::text)),
+  CHECK ((kind = ANY (ARRAY['source'::text, 'service'::text])))
+);
+
+create table attempts (
+  id uuid not null,
+  deployment_id uuid not null,
+  number integer not null,
+  worker_id uuid not null,
+  epoch bigint not null,
+  status text not null,
+  claimed_at timestamp with time zone not null default now(),
+  finished_at timestamp with time zone,
+  UNIQUE (deployment_id, number),
+  PRIMARY KEY (id),
+  FOREIGN KEY (deployment_id) REFERENCES deployments(id),
+  FOREIGN KEY (worker_id) REFERENCES workers(id),
+  CHECK ((status = ANY (ARRAY['claimed'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text, 'lost'::text])))
+);
+CREATE UNIQUE INDEX attempts_one_live ON attempts USING btree (deployment_id) WHERE (status = ANY (ARRAY['claimed'::text, 'running'::text]));
+
+create table audit_entries (
+  sequence bigint not null generated always as identity,
+  at timestamp with time zone not null default now(),
+  principal text not null,
+  action text not null,
+  organisation text not null,
+  subject text not null,
+  details jsonb not null default '{}'::jsonb,
+  request_id text,
+  PRIMARY KEY (sequence)
+);
+CREATE INDEX audit_entries_subject ON audit_entries USING btree (subject, sequence DESC);
+CREATE TRIGGER audit_entries_append_only BEFORE DELETE OR UPDATE ON audit_entries FOR EACH ROW EXECUTE FUNCTION refuse_audit_change();
+CREATE TRIGGER audit_entries_no_truncate BEFORE TRUNCATE ON audit_entries FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change();
+
+create table deployment_events (
+  deployment_id uuid not null,
+  sequence integer not null,
+  attempt integer not null,
+  at timestamp with time zone not null,
+  body jsonb not null,
+  PRIMARY KEY (deployment_id, sequence),
+  FOREIGN KEY (deployment_id) REFERENCES deployments(id)
+);
+
+create table deployment_steps (
+  deployment_id uuid not null,
+  position integer not null,
+  name text not null,
+  state text not null default 'waiting'::text,
+  started_at timestamp with time zone,
+  finished_at timestamp with time zone,
+  detail text,
+  result jsonb,
+  PRIMARY KEY (deployment_id, name),
+  FOREIGN KEY (deployment_id) REFERENCES deployments(id),
+  CHECK ((state = ANY (ARRAY['waiting'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'skipped'::text])))
+);
+
+create table deployments (
+  id uuid not null,
+  stack_id uuid not null,
+  number integer not null,
+  operation text not null,
+  status text not null default 'queued'::text,
+  options jsonb not null default '{}'::jsonb,
+  message text,
+  requested_by text not null,
+  cause text not null default 'request'::text,
+  caused_by uuid,
+  rolled_back_by uuid,
+  target_release integer,
+  source_digest text,
+  lockfile_digest text,
+  git_commit text,
+  git_dirty boolean not null default false,
+  config jsonb not null default '{}'::jsonb,
+  config_digest text not null,
+  changes jsonb not null default '{}'::jsonb,
+  failure jsonb,
+  cancel_requested_at timestamp with time zone,
+  requested_at timestamp with time zone not null default now(),
+  started_at timestamp with time zone,
+  finished_at timestamp with time zone,
+  UNIQUE (stack_id, number),
+  PRIMARY KEY (id),
+  FOREIGN KEY (caused_by) REFERENCES deployments(id),
+  FOREIGN KEY (rolled_back_by) REFERENCES deployments(id),
+  FOREIGN KEY (source_digest) REFERENCES artifacts(digest),
+  FOREIGN KEY (stack_id) REFERENCES stacks(id),
+  CHECK ((cause = ANY (ARRAY['request'::text, 'automatic-rollback'::text]))),
+  CHECK (((status = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text, 'rejected'::text, 'expired'::text, 'stale'::text, 'interrupted'::text, 'rolled_back'::text])) = (finished_at IS NOT NULL))),
+  CHECK ((operation = ANY (ARRAY['preview'::text, 'update'::text, 'refresh'::text, 'destroy'::text, 'rollback'::text]))),
+  CHECK ((status = ANY (ARRAY['queued'::text, 'running'::text, 'waiting_approval'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text, 'rejected'::text, 'expired'::text, 'stale'::text, 'interrupted'::text, 'rolled_back'::text])))
+);
+CREATE INDEX deployments_claimable ON deployments USING btree (requested_at) WHERE (status = 'queued'::text);
+CREATE INDEX deployments_newest ON deployments USING btree (requested_at DESC, id DESC);
+CREATE UNIQUE INDEX deployments_one_automatic_rollback ON deployments USING btree (caused_by) WHERE (cause = 'automatic-rollback'::text);
+
+create table gate_results (
+  deployment_id uuid not null,
+  name text not null,
+  phase text not null,
+  required boolean not null,
+  verdict text not null,
+  detail text not null,
+  measurements jsonb not null,
+  measured_at timestamp with time zone not null,
+  PRIMARY KEY (deployment_id, phase, name),
+  FOREIGN KEY (deployment_id) REFERENCES deployments(id),
+  CHECK ((phase = ANY (ARRAY['before'::text, 'after'::text]))),
+  CHECK ((verdict = ANY (ARRAY['pass'::text, 'fail'::text, 'inconclusive'::text, 'error'::text])))
+);
+
+create table idempotency_keys (
+  principal text not null,
+  key text not null,
+  fingerprint text not null,
+  status integer not null,
+  location text,
+  body jsonb not null,
+  created_at timestamp with time zone not null default now(),
+  PRIMARY KEY (principal, key)
+);
+
+create table organisations (
+  name text not null,
+  created_at timestamp with time zone not null default now(),
+  PRIMARY KEY (name)
+);
+
+create table projects (
+  id uuid not null,
+  organisation text not null,
+  name text not null,
+  folder text not null,
+  created_at timestamp with time zone not null default now(),
+  removed_at timestamp with time zone,
+  PRIMARY KEY (id),
+  FOREIGN KEY (organisation) REFERENCES organisations(name)
+);
+CREATE UNIQUE INDEX projects_live_name ON projects USING btree (organisation, name) WHERE (removed_at IS NULL);
+
+create table quarantines (
+  stack_id uuid not null,
+  source_digest text not null,
+  config_digest text not null,
+  reason text not null,
+  created_at timestamp with time zone not null default now(),
+  lifted_at timestamp with time zone,
+  lifted_by text,
+  FOREIGN KEY (stack_id) REFERENCES stacks(id)
+);
+CREATE UNIQUE INDEX quarantines_in_force ON quarantines USING btree (stack_id, source_digest, config_digest) WHERE (lifted_at IS NULL);
+
+create table release_artifacts (
+  release_id uuid not null,
+  name text not null,
+  digest text not null,
+  PRIMARY KEY (release_id, name),
+  FOREIGN KEY (digest) REFERENCES artifacts(digest),
+  FOREIGN KEY (release_id) REFERENCES releases(id)
+);
+
+create table releases (
+  id uuid not null,
+  stack_id uuid not null,
+  number integer not null,
+  deployment_id uuid not null,
+  health text not null default 'pending'::text,
+  rollback_of integer,
+  source_digest text not null,
+  lockfile_digest text,
+  git_commit text,
+  git_dirty boolean not null,
+  config jsonb not null,
+  config_digest text not null,
+  pulumi_version text not null,
+  plugins jsonb not null,
+  outputs jsonb not null,
+  requested_by text not null,
+  message text,
+  created_at timestamp with time zone not null default now(),
+  health_decided_at timestamp with time zone,
+  UNIQUE (deployment_id),
+  UNIQUE (stack_id, number),
+  PRIMARY KEY (id),
+  FOREIGN KEY (deployment_id) REFERENCES deployments(id),
+  FOREIGN KEY (source_digest) REFERENCES artifacts(digest),
+  FOREIGN KEY (stack_id) REFERENCES stacks(id),
+  CHECK ((health = ANY (ARRAY['pending'::text, 'good'::text, 'bad'::text])))
+);
+
+create table schema_versions (
+  version integer not null,
+  name text not null,
+  applied_at timestamp with time zone not null default now(),
+  PRIMARY KEY (version)
+);
+
+create table stack_config (
+  stack_id uuid not null,
+  key text not null,
+  secret boolean not null,
+  value text,
+  ciphertext bytea,
+  updated_at timestamp with time zone not null default now(),
+  updated_by text not null,
+  PRIMARY KEY (stack_id, key),
+  FOREIGN KEY (stack_id) REFERENCES stacks(id),
+  CHECK (((secret AND (value IS NULL) AND (ciphertext IS NOT NULL)) OR ((NOT secret) AND (value IS NOT NULL) AND (ciphertext IS NULL))))
+);
+
+create table stack_writers (
+  stack_id uuid not null,
+  holder uuid,
+  epoch bigint not null default 0,
+  expires_at timestamp with time zone,
+  PRIMARY KEY (stack_id),
+  FOREIGN KEY (holder) REFERENCES attempts(id),
+  FOREIGN KEY (stack_id) REFERENCES stacks(id)
+);
+
+create table stacks (
+  id uuid not null,
+  project_id uuid not null,
+  name text not null,
+  tags jsonb not null default '{}'::jsonb,
+  created_at timestamp with time zone not null default now(),
+  removed_at timestamp with time zone,
+  next_deployment integer not null default 1,
+  next_release integer not null default 1,
+  resource_count integer,
+  PRIMARY KEY (id),
+  FOREIGN KEY (project_id) REFERENCES projects(id)
+);
+CREATE UNIQUE INDEX stacks_live_name ON stacks USING btree (project_id, name) WHERE (removed_at IS NULL);
+
+create table tokens (
+  id uuid not null,
+  principal text not null,
+  kind text not null,
+  hash bytea not null,
+  created_at timestamp with time zone not null default now(),
+  revoked_at timestamp with time zone,
+  UNIQUE (hash),
+  PRIMARY KEY (id),
+  CHECK ((kind = ANY (ARRAY['owner'::text, 'worker'::text])))
+);
+
+create table workers (
+  id uuid not null,
+  host text not null,
+  started_at timestamp with time zone not null default now(),
+  seen_at timestamp with time zone not null default now(),
+  PRIMARY KEY (id)
+);
+
+CREATE OR REPLACE FUNCTION public.refuse_audit_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$ begin raise exception 'audit entries are never changed or removed'; end $function$;
+
