@@ -13,7 +13,7 @@ import { configDigest } from "../secrets/crypto.ts";
 import { readStoredConfig } from "../stacks/config-store.ts";
 import type { StackName } from "../stacks/store.ts";
 import { appendEvents, notify, WORK_CHANNEL } from "./events-store.ts";
-import { chooseRollbackTarget } from "./rules.ts";
+import { checkRequiredConfig, chooseRollbackTarget } from "./rules.ts";
 import type { RequestedSource } from "./source.ts";
 import type { DeploymentContent } from "./store.ts";
 import { findDeployment, findQuarantine, insertDeployment, listReleaseContents } from "./store.ts";
@@ -103,22 +103,7 @@ async function overlaidContent(
   source: RequestedSource,
 ): Promise<DeploymentContent> {
   const config: StoredConfig = { ...source.config, ...(await readStoredConfig(trx, stackId)) };
-  const missing = source.required.filter((key) => config[key] === undefined);
-  if (missing.length > 0) {
-    throw new SlipwayError(
-      "config_missing",
-      `The program needs config that is not set: ${missing.join(", ")}.`,
-      {
-        remedy: "Set each with PUT .../config/<key>, or in the stack's Pulumi.<stack>.yaml.",
-        details: {
-          issues: missing.map((key) => ({
-            path: `config.${key}`,
-            message: "has neither a value nor a default",
-          })),
-        },
-      },
-    );
-  }
+  checkRequiredConfig(source.required, config);
   return { ...source, config, configDigest: configDigest(secretKey, stackId, config) };
 }
 

@@ -92,6 +92,29 @@ export function checkOptions(
   }
 }
 
+/** Throws SlipwayError `config_missing` that lists every key which the program needs and nobody has set. */
+export function checkRequiredConfig(
+  required: readonly string[],
+  config: Readonly<Record<string, unknown>>,
+): void {
+  const missing = required.filter((key) => config[key] === undefined);
+  if (missing.length > 0) {
+    throw new SlipwayError(
+      "config_missing",
+      `The program needs config that is not set: ${missing.join(", ")}.`,
+      {
+        remedy: "Set each with PUT .../config/<key>, or in the stack's Pulumi.<stack>.yaml.",
+        details: {
+          issues: missing.map((key) => ({
+            path: `config.${key}`,
+            message: "has neither a value nor a default",
+          })),
+        },
+      },
+    );
+  }
+}
+
 /** What a request to cancel leads to. `ended-now`: nothing runs yet. `asked`: its worker interrupts it. `already-asked`: nothing changes. */
 export type CancelDecision = "ended-now" | "asked" | "already-asked";
 

@@ -5,8 +5,11 @@ import type { DeploymentOperation } from "../contract/deployments.ts";
 import type { StoredConfig } from "../database/tables.ts";
 import type { Database } from "../database.ts";
 import { systemCode } from "../errors.ts";
+import type { ProjectFiles } from "../sources/project-files.ts";
 import { committedConfig } from "../sources/project-files.ts";
 import { snapshotSource } from "../sources/snapshot.ts";
+import { readStoredConfig } from "../stacks/config-store.ts";
+import { checkRequiredConfig } from "./rules.ts";
 import type { DeploymentContent } from "./store.ts";
 import { findLastContent } from "./store.ts";
 
@@ -37,13 +40,26 @@ export async function requestedSource(
     operation === "destroy" && (await isGone(stack.folder)) ? await findLastContent(db, stack.id) : undefined;
   if (last !== undefined) return { ...last, sizeBytes: null, required: [] };
 
-  const snapshot = await snapshotSource({ folder: stack.folder, allowedRoots: projectRoots, artifacts });
-  const required = Object.entries(snapshot.pulumiProject.config)
-    .filter(([, declared]) => !declared.hasDefault)
-    .map(([key]) => key);
+  const snapshot = await snapshotSource({
+    folder: stack.folder,
+    allowedRoots: projectRoots,
+    artifacts,
+    // Looked at again under the stack's lock; here, so that a request which will be refused leaves no archive behind.
+    accept: async (files) => {
+      const committed = clearConfig(committedConfig(files, stack.name));
+      checkRequiredConfig(requiredBy(files), { ...committed, ...(await readStoredConfig(db, stack.id)) });
+    },
+  });
+  const required = requiredBy(snapshot);
   const { digest, sizeBytes, lockfileDigest, commit, dirty } = snapshot;
   const config = clearConfig(committedConfig(snapshot, stack.name));
   return { sourceDigest: digest, sizeBytes, lockfileDigest, commit, dirty, config, required };
+}
+
+function requiredBy({ pulumiProject }: ProjectFiles): string[] {
+  return Object.entries(pulumiProject.config)
+    .filter(([, declared]) => !declared.hasDefault)
+    .map(([key]) => key);
 }
 
 function clearConfig(values: Readonly<Record<string, string>>): StoredConfig {

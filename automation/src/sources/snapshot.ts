@@ -37,6 +37,8 @@ export interface SnapshotRequest {
   /** Absolute folders; `folder` must lie in one of them after its links are resolved. */
   allowedRoots: readonly string[];
   artifacts: ContentStore;
+  /** Throws when nothing can be done with such files; then nothing is stored. */
+  accept?: (files: ProjectFiles) => Promise<void>;
 }
 
 interface Remembered {
@@ -56,6 +58,7 @@ export async function snapshotSource({
   folder,
   allowedRoots,
   artifacts,
+  accept,
 }: SnapshotRequest): Promise<SourceSnapshot> {
   const real = await resolveAllowed(folder, allowedRoots);
   const startedAt = Date.now();
@@ -66,6 +69,7 @@ export async function snapshotSource({
     listSourceFiles(real, inGit),
   ]);
   refuseTooLarge(sources);
+  await accept?.(files);
   const fingerprint = fingerprintOf(sources);
   const key = `${artifacts.root}\0${real}`;
   const known = remembered.get(key);
