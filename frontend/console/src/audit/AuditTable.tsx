@@ -25,7 +25,7 @@ const COLUMNS: Column<AuditEntry>[] = [
   { label: "When", cell: (entry) => <Age at={entry.at} /> },
   { label: "Who", cell: (entry) => <Principal name={entry.principal} /> },
   { label: "Action", cell: (entry) => <Code>{entry.action}</Code> },
-  { label: "Subject", cell: (entry) => entry.subject },
+  { label: "Subject", cell: (entry) => <span className="breakable">{entry.subject}</span> },
   { label: "Details", wide: true, cell: (entry) => <Details details={entry.details} /> },
 ];
 

@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 export interface Column<Row> {
   readonly label: string;
   readonly cell: (row: Row) => ReactNode;
-  /** Takes the width that the others leave. */
+  /** Takes the width that the others leave; its words may be broken anywhere. */
   readonly wide?: boolean;
 }
 
@@ -45,7 +45,12 @@ export function DataTable<Row>({
         {rows.map((row) => (
           <tr key={keyOf(row)} role="row">
             {columns.map((column) => (
-              <td key={column.label} role="cell" data-label={column.label}>
+              <td
+                key={column.label}
+                role="cell"
+                data-label={column.label}
+                className={column.wide ? "wide" : undefined}
+              >
                 <div className="cell">{column.cell(row)}</div>
               </td>
             ))}

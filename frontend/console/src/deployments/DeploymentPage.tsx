@@ -152,7 +152,9 @@ function Failure({ deployment, line }: { deployment: Deployment; line: string | 
       {deployment.failure?.remedy != null && <Text size="sm">{deployment.failure.remedy}</Text>}
       {deployment.rolledBackBy !== null && (
         <Text size="sm">
-          Slipway rolls back by itself:{" "}
+          {isTerminal(deployment)
+            ? "Slipway rolled back automatically: "
+            : "Slipway is rolling back automatically: "}
           <Link to="/deployments/$id" params={{ id: deployment.rolledBackBy }}>
             the rollback
           </Link>

@@ -21,7 +21,7 @@ export const deploymentColumns: Column<DeploymentSummary>[] = [
     cell: (one) => (
       <span className="inline">
         <Status value={one.status} />
-        {one.rolledBackBy !== null && <Status value="rolled_back" />}
+        {one.rolledBackBy !== null && one.status !== "rolled_back" && <span>rollback tried</span>}
       </span>
     ),
   },

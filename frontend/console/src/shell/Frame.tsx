@@ -45,7 +45,7 @@ function AccountMenu() {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   return (
     <Group gap="xs" ml="auto">
-      <Menu position="bottom-end" withinPortal>
+      <Menu position="bottom-end" withInitialFocusPlaceholder={false}>
         <Menu.Target>
           <Button variant="default" size="compact-sm">
             {who.data?.name ?? "Account"}

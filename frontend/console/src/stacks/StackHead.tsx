@@ -56,7 +56,7 @@ export function StackHead({ path, stack }: { path: StackPath; stack: Stack }) {
           <Button variant="default" onClick={() => setDialog("preview")}>
             Preview
           </Button>
-          <Menu position="bottom-end">
+          <Menu position="bottom-end" withInitialFocusPlaceholder={false}>
             <Menu.Target>
               <ActionIcon variant="default" size={36} aria-label="More actions">
                 ⋯
