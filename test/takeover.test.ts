@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { AnswerBody, TestApi } from "./helpers/api.ts";
@@ -66,8 +66,9 @@ gates:
     phase: before
     command: [node, -e, "setTimeout(() => {}, 3000)"]
 `,
-    files: { "web/index.html": "<p>v1</p>" },
   });
+  mkdirSync(path.join(folder, "web"));
+  writeFileSync(path.join(folder, "web", "index.html"), "<p>v1</p>");
   const [stack = ""] = await register(api, "before", folder);
   const first = await start();
   const id = await request(stack);
