@@ -96,7 +96,10 @@ export async function serveLanguageHost(host: Host): Promise<RunningHost> {
         );
       },
     ),
-    run: unary<RunRequest, RunResponse>((request, signal) => runProgram(host, request, signal)),
+    // Only programs end when the engine cancels: a provider must finish the operation that it is in the middle of.
+    run: unary<RunRequest, RunResponse>((request, signal) =>
+      runProgram(host, request, AbortSignal.any([signal, host.cancelled.signal])),
+    ),
     runPlugin: streaming<RunPluginRequest, RunPluginResponse>((call, signal) =>
       runPlugin(host, call, signal),
     ),
@@ -109,11 +112,11 @@ export async function serveLanguageHost(host: Host): Promise<RunningHost> {
     }),
   });
 
-  /** A call ends when its caller goes away, and with every other one when the engine cancels. */
+  /** A call ends when its caller goes away. */
   function signalOf(call: { on(event: "cancelled", listener: () => void): unknown }): AbortSignal {
     const controller = new AbortController();
     call.on("cancelled", () => controller.abort());
-    return AbortSignal.any([controller.signal, host.cancelled.signal]);
+    return controller.signal;
   }
 
   function unary<Request, Response>(
