@@ -120,14 +120,15 @@ export function readServerConfig(env: Environment = process.env): ServerConfig {
       .optional(),
   });
   const base = commonOf(parsed);
-  const roots = parsed.SLIPWAY_PROJECT_ROOTS?.split(path.delimiter).filter((root) => root !== "");
+  const roots = (parsed.SLIPWAY_PROJECT_ROOTS ?? "").split(path.delimiter).filter((root) => root !== "");
   return {
     ...base,
     host: parsed.SLIPWAY_HOST,
     port: parsed.SLIPWAY_PORT,
     databaseUrl: parsed.DATABASE_URL,
     ownerTokenFile: path.join(base.dataDir, "owner-token"),
-    projectRoots: (roots ?? [base.root]).map((root) => path.resolve(base.root, root)),
+    // The repository always: the first start registers it.
+    projectRoots: [...new Set([base.root, ...roots.map((root) => path.resolve(base.root, root))])],
     consoleDir: parsed.SLIPWAY_CONSOLE_DIR ?? path.join(base.root, "frontend", "console", "dist"),
     keeperSocket: parsed.SLIPWAY_KEEPER_SOCKET,
     publicUrl: parsed.SLIPWAY_PUBLIC_URL,

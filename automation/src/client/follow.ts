@@ -3,11 +3,12 @@ import { DeploymentEvent } from "../contract/events.ts";
 import { SlipwayError } from "../errors.ts";
 import type { Connection } from "./call.ts";
 import { parseAnswer, send, urlOf } from "./call.ts";
+import type { StreamMessage } from "./event-stream.ts";
 import { readMessages } from "./event-stream.ts";
 
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 5_000;
-/** After so many failures in a row without any event the server counts as gone. */
+/** After so many failures in a row the server counts as gone. */
 const MOST_FAILURES = 12;
 
 export interface FollowOptions {
@@ -30,10 +31,12 @@ export async function* followEvents(
   let failures = 0;
   while (!isAborted(signal)) {
     try {
-      for await (const message of open(connection, id, last, signal)) {
+      const stream = await open(connection, id, last, signal);
+      // A quiet deployment behind a proxy that cuts idle connections is no failure.
+      failures = 0;
+      for await (const message of stream) {
         if (message.event === "end") return;
         const event = parseAnswer(DeploymentEvent, JSON.parse(message.data));
-        failures = 0;
         // A repeated event after a reconnect would be counted twice by whoever folds them.
         if (event.sequence <= last) continue;
         last = event.sequence;
@@ -48,13 +51,19 @@ export async function* followEvents(
   }
 }
 
-async function* open(connection: Connection, id: string, after: number, signal: AbortSignal | undefined) {
+async function open(
+  connection: Connection,
+  id: string,
+  after: number,
+  signal: AbortSignal | undefined,
+): Promise<AsyncIterable<StreamMessage>> {
   const url = urlOf(connection.baseUrl, endpoints.listEvents.path, { params: { id } });
   const response = await send(connection, "GET", url, {
     headers: { accept: "text/event-stream", "last-event-id": String(after) },
     ...(signal === undefined ? {} : { signal }),
   });
-  if (response.body !== null) yield* readMessages(response.body);
+  if (response.body === null) throw new TypeError("the answer has no body");
+  return readMessages(response.body);
 }
 
 /** Whether the same request may succeed later: the server is away, starting or overloaded, or the connection broke. */

@@ -58,7 +58,7 @@ export class Notifications {
     return () => this.#listenersToAll.delete(listener);
   }
 
-  /** How many listen for a payload; for tests that look for what was left behind. */
+  /** How many listen for a payload. */
   listenerCount(payload: string): number {
     return this.#listeners.get(payload)?.size ?? 0;
   }

@@ -35,7 +35,7 @@ const storedConfig = async (id: string) =>
     .executeTakeFirstOrThrow();
 
 describe("a request for a deployment", () => {
-  test("is accepted with its place in the queue, its steps, its address and its first event", async () => {
+  test("H3: is accepted with its place in the queue, its steps, its address and its first event", async () => {
     const stack = await api.makeStack("accepted");
     const answer = await api.ask("POST", `${stack}/deployments`, {
       body: { operation: "update", message: "first" },
@@ -94,13 +94,13 @@ describe("a request for a deployment", () => {
     expect(list[0]).not.toHaveProperty("steps");
   });
 
-  test("two at once get different numbers", async () => {
+  test("H2: two at once get different numbers", async () => {
     const stack = await api.makeStack("at-once");
     const made = await Promise.all(Array.from({ length: 8 }, () => deploy(stack)));
     expect(made.map(({ number }) => number).sort()).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
-  test("after a first update that failed is accepted and takes the next number", async () => {
+  test("H1: after a first update that failed is accepted and takes the next number", async () => {
     const stack = await api.makeStack("again");
     await endDeployment(api.db, (await deploy(stack)).id, "failed");
     expect(await deploy(stack)).toMatchObject({ number: 2, status: "queued", queuePosition: 0 });
@@ -230,7 +230,7 @@ describe("a rollback", () => {
 });
 
 describe("a destroy", () => {
-  test("whose project folder is gone takes what was last deployed", async () => {
+  test("H12: whose project folder is gone takes what was last deployed", async () => {
     const stack = await api.makeStack("orphan");
     const update = await deploy(stack);
     await endDeployment(api.db, update.id, "failed");

@@ -26,7 +26,7 @@ afterAll(async () => {
 const bare = (method: string, url: string, headers: Record<string, string> = {}) =>
   api.app.inject({ method: method as "GET", url, headers: { host: "127.0.0.1", ...headers } });
 
-describe("a caller without a token", () => {
+describe("H11: a caller without a token", () => {
   const addresses = [
     ...Object.values(endpoints).map(({ method, path: url }) => [method, url] as const),
     ["GET", "/metrics"],

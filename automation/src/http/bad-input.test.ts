@@ -65,7 +65,7 @@ const BAD_NAMES: readonly [string, string][] = [
   ["letters that look like others", "ѕhop"],
 ];
 
-describe.each(BAD_NAMES)("a name with %s", (_, name) => {
+describe.each(BAD_NAMES)("H6: a name with %s", (_, name) => {
   test("is refused in every address that takes one", async () => {
     const part = encodeURIComponent(name);
     // A URL with this part is another URL, for every client; test/server.test.ts sends it raw.

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-test("a secret's value is in no answer, table, log or file, and the owner's token in no answer, table or log", async () => {
+test("H7: a secret's value is in no answer, table, log or file, and the owner's token in no answer, table or log", async () => {
   const answers: string[] = [];
   const ask: TestApi["ask"] = async (...call) => {
     const answer = await api.ask(...call);

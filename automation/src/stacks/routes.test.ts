@@ -119,7 +119,7 @@ describe("a stack", () => {
     });
   });
 
-  test("without an output answers 200 with none, also after a failed deployment", async () => {
+  test("H5: without an output answers 200 with none, also after a failed deployment", async () => {
     const url = await api.makeStack("bare");
     const none = { release: null, outputs: {} };
     expect((await api.ask("GET", `${url}/outputs`)).body).toEqual(none);
