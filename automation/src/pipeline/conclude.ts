@@ -9,15 +9,19 @@ import type { AttemptRun } from "./attempt-run.ts";
 import { principalOf } from "./context.ts";
 import { recordFacts } from "./facts-store.ts";
 import { appendStep, auditRelease, factsOf, recordRelease } from "./record-release.ts";
+import type { StateFacts } from "./state-facts.ts";
 
 /*
  * The last transaction of an attempt. Whoever calls one of these has ended the containment first: the stack is freed here, and nothing of the attempt may run on.
  */
 
-/** All steps succeeded. */
-export async function concludeSuccess(run: AttemptRun, hasRelease: boolean): Promise<void> {
+/** All steps succeeded. `facts` are those of the state after them; null for a preview. */
+export async function concludeSuccess(
+  run: AttemptRun,
+  hasRelease: boolean,
+  facts: StateFacts | null,
+): Promise<void> {
   const { claim, context, results } = run;
-  const facts = claim.operation === "preview" ? null : await factsOf(run);
   await run.events.flush();
   await context.db.transaction().execute(async (trx) => {
     await holdFence(trx, claim);

@@ -58,6 +58,7 @@ test("diagnostics lose their colours and their excess, and keep their severity",
   });
   expect(diagnostic("said on stderr", "info#err")).toMatchObject({ severity: "info" });
   expect(diagnostic("still at it", "info", { ephemeral: true })).toBeNull();
+  expect(diagnostic("RegisterResource RPC prepared", "debug")).toBeNull();
   expect(diagnostic("\n", "info")).toBeNull();
   const long = diagnostic("x".repeat(20_000), "warning");
   expect(long?.type === "diagnostic" ? long.message : "").toMatch(/x \[4000 more characters\]$/);

@@ -53,7 +53,9 @@ export function eventOf(step: string, raw: Readonly<Record<string, unknown>>): E
   if (resOpFailedEvent !== undefined) return resource(step, resOpFailedEvent.metadata, "failed");
   if (diagnosticEvent !== undefined) {
     const message = withoutColours(diagnosticEvent.message).trimEnd();
-    if (diagnosticEvent.ephemeral === true || message === "") return null;
+    // Debug lines are the engine's talk with the program, a dozen for each resource.
+    if (diagnosticEvent.ephemeral === true || diagnosticEvent.severity === "debug" || message === "")
+      return null;
     return {
       type: "diagnostic",
       step,
@@ -94,8 +96,8 @@ function resource(
   };
 }
 
-function severityOf(severity: string): "debug" | "info" | "warning" | "error" {
-  if (severity === "debug" || severity === "warning" || severity === "error") return severity;
+function severityOf(severity: string): "info" | "warning" | "error" {
+  if (severity === "warning" || severity === "error") return severity;
   // `info#err` is what a program wrote to stderr.
   return "info";
 }

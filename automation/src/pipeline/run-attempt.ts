@@ -16,7 +16,7 @@ import { stepResults } from "./facts-store.ts";
 import { keepLease } from "./lease-keeper.ts";
 import type { StepName } from "./operations.ts";
 import { CHANGING_STEPS, stepsOf } from "./operations.ts";
-import { completeUpdate } from "./record-release.ts";
+import { completeUpdate, factsOf } from "./record-release.ts";
 import { accountResources } from "./resource-account.ts";
 import { build, test } from "./steps/build.ts";
 import { destroy, preview, refresh, update } from "./steps/engine.ts";
@@ -149,11 +149,13 @@ async function carryOut(run: AttemptRun, stop: StopSwitch, startedSteps: string[
       ? { kind: "stopped" }
       : { kind: "failed", step: "", failure: failureOf("internal", error) };
   }
-  await containmentIsEmpty(run);
+  // Both take a moment, and the engine has written its last word on the state.
+  const isUnchanged = result.kind !== "succeeded" || claim.operation === "preview";
+  const [facts] = await Promise.all([isUnchanged ? null : factsOf(run), containmentIsEmpty(run)]);
   const reason = stop.reason();
   if (reason === "lost") throw new SlipwayError("lease_lost", `attempt ${claim.attemptId} lost its lease`);
   if (result.kind === "succeeded") {
-    await concludeSuccess(run, stepsOf(claim.operation, claim.options).includes("release"));
+    await concludeSuccess(run, stepsOf(claim.operation, claim.options).includes("release"), facts);
     return true;
   }
   if (result.kind === "failed" && reason === null) await concludeFailure(run, result.step, result.failure);
