@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "../automation/src/client/index.ts";
 
@@ -48,7 +48,7 @@ export async function startInstallation(
       ...process.env,
       SLIPWAY_DATA_DIR: dataDir,
       SLIPWAY_PORT: String(port),
-      SLIPWAY_PROJECT_ROOTS: roots.join(":"),
+      SLIPWAY_PROJECT_ROOTS: [REPOSITORY, ...roots].join(delimiter),
     },
     stdio: ["ignore", output, output],
   });

@@ -51,7 +51,7 @@ export async function measureOverhead(pairs = DEFAULT_PAIRS): Promise<Figure[]> 
     return figures;
   } finally {
     await installation.stop();
-    await rm(folder, { recursive: true, force: true });
+    if (process.env.KEEP === undefined) await rm(folder, { recursive: true, force: true });
   }
 }
 

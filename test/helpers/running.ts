@@ -83,7 +83,7 @@ export async function startSlipwayIn(root: string, options: StartOptions): Promi
 }
 
 /** The start must be tried with the Node that the machine has, not with the one that this test runs under. */
-function withoutPackagedNode(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+export function withoutPackagedNode(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const dirs = (env.PATH ?? "").split(path.delimiter).filter((dir) => !dir.includes("node_modules"));
   const ours = Object.entries(env).filter(
     ([name]) => !/^(npm_|NODE_ENV$|NODE_OPTIONS$|NODE_COMPILE_CACHE$|VITEST|TEST$)/i.test(name),
