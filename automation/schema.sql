@@ -52,6 +52,12 @@ create table deployment_events (
   FOREIGN KEY (deployment_id) REFERENCES deployments(id)
 );
 
+create table deployment_moves (
+  from_status text not null,
+  to_status text not null,
+  PRIMARY KEY (from_status, to_status)
+);
+
 create table deployment_steps (
   deployment_id uuid not null,
   position integer not null,
@@ -105,6 +111,7 @@ create table deployments (
 CREATE INDEX deployments_claimable ON deployments USING btree (requested_at) WHERE (status = 'queued'::text);
 CREATE INDEX deployments_newest ON deployments USING btree (requested_at DESC, id DESC);
 CREATE UNIQUE INDEX deployments_one_automatic_rollback ON deployments USING btree (caused_by) WHERE (cause = 'automatic-rollback'::text);
+CREATE TRIGGER deployments_known_moves BEFORE UPDATE OF status ON deployments FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION refuse_unknown_move();
 
 create table gate_results (
   deployment_id uuid not null,
@@ -269,4 +276,15 @@ CREATE OR REPLACE FUNCTION public.refuse_audit_change()
  RETURNS trigger
  LANGUAGE plpgsql
 AS $function$ begin raise exception 'audit entries are never changed or removed'; end $function$;
+
+CREATE OR REPLACE FUNCTION public.refuse_unknown_move()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if not exists (select 1 from deployment_moves where from_status = old.status and to_status = new.status) then
+    raise exception 'a deployment does not move from % to %', old.status, new.status;
+  end if;
+  return new;
+end $function$;
 

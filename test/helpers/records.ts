@@ -10,8 +10,10 @@ import { decideHealth, insertRelease } from "../../automation/src/releases/store
 /** Does to the records what a worker does when a deployment ends, without running anything. */
 export async function endDeployment(db: Database, id: string, status: DeploymentStatus): Promise<void> {
   await withTransaction(db, async (trx) => {
-    await sql`update deployments set status = ${status}, started_at = coalesce(started_at, now()), finished_at = now()
-      where id = ${id}`.execute(trx);
+    await sql`update deployments set status = 'running', started_at = coalesce(started_at, now()) where id = ${id}`.execute(
+      trx,
+    );
+    await sql`update deployments set status = ${status}, finished_at = now() where id = ${id}`.execute(trx);
     const body: EventBody = { type: "status", status, detail: null };
     await appendEvents(trx, { deploymentId: id, attempt: 1, fence: null }, [
       { at: new Date().toISOString(), body },

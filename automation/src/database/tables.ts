@@ -82,6 +82,7 @@ export interface Tables {
     started_at: NullableInstant;
     finished_at: NullableInstant;
   };
+  deployment_moves: { from_status: string; to_status: string };
   deployment_steps: {
     deployment_id: string;
     position: number;

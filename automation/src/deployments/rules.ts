@@ -14,7 +14,7 @@ export const OPTIONS: Readonly<Record<DeploymentOperation, readonly OptionName[]
   rollback: ["refresh", "parallel"],
 };
 
-/** Every move of a deployment's status that exists. Nothing else in Slipway changes a status. */
+/** Every move of a deployment's status that exists. The table deployment_moves holds the same, and the database refuses any other. */
 export const MOVES: Readonly<Record<DeploymentStatus, readonly DeploymentStatus[]>> = {
   // To failed: its source, its artifacts or its stack went away before a worker began.
   queued: ["running", "failed", "cancelled", "expired"],
@@ -48,11 +48,6 @@ export function isTerminal(status: DeploymentStatus): boolean {
 /** Whether a deployment may go from one status to another. */
 export function canMove(from: DeploymentStatus, to: DeploymentStatus): boolean {
   return MOVES[from].includes(to);
-}
-
-/** The statuses from which `to` can be reached; for the condition of the statement that moves. */
-export function statusesBefore(to: DeploymentStatus): DeploymentStatus[] {
-  return (Object.keys(MOVES) as DeploymentStatus[]).filter((from) => canMove(from, to));
 }
 
 /**
