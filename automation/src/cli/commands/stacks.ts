@@ -7,7 +7,7 @@ import type { CliContext, CommonOptions, StackOptions } from "../context.ts";
 import { usageError } from "../failure.ts";
 import { confirmed } from "../hidden-input.ts";
 import { collect, withCommonOptions, withStackOptions } from "../options.ts";
-import { printJson, printLine, printTable } from "../output.ts";
+import { clean, printJson, printLine, printTable } from "../output.ts";
 import { allPages } from "../pages.ts";
 import type { Register } from "../program.ts";
 import { chooseStack, stackLabel } from "../stack-choice.ts";
@@ -105,7 +105,7 @@ function registerShow(stacks: Command, context: CliContext): void {
         ...Object.entries(stack.tags).map(([key, value]): [string, string] => [`tag ${key}`, value]),
       ];
       const width = Math.max(...lines.map(([name]) => name.length));
-      for (const [name, value] of lines) printLine(context, `${name.padEnd(width)}  ${value}`);
+      for (const [name, value] of lines) printLine(context, clean(`${name.padEnd(width)}  ${value}`));
     });
 }
 
@@ -158,7 +158,7 @@ function registerOutputs(stacks: Command, context: CliContext): void {
           release === null ? "Deploy it first." : `It has: ${Object.keys(outputs).join(", ") || "none"}.`,
         );
       if (options.json === true) printJson(context, name === undefined ? outputs : outputs[name]);
-      else if (name !== undefined) printLine(context, textOf(outputs[name]));
+      else if (name !== undefined) printLine(context, clean(textOf(outputs[name])));
       else
         printTable(
           context,
