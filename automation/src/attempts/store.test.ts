@@ -99,6 +99,17 @@ test("of many claims at once each stack gives at most one, and its oldest", asyn
   for (const one of next) expect(one.epoch).toBe(2);
 });
 
+test("while somebody holds the row of a stack's oldest deployment, a younger one does not overtake it", async () => {
+  const stack = await makeStack();
+  const oldest = await queue(stack, 10);
+  await queue(stack);
+  await open.db.transaction().execute(async (trx) => {
+    await sql`select 1 from deployments where id = ${oldest} for update`.execute(trx);
+    expect(await claim()).toBeNull();
+  });
+  expect((await mustClaim()).deploymentId).toBe(oldest);
+});
+
 test("a lease that ran out cannot be renewed, writes nothing, and its stack is not claimed before it is taken over", async () => {
   const stack = await makeStack();
   const id = await queue(stack);
