@@ -128,16 +128,18 @@ test("a failing gate marks the release bad, rolls back once, and quarantines sou
   expect(writers).toEqual([]);
 });
 
-test("the first release has nothing to go back to: it is bad, and the resources stay", async () => {
+test("H1: the first release has nothing to go back to: it is bad, the resources stay, and the same can be tried again", async () => {
   const { stack, ledger } = await makeProject("first-bad", { version: "v1-bad" });
   const { body } = await deploy(stack);
   expect(body).toMatchObject({ status: "failed", release: 1, rolledBackBy: null });
   expect(JSON.stringify(body.failure)).toContain("no good release to roll back to; the resources stay");
   expect((await api.ask("GET", `${stack}/releases/1`)).body).toMatchObject({
     health: "bad",
-    quarantined: true,
+    quarantined: false,
   });
   expect(linesOf(ledger)).toEqual(["started create v1-bad", "finished create v1-bad"]);
+  const again = await deploy(stack);
+  expect(again.body).toMatchObject({ status: "failed", release: 2, failure: { code: "gate_failed" } });
 });
 
 test("an update that fails half-way is rolled back although it made no release", async () => {

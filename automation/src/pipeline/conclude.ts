@@ -1,8 +1,14 @@
 import { decideTakeover } from "../attempts/rules.ts";
 import { holdFence } from "../attempts/store.ts";
+import { appendAudit } from "../audit/store.ts";
 import type { Transaction } from "../database.ts";
 import type { Failure } from "../deployments/completion.ts";
-import { endDeployment, requeueDeployment, startAutomaticRollback } from "../deployments/completion.ts";
+import {
+  endDeployment,
+  requeueDeployment,
+  startAutomaticRollback,
+  subjectOf,
+} from "../deployments/completion.ts";
 import { decideByGates, startsRollback } from "../releases/rules.ts";
 import { decideHealth, newestGoodRelease, pinnedRelease, quarantine } from "../releases/store.ts";
 import type { AttemptRun } from "./attempt-run.ts";
@@ -66,34 +72,33 @@ export async function concludeFailure(run: AttemptRun, step: string, failure: Fa
   });
 }
 
+/** Without a release to go back to nothing is quarantined either: refusing to try again would leave the stack as broken as it is. */
 async function undo(trx: Transaction, run: AttemptRun, failure: Failure): Promise<void> {
   const { claim, context } = run;
   const principal = principalOf(context);
-  if (claim.sourceDigest !== null) {
-    const subject = {
-      stackId: claim.stackId,
-      sourceDigest: claim.sourceDigest,
-      configDigest: claim.configDigest,
-    };
-    await quarantine(trx, { ...subject, reason: failure.detail });
-    await auditRelease(trx, run, "quarantine.set", run.results.release?.number ?? 0, {
-      sourceDigest: claim.sourceDigest,
-      configDigest: claim.configDigest,
-    });
-  }
-  const number = await newestGoodRelease(trx, claim.stackId);
+  if (claim.sourceDigest === null) throw new Error("an update without a source cannot have run");
+  const content = { sourceDigest: claim.sourceDigest, configDigest: claim.configDigest };
+  const number = await newestGoodRelease(trx, claim.stackId, content);
   const target = number === null ? undefined : await pinnedRelease(trx, claim.stackId, number);
-  if (target !== undefined) {
-    await startAutomaticRollback(trx, claim, target, failure, principal);
+  if (target === undefined) {
+    const ending: Failure = {
+      ...failure,
+      detail: `${failure.detail} There is no good release to roll back to; the resources stay as they are.`,
+      remedy: "Correct what the message names and deploy again.",
+    };
+    await endDeployment(trx, claim, { status: "failed", failure: ending, principal });
     return;
   }
-  const ending: Failure = {
-    ...failure,
-    detail: `${failure.detail} There is no good release to roll back to; the resources stay as they are.`,
-    remedy:
-      "Correct the program or its config and deploy again; this source and config are quarantined on the stack.",
-  };
-  await endDeployment(trx, claim, { status: "failed", failure: ending, principal });
+  await quarantine(trx, { stackId: claim.stackId, ...content, reason: failure.detail });
+  await appendAudit(trx, {
+    principal,
+    action: "quarantine.set",
+    organisation: claim.organisation,
+    subject: subjectOf(claim),
+    details: { deployment: claim.deploymentId, ...content },
+    requestId: null,
+  });
+  await startAutomaticRollback(trx, claim, target, failure, principal);
 }
 
 /** Somebody cancelled. The failure says what is known of each resource. */

@@ -167,7 +167,7 @@ async function carryOut(run: AttemptRun, stop: StopSwitch, startedSteps: string[
 async function runSteps(run: AttemptRun, startedSteps: string[]): Promise<Result> {
   for (const name of stepsOf(run.claim.operation, run.claim.options)) {
     if (name === "release") break;
-    if (run.stop.aborted) return { kind: "stopped" };
+    if (run.stop.aborted && !isDone(run)) return { kind: "stopped" };
     startedSteps.push(name);
     run.events.step(name, "running");
     // A takeover must know that things may have changed before anything can.
@@ -195,6 +195,11 @@ async function record(run: AttemptRun, name: StepName, outcome: StepOutcome): Pr
       run.events.step(name, "failed", "stopped");
       return { kind: "stopped" };
   }
+}
+
+/** The engine has done it all and nothing is left to decide: a wish to stop came too late, and hiding what happened would help nobody. */
+function isDone(run: AttemptRun): boolean {
+  return run.results.engine?.status === "succeeded" && !hasGatesAfter(run);
 }
 
 function hasGatesAfter(run: AttemptRun): boolean {

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { RequestOutcome } from "../engine/runner-protocol.ts";
 import type { AttemptRun } from "./attempt-run.ts";
+import { runRequest } from "./run-request.ts";
 
 /** Output lines beyond this are not stored; the end of a command says the most, so a mark tells where it was cut. */
 const MAX_LINES = 20_000;
@@ -23,7 +24,8 @@ export async function runCommand(
 ): Promise<{ outcome: RequestOutcome; tail: string[] }> {
   const tail: string[] = [];
   let lines = 0;
-  const outcome = await run.containment.run(
+  const outcome = await runRequest(
+    run,
     {
       type: "command",
       id: randomUUID(),

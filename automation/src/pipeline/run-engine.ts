@@ -8,6 +8,7 @@ import { preparedOf } from "./attempt-run.ts";
 import { eventOf } from "./engine-events.ts";
 import { placeOfSyntaxError, readProgramFailure } from "./program-failure.ts";
 import { runCommand } from "./run-command.ts";
+import { runRequest } from "./run-request.ts";
 
 const SYNTAX_CHECK_TIMEOUT_SECONDS = 10;
 
@@ -25,7 +26,8 @@ export async function runEngine(
     ...(artifactsFile === null ? {} : { SLIPWAY_ARTIFACTS: artifactsFile }),
   };
   const { organisation, project, stack } = run.claim;
-  return run.containment.run(
+  return runRequest(
+    run,
     {
       type: "pulumi",
       id: randomUUID(),

@@ -84,11 +84,16 @@ export async function quarantine(
   `.execute(trx);
 }
 
-/** The number of the newest release that a stack can go back to by itself; null when there is none. */
-export async function newestGoodRelease(db: Database, stackId: string): Promise<number | null> {
+/** The number of the newest release that a stack can go back to by itself from a source and config; null when there is none. */
+export async function newestGoodRelease(
+  db: Database,
+  stackId: string,
+  from: { sourceDigest: string; configDigest: string },
+): Promise<number | null> {
   const { rows } = await sql<{ number: number }>`
     select r.number from releases r
     where r.stack_id = ${stackId} and r.health = 'good' and not exists (${inForce})
+      and (r.source_digest, r.config_digest) <> (${from.sourceDigest}, ${from.configDigest})
     order by r.number desc limit 1
   `.execute(db);
   return rows[0]?.number ?? null;
