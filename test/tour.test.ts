@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { inject, test } from "vitest";
 import { freshClone } from "./helpers/fresh-clone.ts";
@@ -18,6 +18,8 @@ test(
     const root = path.join(inject("runFolder"), "tour");
     // A copy, since the tour edits files that other tests of the fresh clone look at.
     execFileSync("cp", ["-a", "--reflink=auto", fresh.root, root]);
+    // The data folder belongs to the other folder: it names that one as the project.
+    rmSync(path.join(root, ".slipway"), { recursive: true, force: true });
     const slipway = await startSlipwayIn(root, { dataDir: path.join(root, ".slipway"), port: PORT });
     try {
       const blocks = tourBlocks(readFileSync(path.join(root, "README.md"), "utf8"));
