@@ -51,6 +51,7 @@ export function SignInPage({ refused }: { refused: boolean }) {
               description="The owner's token is in the file owner-token of the data folder."
               autoComplete="current-password"
               required
+              withAsterisk={false}
               data-autofocus
               value={token}
               onChange={(event) => setToken(event.currentTarget.value)}
