@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { AnswerBody, TestApi } from "./helpers/api.ts";
@@ -111,6 +111,11 @@ test("H4: a worker killed during the update: nothing runs on, the outcome is hon
     failure: { code: "worker_lost" },
   });
   expect(JSON.stringify(done.failure)).toContain("Refresh the stack");
+  const failures = path.join(api.dataDir, "failures");
+  await eventually("the folder of the lost attempt is kept, without the engine's raw events", 10_000, () => {
+    const names = readdirSync(failures).flatMap((name) => readdirSync(path.join(failures, name)));
+    return names.includes("plan.json") && !names.some((name) => name.startsWith("engine-"));
+  });
   expect(linesOf(ledger), "what the provider had begun was ended with the worker").toEqual([
     "started create v1",
   ]);

@@ -2,6 +2,9 @@ import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { systemCode } from "../errors.ts";
 
+/** Folders that the runner makes for one engine request each. */
+const ENGINE_PREFIX = "engine-";
+
 /** Where the folder of one attempt is while it runs. */
 export function attemptFolder(dataDir: string, workerId: string, attemptId: string): string {
   return path.join(path.resolve(dataDir), "attempts", workerId, attemptId);
@@ -17,6 +20,11 @@ export async function keepFailure(dataDir: string, stackId: string, folder: stri
   } catch (error) {
     // The attempt of a worker on another machine: its folder is not here.
     if (systemCode(error) !== "ENOENT") throw error;
+    return;
+  }
+  // What a killed runner could not remove: the engine's raw event log, before anything was made unreadable in it.
+  for (const name of await readdir(kept)) {
+    if (name.startsWith(ENGINE_PREFIX)) await rm(path.join(kept, name), { recursive: true, force: true });
   }
 }
 
