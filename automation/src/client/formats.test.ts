@@ -43,6 +43,8 @@ test.each([
 
 test("changes are counted in words with the unchanged last", () => {
   expect(formatChanges({ same: 5, create: 2, delete: 0 })).toBe("2 created, 5 unchanged");
-  expect(formatPlannedChanges({ same: 5, create: 2, replace: 1 })).toBe("2 to create, 1 to replace, 5 unchanged");
+  expect(formatPlannedChanges({ same: 5, create: 2, replace: 1 })).toBe(
+    "2 to create, 1 to replace, 5 unchanged",
+  );
   expect(formatChanges({})).toBe("no resources");
 });
