@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { formatAge, formatBytes, formatChanges, formatDuration, formatPlannedChanges } from "./formats.ts";
+import {
+  formatAge,
+  formatBytes,
+  formatChanges,
+  formatDuration,
+  formatPlannedChanges,
+  formatResourceCount,
+} from "./formats.ts";
 
 test.each([
   [0, "0 ms"],
@@ -39,6 +46,15 @@ test.each([
   [113_000_000, "113 MB"],
 ])("%d bytes are %s", (bytes, text) => {
   expect(formatBytes(bytes)).toBe(text);
+});
+
+test("one resource is not one resources", () => {
+  expect([null, 0, 1, 2].map(formatResourceCount)).toEqual([
+    "all resources",
+    "0 resources",
+    "1 resource",
+    "2 resources",
+  ]);
 });
 
 test("changes are counted in words with the unchanged last", () => {

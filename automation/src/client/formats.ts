@@ -30,6 +30,12 @@ export function formatAge(instant: string, now: number): string {
   return instant.slice(0, 10);
 }
 
+/** A count of resources in words; null is one that nobody knows yet. */
+export function formatResourceCount(count: number | null): string {
+  if (count === null) return "all resources";
+  return count === 1 ? "1 resource" : `${count} resources`;
+}
+
 /** A size in bytes with a decimal unit: `512 B`, `4.1 kB`, `113 MB`. */
 export function formatBytes(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];

@@ -1,3 +1,4 @@
+import { formatResourceCount } from "../../client/formats.ts";
 import { confirmed } from "../hidden-input.ts";
 import type { Register } from "../program.ts";
 import { type RequestOptions, requestAndWatch, withRequestOptions, withTargetOptions } from "../request.ts";
@@ -16,12 +17,8 @@ export const register: Register = (program, context) => {
       requestAndWatch(context, options, { operation: "destroy" }, async (client, stack) => {
         if (options.yes === true) return true;
         const { resourceCount } = await client.getStack({ params: stack });
-        const count = resourceCount === null ? "All" : `${resourceCount}`;
-        return confirmed(
-          context,
-          `${count} resources of ${stackLabel(stack)} will be deleted. Go on?`,
-          "--yes",
-        );
+        const what = `${formatResourceCount(resourceCount)} of ${stackLabel(stack)}`;
+        return confirmed(context, `This deletes ${what}. Go on?`, "--yes");
       }),
     );
 };

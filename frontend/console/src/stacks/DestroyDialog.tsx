@@ -1,4 +1,5 @@
 import { Button, Stack as Column, Group, Modal, Text, TextInput } from "@mantine/core";
+import { formatResourceCount } from "@slipway/automation/client";
 import type { StackPath } from "@slipway/automation/contract";
 import { type FormEvent, useState } from "react";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
@@ -37,8 +38,7 @@ function DestroyForm({ stack, resourceCount, onClose }: Omit<Props, "opened">) {
     <form onSubmit={submit}>
       <Column gap="md">
         <Text>
-          {resourceCount === null ? "All" : resourceCount} resources of this stack will be deleted. Its
-          releases and history stay.
+          This deletes {formatResourceCount(resourceCount)} of the stack. Its releases and history stay.
         </Text>
         <TextInput
           label={

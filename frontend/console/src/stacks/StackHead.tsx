@@ -10,6 +10,7 @@ import {
   Text,
   Title,
 } from "@mantine/core";
+import { formatResourceCount } from "@slipway/automation/client";
 import { type Stack, type StackPath, TERMINAL_STATUSES } from "@slipway/automation/contract";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
@@ -142,7 +143,7 @@ function CurrentRelease({ path, stack }: { path: StackPath; stack: Stack }) {
           </Text>
           {release.data !== undefined && <Status value={release.data.health} />}
           {release.data?.quarantined === true && <Status value="quarantined" />}
-          {stack.resourceCount !== null && <span>{stack.resourceCount} resources</span>}
+          {stack.resourceCount !== null && <span>{formatResourceCount(stack.resourceCount)}</span>}
         </span>
         {release.data !== undefined && (
           <>

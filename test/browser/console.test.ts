@@ -1,0 +1,299 @@
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Installation, newPlace, type Place, startInstallation } from "../helpers/installation.ts";
+import { program, writeProject } from "../helpers/trivial-project.ts";
+
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const AXE = readFileSync(path.resolve(import.meta.dirname, "../../node_modules/axe-core/axe.min.js"), "utf8");
+const SCREENSHOTS = process.env.CONSOLE_SCREENSHOTS;
+const WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+const DEPLOYED_WITHIN_MS = 90_000;
+const SHOWN_WITHIN_MS = 12_000;
+const DESKTOP = { width: 1280, height: 800 };
+const PHONE = { width: 375, height: 740 };
+const FAILING = 'throw new Error("the licence has run out");';
+
+// With CI=true nothing is skipped: without the browser the tests then fail.
+const hasBrowser = existsSync(CHROMIUM) || process.env.CI === "true";
+if (!hasBrowser) console.warn(`skipped: the console in a browser needs ${CHROMIUM} (or CHROMIUM=<path>)`);
+
+describe.skipIf(!hasBrowser)("the console", () => {
+  let place: Place;
+  let installation: Installation;
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  let folder: string;
+  /** Everything that the page must not do: errors on its console, requests to others. */
+  const complaints: string[] = [];
+
+  beforeAll(async () => {
+    place = await newPlace("console");
+    installation = await startInstallation({ place });
+    folder = writeProject(path.join(place.projects, "thing"), "thing");
+    await installation.client.createProject({ body: { name: "thing", folder } });
+    browser = await chromium.launch({
+      executablePath: CHROMIUM,
+      args: ["--disable-background-networking", ...(process.getuid?.() === 0 ? ["--no-sandbox"] : [])],
+    });
+    context = await newContext(DESKTOP, "light");
+    page = await context.newPage();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await installation?.stop();
+    place?.remove();
+  });
+
+  async function newContext(
+    viewport: typeof DESKTOP,
+    colorScheme: "light" | "dark",
+  ): Promise<BrowserContext> {
+    // axe is injected into the page, which the page's own policy would refuse.
+    const made = await browser.newContext({ viewport, colorScheme, bypassCSP: true });
+    made.setDefaultTimeout(SHOWN_WITHIN_MS);
+    made.on("console", (message) => {
+      // The browser itself reports each answer of 4xx; that they are shown is tested below.
+      if (message.type() === "error" && !message.text().includes("status of 4"))
+        complaints.push(message.text());
+    });
+    made.on("weberror", (error) => complaints.push(error.error().message));
+    made.on("request", (request) => {
+      const url = request.url();
+      if (!url.startsWith(installation.baseUrl) && !url.startsWith("data:")) complaints.push(`asked ${url}`);
+    });
+    return made;
+  }
+
+  async function open(address: string): Promise<void> {
+    await page.goto(`${installation.baseUrl}${address}`);
+  }
+  async function button(name: string | RegExp): Promise<void> {
+    await page.getByRole("button", { name, exact: true }).first().click();
+  }
+
+  test("without a token it asks for one, and says when the server does not know it", async () => {
+    await open("/audit");
+    await page.getByLabel("Token", { exact: true }).fill("not-a-token");
+    await button("Sign in");
+    await page.getByText("The server does not know this token.").waitFor();
+  });
+
+  test("an address with the token signs in, leaves no token in the address, and a reload stays signed in", async () => {
+    // Only the fragment differs from the page that is open: nothing is loaded anew.
+    await open(`/audit#token=${installation.token}`);
+    await page.getByRole("heading", { name: "Audit" }).waitFor();
+    expect(page.url()).toBe(`${installation.baseUrl}/audit`);
+    await page.reload();
+    await page.getByRole("heading", { name: "Audit" }).waitFor();
+    await page.getByText("project.created").first().waitFor();
+  });
+
+  test("a stack is created from the list; a wrong name is told at the field before it is sent", async () => {
+    await page.getByRole("link", { name: "Stacks", exact: true }).click();
+    await button("Create a stack");
+    await page.getByLabel("Project").first().click();
+    await page.getByRole("option", { name: "thing" }).click();
+    await page.getByLabel("Name").fill("-x");
+    await page.getByText("must not start with").waitFor();
+    await page.getByLabel("Name").fill("local");
+    await button("Create");
+    await page.getByRole("heading", { name: "local", level: 1 }).waitFor();
+    await page.getByText("Nothing has been deployed yet.").waitFor();
+    await open("/");
+    await button("Create a stack");
+    await page.getByLabel("Project").first().click();
+    await page.getByRole("option", { name: "thing" }).click();
+    await page.getByLabel("Name").fill("local");
+    await button("Create");
+    // A refusal of the server is shown where it was asked for.
+    await page.getByRole("dialog").getByRole("alert").waitFor();
+  });
+
+  test("a deployment is started with its reason and watched live to its release", async () => {
+    await open("/stacks/default/thing/local");
+    await button("Deploy");
+    await page.getByLabel("Why").fill("the first one");
+    await page.getByRole("dialog").getByRole("button", { name: "Deploy", exact: true }).click();
+    await page.getByRole("heading", { name: /update #1/ }).waitFor();
+    await page.getByText("the first one").waitFor();
+    // Live: the resource is on the page before the deployment has ended.
+    await page.getByRole("cell", { name: "thing", exact: true }).waitFor({ timeout: DEPLOYED_WITHIN_MS });
+    await page
+      .getByRole("cell", { name: /created/ })
+      .first()
+      .waitFor({ timeout: DEPLOYED_WITHIN_MS });
+    await page.getByRole("link", { name: "release 1" }).waitFor({ timeout: DEPLOYED_WITHIN_MS });
+    await page.getByRole("heading", { name: /update #1.*succeeded/ }).waitFor();
+  });
+
+  test("the stack shows who deployed what and why, the history, the outputs and the audit", async () => {
+    await open("/stacks/default/thing/local");
+    await page.getByText("Release 1", { exact: true }).waitFor();
+    await page.getByText("the first one").first().waitFor();
+    await page.getByRole("link", { name: "update #1" }).waitFor();
+    await page.getByRole("tab", { name: "Outputs" }).click();
+    await page.getByRole("cell", { name: "v1" }).waitFor();
+    await page.getByRole("tab", { name: "Audit" }).click();
+    await page.getByText("deployment.requested").waitFor();
+    // The address names the tab: a reload comes back to it.
+    await page.reload();
+    await page.getByText("deployment.requested").waitFor();
+  });
+
+  test("config is set; a secret's value is never shown again", async () => {
+    await open("/stacks/default/thing/local?tab=config");
+    await page.getByLabel("Key").fill("thing:password");
+    await page.getByLabel("Value").fill("tops3cret");
+    await page.getByRole("switch", { name: /Secret/ }).click();
+    await button("Set");
+    await page.getByText("secret, never shown").waitFor();
+    expect(await page.content()).not.toContain("tops3cret");
+    await button("Remove thing:password");
+    await page.getByText("No config on the server").waitFor();
+  });
+
+  test("a failing version is rolled back by itself, and its page has the first failing line on top", async () => {
+    writeProject(folder, "thing", { "index.js": `${program("v2")}\n${FAILING}` });
+    const { id } = await installation.client.requestDeployment({
+      params: { organisation: "default", project: "thing", stack: "local" },
+      body: { operation: "update", options: { skipPreview: true } },
+    });
+    await open(`/deployments/${id}`);
+    const alert = page.getByRole("alert");
+    await alert.getByText("the licence has run out").waitFor({ timeout: DEPLOYED_WITHIN_MS });
+    await alert.getByRole("link", { name: "the rollback" }).waitFor({ timeout: DEPLOYED_WITHIN_MS });
+    await page.getByRole("heading", { name: /rolled back/ }).waitFor({ timeout: DEPLOYED_WITHIN_MS });
+    const [alertBox, stepsBox] = await Promise.all([
+      alert.first().boundingBox(),
+      page.getByRole("heading", { name: "Steps" }).boundingBox(),
+    ]);
+    expect(alertBox?.y).toBeLessThan(stepsBox?.y ?? 0);
+  });
+
+  test("roll back lets a good release be chosen and confirmed", async () => {
+    await open("/stacks/default/thing/local");
+    await button("Roll back");
+    await page.getByRole("dialog").getByLabel("Go back to").waitFor();
+    await page.getByRole("button", { name: /^Roll back to release 1$/ }).click();
+    await page.getByRole("heading", { name: /rollback #\d+/ }).waitFor();
+    await page
+      .getByRole("heading", { name: /rollback #\d+.*succeeded/ })
+      .waitFor({ timeout: DEPLOYED_WITHIN_MS });
+  });
+
+  test("destroy needs the name of the stack", async () => {
+    await open("/stacks/default/thing/local");
+    await button("More actions");
+    await page.getByRole("menuitem", { name: "Destroy…" }).click();
+    const destroy = page.getByRole("dialog").getByRole("button", { name: "Destroy", exact: true });
+    expect(await destroy.isDisabled()).toBe(true);
+    await page.getByRole("dialog").getByRole("textbox").fill("thing/locals");
+    expect(await destroy.isDisabled()).toBe(true);
+    await page.getByRole("dialog").getByRole("textbox").fill("thing/local");
+    expect(await destroy.isDisabled()).toBe(false);
+    await page.keyboard.press("Escape");
+  });
+
+  test("the keyboard alone reaches the actions of a stack", async () => {
+    await open("/stacks/default/thing/local");
+    await page.getByRole("button", { name: "Deploy", exact: true }).waitFor();
+    const reached: string[] = [];
+    for (let presses = 0; presses < 20; presses += 1) {
+      await page.keyboard.press("Tab");
+      reached.push(await page.evaluate<string>("document.activeElement.textContent"));
+      if (reached.at(-1) === "Deploy") break;
+    }
+    expect(reached[0]).toBe("Skip to the page");
+    expect(reached).toContain("Deploy");
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog").waitFor();
+    expect(await page.evaluate("document.activeElement.tagName")).toBe("TEXTAREA");
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "hidden" });
+  });
+
+  describe.each(["light", "dark"] as const)("in %s colours", (scheme) => {
+    test.each([
+      ["desktop", DESKTOP],
+      ["phone", PHONE],
+    ])("every page passes WCAG 2.2 AA and fits the width of a %s", async (device, viewport) => {
+      const mine = await newContext(viewport, scheme);
+      const tab = await mine.newPage();
+      const found: string[] = [];
+      const look = async (name: string) => {
+        found.push(...(await violations(tab)).map((one) => `${name}: ${one}`));
+        const tooWide = await tab.evaluate<number>("document.documentElement.scrollWidth - innerWidth");
+        if (tooWide > 0) found.push(`${name}: ${tooWide} pixels too wide`);
+        if (SCREENSHOTS === undefined) return;
+        mkdirSync(SCREENSHOTS, { recursive: true });
+        await tab.screenshot({
+          path: path.join(SCREENSHOTS, `${name}-${scheme}-${device}.png`),
+          fullPage: true,
+        });
+      };
+      await tab.goto(installation.baseUrl);
+      await tab.getByLabel("Token", { exact: true }).waitFor();
+      await look("sign-in");
+      await tab.goto(`${installation.baseUrl}/#token=${installation.token}`);
+      const failed = (await installation.client.listDeployments()).items.find((one) => one.failure !== null);
+      const stack = "/stacks/default/thing/local";
+      const addresses = ["/", "/deployments", `/deployments/${failed?.id}`, "/audit", "/nowhere", stack];
+      addresses.push(...["releases", "config", "outputs", "audit"].map((name) => `${stack}?tab=${name}`));
+      for (const address of addresses) {
+        await tab.goto(`${installation.baseUrl}${address}`);
+        await tab.getByRole("heading", { level: 1 }).waitFor();
+        await tab.waitForLoadState("networkidle").catch(() => {
+          // The event stream of a running deployment stays open.
+        });
+        await look(address.replaceAll(/[^a-z]+/gi, "-"));
+      }
+      await tab.goto(`${installation.baseUrl}${stack}`);
+      for (const name of ["Deploy", "Roll back", "Preview"]) {
+        await tab.getByRole("button", { name, exact: true }).first().click();
+        await tab.getByRole("dialog").getByRole("button").first().waitFor();
+        await tab.waitForTimeout(ANIMATION_MS);
+        await look(name);
+        await tab.keyboard.press("Escape");
+        await tab.getByRole("dialog").waitFor({ state: "hidden" });
+      }
+      await tab.getByRole("button", { name: "owner" }).click();
+      await tab.getByRole("menuitem").first().waitFor();
+      await tab.waitForTimeout(ANIMATION_MS);
+      await look("menu");
+      await mine.close();
+      expect(found).toEqual([]);
+    });
+  });
+
+  test("a token that is revoked while the console is open leads back to the sign-in page, which says why", async () => {
+    await open("/");
+    await page.getByRole("heading", { name: "Stacks" }).waitFor();
+    await page.evaluate(() => sessionStorage.setItem("slipway.token", "gone"));
+    await page.reload();
+    await page.getByText("The server did not accept the token").waitFor();
+  });
+
+  test("nothing was asked of other servers and no page failed", () => {
+    expect(complaints).toEqual([]);
+  });
+});
+
+/** Colours in the middle of a fade would be judged as they are. */
+const ANIMATION_MS = 400;
+
+interface AxeResult {
+  violations: { id: string; nodes: { html: string; any: { message: string }[] }[] }[];
+}
+
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  const result = (await page.evaluate(
+    `axe.run(document, { runOnly: ${JSON.stringify(WCAG)} })`,
+  )) as AxeResult;
+  return result.violations.flatMap(({ id, nodes }) =>
+    nodes.map((node) => `${id} ${node.html.slice(0, 120)} ${node.any[0]?.message ?? ""}`),
+  );
+}
