@@ -249,6 +249,28 @@ describe("deployments without a worker", () => {
   });
 });
 
+describe("this machine", () => {
+  test("doctor prints every check with what to do, and as JSON the same", async () => {
+    const { stdout, exitCode } = await run(["doctor", "--json"]);
+    const checks = JSON.parse(stdout) as { name: string; status: string; remedy?: string }[];
+    expect(checks.map((check) => check.name)).toEqual(
+      expect.arrayContaining(["node", "pulumi", "containment", "database", "disk"]),
+    );
+    for (const check of checks) if (check.status !== "ok") expect(check.remedy).toBeTruthy();
+    expect(exitCode).toBe(checks.some((check) => check.status === "fail") ? 1 : 0);
+    const text = await run(["doctor"]);
+    for (const check of checks) expect(text.stdout).toContain(check.name);
+  });
+
+  test("start passes on the exit code and the sentence of what it runs", async () => {
+    const file = path.join(server.home, "a-file");
+    writeFileSync(file, "");
+    const { exitCode, stderr } = await run(["start"], { env: { SLIPWAY_DATA_DIR: file } });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("Slipway did not start");
+  });
+});
+
 describe("usage", () => {
   test.each([
     [["delpoy"], "Did you mean deploy?"],
