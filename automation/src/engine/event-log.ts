@@ -1,10 +1,12 @@
-import { type FSWatcher, watch } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { StringDecoder } from "node:string_decoder";
 import { messageOf, SlipwayError } from "../errors.ts";
 import { splitLines } from "./lines.ts";
 
-/** How often the log is looked at where the kernel does not tell of changes. */
+/**
+ * How often the log is looked at. Not a watch: the CLI writes thousands of lines one by one, and a wake-up for each takes the time of
+ * the processor from the CLI itself where there are two cores.
+ */
 const POLL_MS = 20;
 const CHUNK_BYTES = 256 * 1024;
 /** One event carries a whole resource state. */
@@ -27,7 +29,7 @@ export async function followEventLog(
   const handle = await open(file, "wx+", 0o600);
   const decoder = new StringDecoder("utf8");
   const lines = splitLines((line) => {
-    if (line !== "") onEvent(JSON.parse(line) as Record<string, unknown>);
+    if (line !== "" && !isDebugTalk(line)) onEvent(JSON.parse(line) as Record<string, unknown>);
   }, MAX_EVENT_CHARACTERS);
   const buffer = Buffer.alloc(CHUNK_BYTES);
   let failure: unknown;
@@ -45,11 +47,11 @@ export async function followEventLog(
       failure ??= error;
     });
   };
-  const stop = onChange(file, readOn);
+  const timer = setInterval(readOn, POLL_MS);
 
   return {
     async end() {
-      stop();
+      clearInterval(timer);
       await reading;
       readOn();
       await reading;
@@ -76,22 +78,10 @@ async function readAll(handle: FileHandle, buffer: Buffer, onChunk: (chunk: Buff
   }
 }
 
-function onChange(file: string, listener: () => void): () => void {
-  const poll = (): (() => void) => {
-    const timer = setInterval(listener, POLL_MS);
-    return () => clearInterval(timer);
-  };
-  let stop: () => void;
-  try {
-    const watcher: FSWatcher = watch(file, listener);
-    stop = () => watcher.close();
-    // Watches are a limited good of the host: go on without.
-    watcher.on("error", () => {
-      watcher.close();
-      stop = poll();
-    });
-  } catch {
-    stop = poll();
-  }
-  return () => stop();
+/**
+ * The engine's talk with the program, a dozen lines for each resource, which nobody is shown: not worth parsing. A quote within a
+ * message is escaped, so that the text below is the field itself.
+ */
+function isDebugTalk(line: string): boolean {
+  return line.includes('"diagnosticEvent":{') && line.includes('"severity":"debug"');
 }

@@ -6,8 +6,11 @@ import type { Database } from "../database.ts";
 import type { NewEvent, StepChange } from "../deployments/events-store.ts";
 import { appendEvents } from "../deployments/events-store.ts";
 
-/** Longest time that an event waits for others to be written with it. */
-const BATCH_MS = 25;
+/**
+ * Least time between two writes. The first event after a pause is written at once; each write costs a flush of the disk, which an
+ * update on the same disk would feel.
+ */
+const BATCH_MS = 120;
 /** So many events are written at once at most; the next ones follow. */
 const MAX_BATCH = 500;
 
@@ -26,6 +29,7 @@ export function openEventWriter(db: Database, claim: Claim, clock: Clock, onLost
   let events: NewEvent[] = [];
   let steps = new Map<string, StepChange>();
   let timer: NodeJS.Timeout | undefined;
+  let writtenAtMs = Number.NEGATIVE_INFINITY;
   let writing: Promise<void> = Promise.resolve();
   let failure: Error | undefined;
   let lost = false;
@@ -48,11 +52,12 @@ export function openEventWriter(db: Database, claim: Claim, clock: Clock, onLost
   const schedule = (): Promise<void> => {
     clearTimeout(timer);
     timer = undefined;
+    writtenAtMs = clock.monotonicMs();
     writing = writing.then(write);
     return writing;
   };
   const soon = (): void => {
-    timer ??= setTimeout(() => void schedule(), BATCH_MS);
+    timer ??= setTimeout(() => void schedule(), Math.max(0, writtenAtMs + BATCH_MS - clock.monotonicMs()));
   };
   const now = (): string => clock.now().toISOString();
 
