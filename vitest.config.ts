@@ -28,6 +28,7 @@ export default defineConfig({
           ...shared,
           name: "unit",
           include: ["{automation,bench,infra,scripts,services,frontend}/**/*.test.{ts,tsx}"],
+          exclude: [...shared.exclude, ...DATABASE_TESTS],
           testTimeout: UNIT_TIMEOUT_MS,
           hookTimeout: UNIT_TIMEOUT_MS,
         },
