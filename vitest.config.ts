@@ -10,6 +10,9 @@ const DATABASE_TESTS = [
   "automation/src/**/{store,routes,*-store,*-routes}.test.ts",
 ];
 
+/** Files that measure rates and times, or take a port the README names: another file beside them would be measured too. */
+const ALONE_TESTS = ["test/{bootstrap,local-target-load,tour}.test.ts"];
+
 const shared = {
   globalSetup: ["test/helpers/run-folder-setup.ts", "test/helpers/postgres-setup.ts"],
   setupFiles: ["test/helpers/leaks.ts"],
@@ -49,7 +52,7 @@ export default defineConfig({
           ...shared,
           name: "e2e",
           include: ["test/**/*.test.ts"],
-          exclude: [...shared.exclude, "test/browser/**"],
+          exclude: [...shared.exclude, ...ALONE_TESTS, "test/browser/**"],
           testTimeout: END_TO_END_TIMEOUT_MS,
           hookTimeout: END_TO_END_TIMEOUT_MS,
         },
@@ -60,6 +63,19 @@ export default defineConfig({
           ...shared,
           name: "browser",
           include: ["test/browser/**/*.test.ts"],
+          testTimeout: END_TO_END_TIMEOUT_MS,
+          hookTimeout: END_TO_END_TIMEOUT_MS,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          ...shared,
+          name: "alone",
+          include: ALONE_TESTS,
+          fileParallelism: false,
+          // After the other projects when they run together.
+          sequence: { groupOrder: 1 },
           testTimeout: END_TO_END_TIMEOUT_MS,
           hookTimeout: END_TO_END_TIMEOUT_MS,
         },

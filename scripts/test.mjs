@@ -36,6 +36,7 @@ const parts = {
   database: () => vitest("database"),
   "end-to-end": () => vitest("e2e"),
   browser: () => vitest("browser"),
+  alone: () => vitest("alone"),
 };
 
 process.exitCode = await main(process.argv.slice(2));
