@@ -1,10 +1,9 @@
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import type { RequestDeployment } from "../automation/src/contract/index.ts";
-import { engineEnvironment } from "../automation/src/engine/environment.ts";
 import { pulumiEnvironment } from "../automation/src/engine/pulumi-cli/environment.ts";
 import { resolvePulumi } from "../automation/src/engine/pulumi-cli/resolve.ts";
 import type { Figure } from "./figure.ts";
@@ -118,16 +117,14 @@ async function rawCommands(
   const home = join(folder, `raw-${name}`);
   await mkdir(join(home, "state"), { recursive: true });
   await writeFile(join(home, "passphrase"), "bench");
-  const env = engineEnvironment({
-    backendUrl: `file://${home}/state`,
-    pulumiHome: join(home, "pulumi-home"),
-    passphraseFile: join(home, "passphrase"),
-    path: pulumiEnvironment(pulumi).PATH?.split(delimiter) ?? [],
-    home,
-    tmpDir: tmpdir(),
-    compileCache: join(home, "compile-cache"),
-    extra: { PULUMI_SKIP_UPDATE_CHECK: "true" },
-  });
+  // What a person's shell would give it, and the compile cache, so that the program itself costs both sides the same.
+  const env = {
+    ...pulumiEnvironment(pulumi, { compileCacheDir: join(home, "compile-cache") }),
+    HOME: home,
+    PULUMI_BACKEND_URL: `file://${home}/state`,
+    PULUMI_HOME: join(home, "pulumi-home"),
+    PULUMI_CONFIG_PASSPHRASE_FILE: join(home, "passphrase"),
+  };
   const cli = async (...args: string[]): Promise<void> => {
     await run(pulumi.path, ["--non-interactive", ...args], {
       cwd: program,

@@ -19,7 +19,7 @@ export function installerArguments(workspaces: readonly string[]): string[] {
     "--no-audit",
     "--no-fund",
     "--prefer-offline",
-    "--loglevel=http",
+    "--loglevel=error",
     ...workspaces.map((workspace) => `--workspace=${workspace}`),
     ...(workspaces.length === 0 ? [] : ["--include-workspace-root"]),
   ];

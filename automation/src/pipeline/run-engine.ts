@@ -47,10 +47,19 @@ export async function runEngine(
         if (event === null) return;
         if (operation !== "preview") run.account.add(event);
         run.events.emit(event);
-      } else if (message.type === "output" && message.stream === "stderr" && message.line.trim() !== "") {
+      } else if (message.type === "output" && message.stream === "stderr" && isForPeople(message.line)) {
         run.events.emit({ type: "output", step, stream: "stderr", line: message.line });
       }
     },
+  );
+}
+
+/** The CLI's advice about its plan file speaks of a command that nobody here runs. */
+function isForPeople(line: string): boolean {
+  return (
+    line.trim() !== "" &&
+    !line.startsWith("Update plan written to ") &&
+    !line.startsWith("Run `pulumi up --plan=")
   );
 }
 

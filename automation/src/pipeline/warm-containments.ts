@@ -21,7 +21,7 @@ export interface ReadyContainment {
 
 /** Keeps one containment ready ahead of need. */
 export interface WarmContainments {
-  /** The ready one, or the one that is being made; the next is made at once. Throws when a containment cannot be made. */
+  /** The ready one, or the one that is being made; the next is made when the attempt is over. Throws when a containment cannot be made. */
   take(): Promise<ReadyContainment>;
   /** Whether `take` would answer at once. */
   isReady(): boolean;
@@ -93,8 +93,8 @@ export function openWarmContainments(options: {
     async take() {
       if (spare.length === 0 && making !== undefined) await making.catch(() => {});
       const ready = spare.shift() ?? (await make());
-      // The next one starts when this attempt's own start no longer competes for the processor.
-      prepareLater();
+      // Not now: its start would take the processor from the attempt that is about to begin. A second claim makes one on demand.
+      void ready.containment.ended.then(prepare);
       return ready;
     },
     isReady: () => spare.length > 0,

@@ -13,6 +13,7 @@ import type { AttemptRun, StepOutcome } from "../attempt-run.ts";
 import { failureOf } from "../attempt-run.ts";
 import { describeFailure, runCommand } from "../run-command.ts";
 
+const INSTALL_PROGRESS_SECONDS = 10;
 const INSTALL_TIMEOUT_SECONDS = 900;
 
 /** Lays out the attempt's own copy of the source with its dependencies, config and environment. */
@@ -104,11 +105,17 @@ async function provideDependencies(
   let stopped = false;
   const provided = await context.dependencies
     .provide(plan, workDir, async (argv, folder) => {
-      run.events.step(
-        "prepare",
-        "running",
-        "Installing dependencies; the next deployment with this lockfile finds them.",
-      );
+      const tellProgress = (seconds: number): void => {
+        const soFar = seconds === 0 ? "" : ` (${seconds} s so far)`;
+        const detail = `Installing dependencies${soFar}; the next deployment with this lockfile finds them.`;
+        run.events.step("prepare", "running", detail);
+      };
+      tellProgress(0);
+      let seconds = 0;
+      const progress = setInterval(() => {
+        seconds += INSTALL_PROGRESS_SECONDS;
+        tellProgress(seconds);
+      }, INSTALL_PROGRESS_SECONDS * 1_000);
       const env = {
         ...context.installerEnvironment,
         PATH: [...context.enginePath, context.hostPath].join(path.delimiter),
@@ -119,7 +126,7 @@ async function provideDependencies(
         env,
         timeoutSeconds: INSTALL_TIMEOUT_SECONDS,
         secrets: [],
-      });
+      }).finally(() => clearInterval(progress));
       if (outcome.status === "succeeded") return;
       stopped = outcome.status === "interrupted";
       throw new SlipwayError(
