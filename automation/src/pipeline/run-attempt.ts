@@ -68,6 +68,13 @@ export async function runAttempt(
   const lease = keepLease(context, claim, containment, { onCancel, onLost }, ended.signal);
   const startedSteps: string[] = [];
   let succeeded = false;
+  const about = {
+    deployment: claim.deploymentId,
+    attempt: claim.attempt,
+    operation: claim.operation,
+    stack: `${claim.organisation}/${claim.project}/${claim.stack}`,
+  };
+  context.logger.info(about, "an attempt begins");
   try {
     const run = await begin(context, claim, ready, stop, onLost);
     succeeded = await carryOut(run, stop, startedSteps);
@@ -82,6 +89,7 @@ export async function runAttempt(
     await containment.ended;
     ended.abort();
     await lease;
+    context.logger.info({ ...about, succeeded }, "an attempt has ended");
     await tidy(context, claim, folder, succeeded);
   }
 }
