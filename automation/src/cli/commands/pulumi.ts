@@ -9,6 +9,7 @@ import { runInForeground } from "../foreground.ts";
 import { dataDirectory } from "../installation.ts";
 import type { Register } from "../program.ts";
 import { DEFAULT_ORGANISATION, nearestPulumiProject } from "../stack-choice.ts";
+import { keepStackFiles } from "../stack-files.ts";
 
 /** Pulumi's file backend knows one organisation, with this name. */
 const FILE_BACKEND_ORGANISATION = "organization";
@@ -24,8 +25,14 @@ export const register: Register = (program, context) => {
     .helpOption("--help-slipway", "print this help")
     .action(async (argv: string[]) => {
       const { path: pulumi, env } = await pulumiEnvironment(context);
-      const created = await createMissingStack(context, pulumi, env, argv);
-      context.finish(created === 0 ? await runInForeground(context, pulumi, argv, env) : created);
+      const project = await nearestPulumiProject(context.cwd);
+      const restore = project === null ? null : await keepStackFiles(project.folder);
+      try {
+        const created = await createMissingStack(context, pulumi, env, argv);
+        context.finish(created === 0 ? await runInForeground(context, pulumi, argv, env) : created);
+      } finally {
+        await restore?.();
+      }
     });
 };
 
