@@ -187,7 +187,8 @@ function endOf(child: ChildProcess): Promise<Ran> {
   });
 }
 
-function environmentOf(place: Place): Record<string, string | undefined> {
+/** The environment of everything that is started in a place. */
+export function environmentOf(place: Place): Record<string, string | undefined> {
   const { HOME = "/root", XDG_CACHE_HOME, npm_config_cache } = process.env;
   // What the person who runs the tests has set for their own Slipway must not reach this one.
   const kept = Object.entries(process.env).filter(
