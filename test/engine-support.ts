@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { inject } from "vitest";
 import type { AttemptContainment } from "../automation/src/engine/attempt.ts";
 import { openContainment } from "../automation/src/engine/containment.ts";
 import { engineEnvironment } from "../automation/src/engine/environment.ts";
@@ -150,7 +151,7 @@ export function testStack(pulumiPath: string, folder: string, program: string): 
         path: [dirname(process.execPath), dirname(pulumiPath), ...(process.env.PATH ?? "").split(delimiter)],
         home: join(folder, "home"),
         tmpDir: join(folder, "tmp"),
-        compileCache: join(tmpdir(), "slipway-test-compile-cache"),
+        compileCache: join(inject("runFolder"), "compile-cache"),
       }),
       ...more,
     }),

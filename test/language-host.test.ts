@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect, inject, test } from "vitest";
 import { pulumiEnvironment } from "../automation/src/engine/pulumi-cli/environment.ts";
 import type { PulumiInstallation } from "../automation/src/engine/pulumi-cli/installation.ts";
 import { layLanguageHost } from "../automation/src/engine/pulumi-cli/lay-language-host.ts";
@@ -46,7 +46,9 @@ async function files(contents: Record<string, string>): Promise<void> {
 }
 
 function start(...args: string[]): ChildProcess {
-  const environment = pulumiEnvironment(found, { compileCacheDir: join(tmpdir(), "slipway-compile-cache") });
+  const environment = pulumiEnvironment(found, {
+    compileCacheDir: join(inject("runFolder"), "compile-cache"),
+  });
   return spawn(found.path, [...args, "--non-interactive"], {
     cwd: folder,
     env: {
