@@ -63,8 +63,8 @@ async function remains(): Promise<Record<string, unknown>> {
     counts[name] = rows[0]?.count;
   }
   const files = readdirSync(slipway.dataDir, { recursive: true, encoding: "utf8" })
-    // The database's own files; its rows are counted above.
-    .filter((file) => !file.startsWith("postgres/"))
+    // The database's own files, whose rows are counted above, and the containment that the worker keeps ready.
+    .filter((file) => !/^(postgres|attempts)\//.test(file))
     .sort();
   const projects = readdirSync(slipway.projects, { recursive: true, encoding: "utf8" }).sort();
   return { counts, files, projects };
