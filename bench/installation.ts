@@ -51,12 +51,18 @@ export async function startInstallation(
       SLIPWAY_PROJECT_ROOTS: [REPOSITORY, ...roots].join(delimiter),
     },
     stdio: ["ignore", output, output],
+    // A group of its own: npm's shell does not pass an interrupt on, so the whole group gets it, as from a terminal.
+    detached: true,
   });
   closeSync(output);
+  const signalGroup = (signal: NodeJS.Signals): void => {
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+      process.kill(-child.pid, signal);
+  };
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   while (!(await answersReady(baseUrl))) {
     if (child.exitCode !== null || performance.now() - started > READY_TIMEOUT_MS) {
-      child.kill("SIGTERM");
+      signalGroup("SIGTERM");
       throw new Error(`Slipway did not become ready; see ${dataDir}.out`);
     }
     await sleep(READY_POLL_MS);
@@ -69,8 +75,8 @@ export async function startInstallation(
     dataDir,
     readyAfterMs,
     stop: async () => {
-      child.kill("SIGINT");
-      const late = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
+      signalGroup("SIGINT");
+      const late = setTimeout(() => signalGroup("SIGKILL"), STOP_TIMEOUT_MS);
       await exited;
       clearTimeout(late);
     },
