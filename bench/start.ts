@@ -77,7 +77,7 @@ async function firstEvents(installation: Installation, program: string, triggers
 
 async function firstEngineEvent(installation: Installation, id: string, started: number): Promise<number> {
   for await (const event of installation.client.followEvents(id)) {
-    if (event.body.type === "resource") return performance.now() - started;
+    if (event.body.type === "engine" || event.body.type === "resource") return performance.now() - started;
   }
-  throw new Error("The deployment ended without an event of a resource.");
+  throw new Error("The deployment ended without an event of the engine.");
 }

@@ -33,6 +33,8 @@ export function linesOf(
       return stepLines(body, progress, paint);
     case "output":
       return verbose ? [`  ${paint("dim", "|")} ${clean(body.line)}`] : [];
+    case "engine":
+      return verbose ? [`  ${paint("dim", "the engine starts the program")}`] : [];
     case "resource": {
       const row = progress.resources.find((one) => one.urn === body.urn && one.step === body.step);
       return row === undefined ? [] : resourceLines(row, { paint, verbose });

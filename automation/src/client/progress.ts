@@ -140,6 +140,9 @@ function apply(draft: Draft, event: DeploymentEvent): void {
     case "output":
       draft.log.push({ sequence, at, step: body.step, stream: body.stream, line: body.line });
       return;
+    case "engine":
+      // That its step runs is told already.
+      return;
     case "resource":
       addResource(draft, body, at);
       return;

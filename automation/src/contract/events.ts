@@ -12,6 +12,8 @@ export const EventBody = z.discriminatedUnion("type", [
     stream: z.enum(["stdout", "stderr"]),
     line: z.string(),
   }),
+  /** The engine has read the stack and its config, and starts the program. Its first event of a step. */
+  z.object({ type: z.literal("engine"), step: z.string(), state: z.literal("started") }),
   z.object({
     type: z.literal("resource"),
     step: z.string(),

@@ -64,6 +64,14 @@ test("diagnostics lose their colours and their excess, and keep their severity",
   expect(long?.type === "diagnostic" ? long.message : "").toMatch(/x \[4000 more characters\]$/);
 });
 
+test("the engine's first word tells that it is at work, and nothing of the config in it", () => {
+  expect(eventOf("preview", { preludeEvent: { config: { "desk:key": "canary" } } })).toEqual({
+    type: "engine",
+    step: "preview",
+    state: "started",
+  });
+});
+
 test("a summary counts, and what says nothing to people is left out", () => {
   expect(eventOf("update", { summaryEvent: { durationSeconds: 2, resourceChanges: { create: 3 } } })).toEqual(
     {
@@ -73,12 +81,7 @@ test("a summary counts, and what says nothing to people is left out", () => {
       durationMs: 2000,
     },
   );
-  for (const raw of [
-    { preludeEvent: { config: {} } },
-    { cancelEvent: {} },
-    { stdoutEvent: { message: "x" } },
-    { summaryEvent: 7 },
-  ])
+  for (const raw of [{ cancelEvent: {} }, { stdoutEvent: { message: "x" } }, { summaryEvent: 7 }])
     expect(eventOf("update", raw)).toBeNull();
 });
 

@@ -16,6 +16,7 @@ const StepMetadata = z.object({
   detailedDiff: z.record(z.string(), z.unknown()).nullish(),
 });
 const EngineEvent = z.object({
+  preludeEvent: z.object({}).optional(),
   resourcePreEvent: z.object({ metadata: StepMetadata, planning: z.boolean().nullish() }).optional(),
   resOutputsEvent: z.object({ metadata: StepMetadata, planning: z.boolean().nullish() }).optional(),
   resOpFailedEvent: z.object({ metadata: StepMetadata }).optional(),
@@ -39,7 +40,10 @@ const EngineEvent = z.object({
 export function eventOf(step: string, raw: Readonly<Record<string, unknown>>): EventBody | null {
   const parsed = EngineEvent.safeParse(raw);
   if (!parsed.success) return null;
-  const { resourcePreEvent, resOutputsEvent, resOpFailedEvent, diagnosticEvent, summaryEvent } = parsed.data;
+  const { preludeEvent, resourcePreEvent, resOutputsEvent, resOpFailedEvent, diagnosticEvent, summaryEvent } =
+    parsed.data;
+  // Config stays behind: only that the engine is at work is told.
+  if (preludeEvent !== undefined) return { type: "engine", step, state: "started" };
   if (resourcePreEvent !== undefined) {
     if (resourcePreEvent.planning === true) return resource(step, resourcePreEvent.metadata, "planned");
     // Nothing is begun for a resource that stays as it is; its outputs event says all there is.

@@ -11,6 +11,8 @@ import { attemptFolder } from "./work-folders.ts";
 const IDLE_DEADLINE_MS = 60_000;
 const IDLE_RENEWAL_MS = 20_000;
 const RETRY_MS = 2_000;
+/** One for the next claim and one for a claim that follows at once: making one takes a third of a second. */
+const SPARES = 2;
 
 /** A containment that is ready for an attempt; the attempt takes its id from it. */
 export interface ReadyContainment {
@@ -19,9 +21,9 @@ export interface ReadyContainment {
   containment: AttemptContainment;
 }
 
-/** Keeps one containment ready ahead of need. */
+/** Keeps containments ready ahead of need. */
 export interface WarmContainments {
-  /** The ready one, or the one that is being made; the next is made when the attempt is over. Throws when a containment cannot be made. */
+  /** A ready one, or the one that is being made; it is made up for when no attempt needs the processor. Throws when a containment cannot be made. */
   take(): Promise<ReadyContainment>;
   /** Whether `take` would answer at once. */
   isReady(): boolean;
@@ -38,6 +40,7 @@ export function openWarmContainments(options: {
 }): WarmContainments {
   const { dataDir, workerId, nodePath, logger } = options;
   const spare: ReadyContainment[] = [];
+  const inUse = new Set<ReadyContainment>();
   const dropping = new Set<Promise<void>>();
   let making: Promise<ReadyContainment> | undefined;
   let retry: NodeJS.Timeout | undefined;
@@ -58,13 +61,16 @@ export function openWarmContainments(options: {
     dropping.add(gone);
   };
   const prepare = (): void => {
-    if (isClosed || making !== undefined || spare.length > 0) return;
+    if (isClosed || making !== undefined || spare.length >= SPARES) return;
+    // While an attempt runs, the start of a second spare would take the processor from it.
+    if (spare.length > 0 && inUse.size > 0) return;
     making = make();
     making
       .then((ready) => {
         making = undefined;
         if (isClosed) return drop(ready);
         spare.push(ready);
+        prepare();
         void ready.containment.ended.then(() => {
           // Ended by itself while it waited: never hand it out.
           const index = spare.indexOf(ready);
@@ -93,13 +99,19 @@ export function openWarmContainments(options: {
     async take() {
       if (spare.length === 0 && making !== undefined) await making.catch(() => {});
       const ready = spare.shift() ?? (await make());
-      // Not now: its start would take the processor from the attempt that is about to begin. A second claim makes one on demand.
-      void ready.containment.ended.then(prepare);
+      inUse.add(ready);
+      void ready.containment.ended.then(() => {
+        if (!inUse.delete(ready)) return;
+        // The next deployment of the same person may follow at once.
+        if (spare.length === 0) prepare();
+        else prepareLater();
+      });
       return ready;
     },
     isReady: () => spare.length > 0,
     giveBack(ready) {
-      if (isClosed || spare.length > 0) drop(ready);
+      inUse.delete(ready);
+      if (isClosed || spare.length >= SPARES) drop(ready);
       else spare.unshift(ready);
     },
     async close() {
