@@ -10,6 +10,16 @@ create table artifacts (
   CHECK ((kind = ANY (ARRAY['source'::text, 'service'::text])))
 );
 
+create table attempt_tokens (
+  hash bytea not null,
+  attempt_id uuid not null,
+  may_change boolean not null,
+  created_at timestamp with time zone not null default now(),
+  PRIMARY KEY (hash),
+  FOREIGN KEY (attempt_id) REFERENCES attempts(id)
+);
+CREATE INDEX attempt_tokens_attempt ON attempt_tokens USING btree (attempt_id);
+
 create table attempts (
   id uuid not null,
   deployment_id uuid not null,
@@ -41,6 +51,18 @@ create table audit_entries (
 CREATE INDEX audit_entries_subject ON audit_entries USING btree (subject, sequence DESC);
 CREATE TRIGGER audit_entries_append_only BEFORE DELETE OR UPDATE ON audit_entries FOR EACH ROW EXECUTE FUNCTION refuse_audit_change();
 CREATE TRIGGER audit_entries_no_truncate BEFORE TRUNCATE ON audit_entries FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change();
+
+create table data_keys (
+  stack_id uuid not null,
+  version integer not null,
+  wrapping_key text not null,
+  wrapped bytea not null,
+  created_at timestamp with time zone not null default now(),
+  PRIMARY KEY (stack_id, version),
+  FOREIGN KEY (stack_id) REFERENCES stacks(id),
+  FOREIGN KEY (wrapping_key) REFERENCES wrapping_keys(id),
+  CHECK ((version > 0))
+);
 
 create table deployment_events (
   deployment_id uuid not null,
@@ -139,17 +161,76 @@ create table idempotency_keys (
   PRIMARY KEY (principal, key)
 );
 
+create table journal_batches (
+  id bigint not null generated always as identity,
+  update_id uuid not null,
+  digest bytea not null,
+  first_sequence bigint not null,
+  last_sequence bigint not null,
+  entries integer not null,
+  body bytea not null,
+  received_at timestamp with time zone not null default now(),
+  PRIMARY KEY (update_id, digest),
+  FOREIGN KEY (update_id) REFERENCES updates(id)
+);
+CREATE INDEX journal_batches_in_order ON journal_batches USING btree (update_id, id);
+
+create table memberships (
+  principal text not null,
+  organisation text not null,
+  role text not null,
+  granted_at timestamp with time zone not null default now(),
+  granted_by text not null,
+  PRIMARY KEY (principal, organisation),
+  FOREIGN KEY (organisation) REFERENCES organisations(name),
+  FOREIGN KEY (principal) REFERENCES principals(id),
+  CHECK ((role = ANY (ARRAY['viewer'::text, 'deployer'::text, 'admin'::text])))
+);
+
 create table organisations (
   name text not null,
   created_at timestamp with time zone not null default now(),
   PRIMARY KEY (name)
 );
 
+create table output_readers (
+  stack_id uuid not null,
+  reader_stack_id uuid not null,
+  granted_at timestamp with time zone not null default now(),
+  granted_by text not null,
+  PRIMARY KEY (stack_id, reader_stack_id),
+  FOREIGN KEY (reader_stack_id) REFERENCES stacks(id),
+  FOREIGN KEY (stack_id) REFERENCES stacks(id)
+);
+
+create table output_reads (
+  stack_id uuid not null,
+  reader_stack_id uuid,
+  principal text not null,
+  first_at timestamp with time zone not null default now(),
+  last_at timestamp with time zone not null default now(),
+  times integer not null default 1,
+  UNIQUE NULLS NOT DISTINCT (stack_id, reader_stack_id, principal),
+  FOREIGN KEY (reader_stack_id) REFERENCES stacks(id),
+  FOREIGN KEY (stack_id) REFERENCES stacks(id)
+);
+
+create table principals (
+  id text not null,
+  kind text not null,
+  name text not null,
+  created_at timestamp with time zone not null default now(),
+  removed_at timestamp with time zone,
+  PRIMARY KEY (id),
+  CHECK ((kind = ANY (ARRAY['owner'::text, 'user'::text, 'service'::text])))
+);
+CREATE UNIQUE INDEX principals_live_name ON principals USING btree (name) WHERE (removed_at IS NULL);
+
 create table projects (
   id uuid not null,
   organisation text not null,
   name text not null,
-  folder text not null,
+  folder text,
   created_at timestamp with time zone not null default now(),
   removed_at timestamp with time zone,
   PRIMARY KEY (id),
@@ -214,6 +295,17 @@ create table schema_versions (
   PRIMARY KEY (version)
 );
 
+create table stack_aliases (
+  organisation text not null,
+  project text not null,
+  stack text not null,
+  stack_id uuid not null,
+  created_at timestamp with time zone not null default now(),
+  PRIMARY KEY (organisation, project, stack),
+  FOREIGN KEY (organisation) REFERENCES organisations(name),
+  FOREIGN KEY (stack_id) REFERENCES stacks(id)
+);
+
 create table stack_config (
   stack_id uuid not null,
   key text not null,
@@ -232,9 +324,11 @@ create table stack_writers (
   holder uuid,
   epoch bigint not null default 0,
   expires_at timestamp with time zone,
+  holder_kind text,
   PRIMARY KEY (stack_id),
-  FOREIGN KEY (holder) REFERENCES attempts(id),
-  FOREIGN KEY (stack_id) REFERENCES stacks(id)
+  FOREIGN KEY (stack_id) REFERENCES stacks(id),
+  CHECK (((holder IS NULL) = (holder_kind IS NULL))),
+  CHECK ((holder_kind = ANY (ARRAY['attempt'::text, 'update'::text])))
 );
 
 create table stacks (
@@ -247,10 +341,28 @@ create table stacks (
   next_deployment integer not null default 1,
   next_release integer not null default 1,
   resource_count integer,
+  next_update integer not null default 1,
   PRIMARY KEY (id),
   FOREIGN KEY (project_id) REFERENCES projects(id)
 );
 CREATE UNIQUE INDEX stacks_live_name ON stacks USING btree (project_id, name) WHERE (removed_at IS NULL);
+
+create table states (
+  id uuid not null,
+  stack_id uuid not null,
+  number integer not null,
+  update_id uuid,
+  body bytea not null,
+  sha256 bytea not null,
+  size_bytes bigint not null,
+  resource_count integer not null,
+  partial boolean not null default false,
+  created_at timestamp with time zone not null default now(),
+  UNIQUE (stack_id, number),
+  PRIMARY KEY (id),
+  FOREIGN KEY (stack_id) REFERENCES stacks(id),
+  FOREIGN KEY (update_id) REFERENCES updates(id)
+);
 
 create table tokens (
   id uuid not null,
@@ -259,16 +371,87 @@ create table tokens (
   hash bytea not null,
   created_at timestamp with time zone not null default now(),
   revoked_at timestamp with time zone,
+  name text,
+  expires_at timestamp with time zone,
   UNIQUE (hash),
   PRIMARY KEY (id),
-  CHECK ((kind = ANY (ARRAY['owner'::text, 'worker'::text])))
+  CHECK ((kind = ANY (ARRAY['owner'::text, 'worker'::text, 'user'::text, 'service'::text])))
 );
+
+create table update_checkpoints (
+  update_id uuid not null,
+  body bytea not null,
+  received_at timestamp with time zone not null default now(),
+  PRIMARY KEY (update_id),
+  FOREIGN KEY (update_id) REFERENCES updates(id)
+);
+
+create table update_events (
+  update_id uuid not null,
+  sequence integer not null,
+  at timestamp with time zone not null,
+  body jsonb,
+  raw bytea not null,
+  PRIMARY KEY (update_id, sequence),
+  FOREIGN KEY (update_id) REFERENCES updates(id)
+);
+
+create table updates (
+  id uuid not null,
+  stack_id uuid not null,
+  kind text not null,
+  dry_run boolean not null,
+  status text not null default 'requested'::text,
+  number integer,
+  attempt_id uuid,
+  deployment_id uuid,
+  epoch bigint,
+  principal text not null,
+  message text,
+  claimed jsonb not null default '{}'::jsonb,
+  client text,
+  options jsonb not null default '{}'::jsonb,
+  config jsonb not null default '{}'::jsonb,
+  token_hash bytea,
+  token_expires_at timestamp with time zone,
+  journal_version integer not null default 0,
+  base_state uuid,
+  state_id uuid,
+  resource_changes jsonb,
+  resource_count integer,
+  requested_at timestamp with time zone not null default now(),
+  started_at timestamp with time zone,
+  finished_at timestamp with time zone,
+  UNIQUE (stack_id, number),
+  UNIQUE (token_hash),
+  PRIMARY KEY (id),
+  FOREIGN KEY (attempt_id) REFERENCES attempts(id),
+  FOREIGN KEY (base_state) REFERENCES states(id),
+  FOREIGN KEY (deployment_id) REFERENCES deployments(id),
+  FOREIGN KEY (stack_id) REFERENCES stacks(id),
+  FOREIGN KEY (state_id) REFERENCES states(id),
+  CHECK (((status = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text, 'expired'::text])) = (finished_at IS NOT NULL))),
+  CHECK ((dry_run OR (status = 'requested'::text) OR ((number IS NOT NULL) AND (epoch IS NOT NULL)))),
+  CHECK ((kind = ANY (ARRAY['preview'::text, 'update'::text, 'refresh'::text, 'destroy'::text, 'import'::text, 'edit'::text]))),
+  CHECK ((status = ANY (ARRAY['requested'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text, 'expired'::text])))
+);
+CREATE INDEX updates_live_of_attempt ON updates USING btree (attempt_id) WHERE (status = 'running'::text);
+CREATE INDEX updates_newest ON updates USING btree (stack_id, requested_at DESC, id DESC);
+CREATE UNIQUE INDEX updates_one_running ON updates USING btree (stack_id) WHERE ((status = 'running'::text) AND (NOT dry_run));
 
 create table workers (
   id uuid not null,
   host text not null,
   started_at timestamp with time zone not null default now(),
   seen_at timestamp with time zone not null default now(),
+  PRIMARY KEY (id)
+);
+
+create table wrapping_keys (
+  id text not null,
+  canary bytea not null,
+  created_at timestamp with time zone not null default now(),
+  retired_at timestamp with time zone,
   PRIMARY KEY (id)
 );
 

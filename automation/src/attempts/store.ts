@@ -47,7 +47,8 @@ interface ClaimRow extends Omit<Claim, "options"> {
  * Takes the right to write for the oldest deployment that can run, or answers null.
  *
  * Which race each clause closes: `skip locked` keeps two workers off one deployment; the conflict clause re-reads the writer's row after waiting for its lock, so
- * that of two workers with two deployments of one stack only one gets a row; the `running` clause leaves a stack alone while an attempt lives, was lost but not yet
+ * that of two workers with two deployments of one stack only one gets a row; a bare update of the CLI whose time is up must first have its journal made into a state, so that its
+ * row is left alone until somebody did; the `running` clause leaves a stack alone while an attempt lives, was lost but not yet
  * taken over, or waits for its automatic rollback (which alone may start then); the `earlier` clause keeps each stack's order.
  */
 export async function claimNext(
@@ -61,7 +62,7 @@ export async function claimNext(
       where d.status = 'queued'
         and not exists (
           select 1 from stack_writers w
-          where w.stack_id = d.stack_id and w.holder is not null and w.expires_at > now())
+          where w.stack_id = d.stack_id and w.holder is not null and (w.expires_at > now() or w.holder_kind = 'update'))
         and not exists (
           select 1 from deployments running
           where running.stack_id = d.stack_id and running.status = 'running' and running.id is distinct from d.caused_by)
@@ -73,11 +74,11 @@ export async function claimNext(
       limit 1
       for update of d skip locked
     ), writer as (
-      insert into stack_writers as w (stack_id, holder, epoch, expires_at)
-      select stack_id, ${worker.attemptId}, 1, now() + ${LEASE_MS} * interval '1 millisecond' from candidate
+      insert into stack_writers as w (stack_id, holder, holder_kind, epoch, expires_at)
+      select stack_id, ${worker.attemptId}, 'attempt', 1, now() + ${LEASE_MS} * interval '1 millisecond' from candidate
       on conflict (stack_id) do update
-        set holder = excluded.holder, epoch = w.epoch + 1, expires_at = excluded.expires_at
-        where w.holder is null or w.expires_at <= now()
+        set holder = excluded.holder, holder_kind = excluded.holder_kind, epoch = w.epoch + 1, expires_at = excluded.expires_at
+        where w.holder is null or (w.holder_kind = 'attempt' and w.expires_at <= now())
       returning stack_id, epoch
     ), attempt as (
       insert into attempts (id, deployment_id, number, worker_id, epoch, status)
@@ -159,7 +160,7 @@ export async function endAttempt(
       update attempts set status = ${status}, finished_at = now()
       where id = ${fence.attemptId} and status in ('claimed', 'running')
     )
-    update stack_writers set holder = null, expires_at = null
+    update stack_writers set holder = null, holder_kind = null, expires_at = null
     where stack_id = ${fence.stackId} and holder = ${fence.attemptId} and epoch = ${fence.epoch}
   `.execute(trx);
 }

@@ -8,3 +8,4 @@ export * from "./problems.ts";
 export * from "./projects.ts";
 export * from "./releases.ts";
 export * from "./stacks.ts";
+export * from "./updates.ts";

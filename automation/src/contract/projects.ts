@@ -6,8 +6,8 @@ export const Project = z
     id: Id,
     organisation: OrganisationName,
     name: ProjectName,
-    /** Absolute folder on the server that holds slipway.yaml and Pulumi.yaml. */
-    folder: z.string(),
+    /** Absolute folder on the server that holds slipway.yaml and Pulumi.yaml; null for a project that the Pulumi CLI made. */
+    folder: z.string().nullable(),
     createdAt: Instant,
   })
   .meta({ id: "Project" });

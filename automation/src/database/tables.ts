@@ -18,7 +18,8 @@ export interface Tables {
     id: string;
     organisation: string;
     name: string;
-    folder: string;
+    /** Null: the Pulumi CLI made the project. */
+    folder: string | null;
     created_at: Instant;
     removed_at: NullableInstant;
   };
@@ -31,7 +32,15 @@ export interface Tables {
     removed_at: NullableInstant;
     next_deployment: Generated<number>;
     next_release: Generated<number>;
+    next_update: Generated<number>;
     resource_count: number | null;
+  };
+  stack_aliases: {
+    organisation: string;
+    project: string;
+    stack: string;
+    stack_id: string;
+    created_at: Instant;
   };
   stack_config: {
     stack_id: string;
@@ -45,10 +54,44 @@ export interface Tables {
   tokens: {
     id: string;
     principal: string;
-    kind: "owner" | "worker";
+    kind: "owner" | "worker" | "user" | "service";
     hash: Buffer;
+    name: string | null;
     created_at: Instant;
+    expires_at: NullableInstant;
     revoked_at: NullableInstant;
+  };
+  principals: {
+    id: string;
+    kind: "owner" | "user" | "service";
+    name: string;
+    created_at: Instant;
+    removed_at: NullableInstant;
+  };
+  memberships: {
+    principal: string;
+    organisation: string;
+    role: "viewer" | "deployer" | "admin";
+    granted_at: Instant;
+    granted_by: string;
+  };
+  attempt_tokens: { hash: Buffer; attempt_id: string; may_change: boolean; created_at: Instant };
+  output_readers: { stack_id: string; reader_stack_id: string; granted_at: Instant; granted_by: string };
+  output_reads: {
+    stack_id: string;
+    reader_stack_id: string | null;
+    principal: string;
+    first_at: Instant;
+    last_at: Instant;
+    times: Generated<number>;
+  };
+  wrapping_keys: { id: string; canary: Buffer; created_at: Instant; retired_at: NullableInstant };
+  data_keys: {
+    stack_id: string;
+    version: number;
+    wrapping_key: string;
+    wrapped: Buffer;
+    created_at: Instant;
   };
   artifacts: { digest: string; kind: "source" | "service"; size_bytes: number; created_at: Instant };
   workers: { id: string; host: string; started_at: Instant; seen_at: Instant };
@@ -105,7 +148,9 @@ export interface Tables {
   };
   stack_writers: {
     stack_id: string;
+    /** Id of an attempt or of an update, as `holder_kind` says. */
     holder: string | null;
+    holder_kind: "attempt" | "update" | null;
     epoch: Generated<number>;
     expires_at: NullableInstant;
   };
@@ -175,5 +220,62 @@ export interface Tables {
     location: string | null;
     body: Json<unknown>;
     created_at: Instant;
+  };
+  updates: {
+    id: string;
+    stack_id: string;
+    kind: string;
+    dry_run: boolean;
+    status: Generated<string>;
+    number: number | null;
+    attempt_id: string | null;
+    deployment_id: string | null;
+    epoch: number | null;
+    principal: string;
+    message: string | null;
+    claimed: JsonWithDefault<Record<string, string>>;
+    client: string | null;
+    options: JsonWithDefault<Record<string, unknown>>;
+    config: JsonWithDefault<Record<string, unknown>>;
+    token_hash: Buffer | null;
+    token_expires_at: NullableInstant;
+    journal_version: Generated<number>;
+    base_state: string | null;
+    state_id: string | null;
+    resource_changes: ColumnType<Record<string, number> | null, string | null | undefined, string | null>;
+    resource_count: number | null;
+    requested_at: Instant;
+    started_at: NullableInstant;
+    finished_at: NullableInstant;
+  };
+  states: {
+    id: string;
+    stack_id: string;
+    number: number;
+    update_id: string | null;
+    body: Buffer;
+    sha256: Buffer;
+    size_bytes: number;
+    resource_count: number;
+    partial: Generated<boolean>;
+    created_at: Instant;
+  };
+  journal_batches: {
+    id: Generated<number>;
+    update_id: string;
+    digest: Buffer;
+    first_sequence: number;
+    last_sequence: number;
+    entries: number;
+    body: Buffer;
+    received_at: Instant;
+  };
+  update_checkpoints: { update_id: string; body: Buffer; received_at: Instant };
+  update_events: {
+    update_id: string;
+    sequence: number;
+    at: Date;
+    body: ColumnType<unknown, string | null, string | null>;
+    raw: Buffer;
   };
 }

@@ -4,7 +4,7 @@ import type { ContentStore } from "../artifacts/content-store.ts";
 import type { DeploymentOperation } from "../contract/deployments.ts";
 import type { StoredConfig } from "../database/tables.ts";
 import type { Database } from "../database.ts";
-import { systemCode } from "../errors.ts";
+import { SlipwayError, systemCode } from "../errors.ts";
 import type { ProjectFiles } from "../sources/project-files.ts";
 import { committedConfig } from "../sources/project-files.ts";
 import { snapshotSource } from "../sources/snapshot.ts";
@@ -34,14 +34,26 @@ export interface SourceOptions {
 export async function requestedSource(
   { db, artifacts, projectRoots }: SourceOptions,
   operation: DeploymentOperation,
-  stack: { id: string; name: string; folder: string },
+  stack: { id: string; name: string; folder: string | null },
 ): Promise<RequestedSource> {
+  const { folder } = stack;
   const last =
-    operation === "destroy" && (await isGone(stack.folder)) ? await findLastContent(db, stack.id) : undefined;
+    operation === "destroy" && (folder === null || (await isGone(folder)))
+      ? await findLastContent(db, stack.id)
+      : undefined;
   if (last !== undefined) return { ...last, sizeBytes: null, required: [] };
 
+  if (folder === null) {
+    throw new SlipwayError(
+      "source_invalid",
+      "The project has no folder on the server: the Pulumi CLI made it.",
+      {
+        remedy: "Register its folder: slipway projects add <folder>.",
+      },
+    );
+  }
   const snapshot = await snapshotSource({
-    folder: stack.folder,
+    folder,
     allowedRoots: projectRoots,
     artifacts,
     // Looked at again under the stack's lock; here, so that a request which will be refused leaves no archive behind.

@@ -20,6 +20,9 @@ declare module "fastify" {
 const GRANTS: Readonly<Record<Principal["kind"], readonly Permission[]>> = {
   owner: ["read", "write", "deploy"],
   worker: ["read"],
+  user: [],
+  service: [],
+  attempt: [],
   system: [],
 };
 

@@ -13,7 +13,7 @@ interface Row {
   id: string;
   organisation: string;
   name: string;
-  folder: string;
+  folder: string | null;
   created_at: Date;
 }
 

@@ -23,7 +23,8 @@ export interface ListedStack extends Stack {
 export interface StackReference {
   id: string;
   projectId: string;
-  projectFolder: string;
+  /** Null: the Pulumi CLI made the project, and no folder was registered for it. */
+  projectFolder: string | null;
 }
 
 /** Adds a stack. Answers undefined when the name is taken. */

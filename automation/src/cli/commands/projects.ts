@@ -31,7 +31,11 @@ export const register: Register = (program, context) => {
       printTable(
         context,
         ["PROJECT", "FOLDER", "CREATED"],
-        items.map((one) => [label(one), one.folder, formatAge(one.createdAt, now)]),
+        items.map((one) => [
+          label(one),
+          one.folder ?? "(none: made by pulumi)",
+          formatAge(one.createdAt, now),
+        ]),
         "No projects yet. Register one with `slipway projects create`.",
       );
     });
@@ -49,7 +53,8 @@ export const register: Register = (program, context) => {
         idempotencyKey: randomUUID(),
       });
       if (options.json === true) printJson(context, created);
-      else printLine(context, `Project ${label(created)} is registered with ${created.folder}.`);
+      else
+        printLine(context, `Project ${label(created)} is registered with ${created.folder ?? "no folder"}.`);
     });
 
   withCommonOptions(projects.command("remove"))
