@@ -392,6 +392,7 @@ create table update_events (
   at timestamp with time zone not null,
   body jsonb,
   raw bytea not null,
+  received_at timestamp with time zone not null default now(),
   PRIMARY KEY (update_id, sequence),
   FOREIGN KEY (update_id) REFERENCES updates(id)
 );

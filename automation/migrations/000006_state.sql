@@ -112,5 +112,7 @@ create table update_events (
   body jsonb,
   -- The event as the CLI sent it, gzipped and sealed.
   raw bytea not null,
+  -- A hole before it that is still there some seconds later will not be filled any more.
+  received_at timestamptz not null default now(),
   primary key (update_id, sequence)
 );

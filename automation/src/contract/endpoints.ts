@@ -21,6 +21,14 @@ import {
   Stack,
   StackOutputs,
 } from "./stacks.ts";
+import {
+  HistoryEntry,
+  StackResources,
+  StackState,
+  StackWriterAnswer,
+  Update,
+  UpdateEvent,
+} from "./updates.ts";
 
 export type Permission = "read" | "write" | "deploy";
 type Schema = z.ZodType;
@@ -246,6 +254,85 @@ export const endpoints = {
     permission: "read",
     params: StackPath.extend({ number: z.coerce.number().int().min(1) }),
     success: { status: 200, body: Release },
+  },
+
+  listHistory: {
+    method: "GET",
+    path: `${STACK}/history`,
+    summary: "Deployments and runs of the Pulumi CLI that belong to none, newest first",
+    permission: "read",
+    params: StackPath,
+    query: PageQuery,
+    success: { status: 200, body: pageOf(HistoryEntry) },
+  },
+  listUpdates: {
+    method: "GET",
+    path: `${STACK}/updates`,
+    summary: "Updates of a stack, those of deployments and previews included, newest first",
+    permission: "read",
+    params: StackPath,
+    query: PageQuery,
+    success: { status: 200, body: pageOf(Update) },
+  },
+  getStackUpdate: {
+    method: "GET",
+    path: `${STACK}/updates/:number`,
+    summary: "One update by its number in the stack, which Pulumi calls the version",
+    permission: "read",
+    params: StackPath.extend({ number: z.coerce.number().int().min(1).max(2_147_483_647) }),
+    success: { status: 200, body: Update },
+  },
+  getUpdate: {
+    method: "GET",
+    path: "/v1/updates/:id",
+    summary: "One update",
+    permission: "read",
+    params: byId,
+    query: WaitQuery,
+    success: { status: 200, body: Update },
+  },
+  cancelUpdate: {
+    method: "POST",
+    path: "/v1/updates/:id/cancel",
+    summary: "End a run of the Pulumi CLI and free its stack; what it had recorded becomes the state",
+    permission: "deploy",
+    params: byId,
+    success: { status: 200, body: Update },
+  },
+  listUpdateEvents: {
+    method: "GET",
+    path: "/v1/updates/:id/events",
+    summary: "Events of an update, live by Accept: text/event-stream with Last-Event-ID",
+    permission: "read",
+    params: byId,
+    query: EventsQuery,
+    success: { status: 200, body: z.object({ items: z.array(UpdateEvent), complete: z.boolean() }) },
+    stream: true,
+  },
+  getWriter: {
+    method: "GET",
+    path: `${STACK}/writer`,
+    summary: "Who holds the stack, until when, and what frees it",
+    permission: "read",
+    params: StackPath,
+    success: { status: 200, body: StackWriterAnswer },
+  },
+  listResources: {
+    method: "GET",
+    path: `${STACK}/resources`,
+    summary: "Resources of the current state, without their values",
+    permission: "read",
+    params: StackPath,
+    success: { status: 200, body: StackResources },
+  },
+  listStates: {
+    method: "GET",
+    path: `${STACK}/states`,
+    summary: "States of a stack, newest first",
+    permission: "read",
+    params: StackPath,
+    query: PageQuery,
+    success: { status: 200, body: pageOf(StackState) },
   },
 
   listAudit: {

@@ -18,6 +18,16 @@ export const Stack = z
     lastDeployment: z
       .object({ id: Id, operation: z.string(), status: z.string(), requestedAt: Instant })
       .nullable(),
+    /** The newest run of the Pulumi CLI that belongs to no deployment and is no preview. */
+    lastUpdate: z
+      .object({
+        id: Id,
+        number: z.int().nullable(),
+        kind: z.string(),
+        status: z.string(),
+        requestedAt: Instant,
+      })
+      .nullable(),
     resourceCount: z.int().nullable(),
   })
   .meta({ id: "Stack" });
@@ -54,8 +64,12 @@ export const SetConfig = z.strictObject({
 });
 export type SetConfig = z.infer<typeof SetConfig>;
 
-/** Outputs of the current state. Secret outputs are `{secret: true}`. */
+/** Outputs of the current state, whoever left it. Secret outputs are `{secret: true}`. `release` is the newest one, `state` the state's number. */
 export const StackOutputs = z
-  .object({ release: z.int().nullable(), outputs: z.record(z.string(), z.unknown()) })
+  .object({
+    release: z.int().nullable(),
+    state: z.int().nullable(),
+    outputs: z.record(z.string(), z.unknown()),
+  })
   .meta({ id: "StackOutputs" });
 export type StackOutputs = z.infer<typeof StackOutputs>;

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { DeploymentSummary } from "./deployments.ts";
+import { EventBody } from "./events.ts";
 import { Id, Instant, OrganisationName, ProjectName, StackName } from "./identifiers.ts";
 
 export const UpdateKind = z.enum(["preview", "update", "refresh", "destroy", "import", "edit"]);
@@ -50,6 +52,8 @@ export const StackWriter = z
     host: z.string().nullable(),
     since: Instant,
     expiresAt: Instant,
+    /** By the database's clock: `expiresAt` has passed, and Slipway frees the stack by itself within seconds. */
+    expired: z.boolean(),
     /** When the journal last grew; null before its first entry. */
     lastEntryAt: Instant.nullable(),
     /** The command that frees the stack. */
@@ -75,3 +79,68 @@ export const StateResource = z
   })
   .meta({ id: "StateResource" });
 export type StateResource = z.infer<typeof StateResource>;
+
+/** `writer` is null while nobody writes to the stack. */
+export const StackWriterAnswer = z
+  .object({ writer: StackWriter.nullable() })
+  .meta({ id: "StackWriterAnswer" });
+
+/** An operation that was begun and whose end nobody recorded: the resource may or may not be there. */
+export const PendingOperation = z
+  .object({ operation: z.string(), urn: z.string(), type: z.string(), name: z.string() })
+  .meta({ id: "PendingOperation" });
+export type PendingOperation = z.infer<typeof PendingOperation>;
+
+/** The resources of a stack's current state, in the state's own order: a parent is before its children. */
+export const StackResources = z
+  .object({
+    /** Number of the state that was read; null when the stack has none yet. */
+    state: z.int().nullable(),
+    items: z.array(StateResource),
+    pendingOperations: z.array(PendingOperation),
+  })
+  .meta({ id: "StackResources" });
+export type StackResources = z.infer<typeof StackResources>;
+
+/** One state of a stack. The state itself is what `pulumi stack export` gives. */
+export const StackState = z
+  .object({
+    /** Counts from 1 within the stack; the newest is the stack's state. */
+    number: z.int(),
+    /** Of its JSON text. */
+    sizeBytes: z.int(),
+    resourceCount: z.int(),
+    /** The update ended before it was through: this is what it had recorded by then. */
+    partial: z.boolean(),
+    /** The update that left it; null for one that was imported. */
+    update: z
+      .object({ id: Id, number: z.int().nullable(), kind: UpdateKind, deploymentId: Id.nullable() })
+      .nullable(),
+    createdAt: Instant,
+  })
+  .meta({ id: "StackState" });
+export type StackState = z.infer<typeof StackState>;
+
+/** What was done to a stack: a deployment, or a run of the Pulumi CLI that belongs to none. */
+export const HistoryEntry = z
+  .discriminatedUnion("kind", [
+    z.object({ kind: z.literal("deployment"), deployment: DeploymentSummary }),
+    z.object({ kind: z.literal("update"), update: Update }),
+  ])
+  .meta({ id: "HistoryEntry" });
+export type HistoryEntry = z.infer<typeof HistoryEntry>;
+
+/** Numbers `from` to `to` never arrived: the CLI sends its events without waiting for them, and some were lost on the way. */
+export const EventGap = z.object({ type: z.literal("gap"), from: z.int(), to: z.int() });
+export type EventGap = z.infer<typeof EventGap>;
+
+/**
+ * What the CLI told of an update. `sequence` counts the CLI's events from 1 and is the SSE id; numbers that are left out say nothing to
+ * people, those that are lost are told by a gap, which has the last number of its own.
+ */
+export const UpdateEvent = z
+  .object({ sequence: z.int(), at: Instant, body: z.union([EventBody, EventGap]) })
+  .meta({ id: "UpdateEvent" });
+export type UpdateEvent = z.infer<typeof UpdateEvent>;
+
+export const ENDED_UPDATE_STATUSES: readonly UpdateStatus[] = ["succeeded", "failed", "cancelled", "expired"];

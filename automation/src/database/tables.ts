@@ -277,5 +277,6 @@ export interface Tables {
     at: Date;
     body: ColumnType<unknown, string | null, string | null>;
     raw: Buffer;
+    received_at: Instant;
   };
 }

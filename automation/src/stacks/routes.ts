@@ -111,7 +111,10 @@ export function stackRoutes(app: FastifyInstance, { db, secretKey }: StackRoutes
 
   serve(app, endpoints.getOutputs, async ({ params }) => {
     const stack = found(await store.referStack(db, params), params);
-    return (await store.readOutputs(db, stack.id)) ?? { release: null, outputs: {} };
+    const released = await store.readOutputs(db, stack.id);
+    return released === undefined
+      ? { release: null, state: null, outputs: {} }
+      : { ...released, state: null };
   });
 }
 

@@ -181,6 +181,21 @@ function stackQuery(db: Database) {
           .orderBy("deployments.number", "desc")
           .limit(1),
       ).as("last_deployment"),
+      jsonObjectFrom(
+        eb
+          .selectFrom("updates")
+          .select(["updates.id", "updates.number", "kind", "status"])
+          .select(
+            sql<string>`to_char(requested_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`.as(
+              "requestedAt",
+            ),
+          )
+          .whereRef("updates.stack_id", "=", "stacks.id")
+          .where("updates.deployment_id", "is", null)
+          .where("updates.number", "is not", null)
+          .orderBy("updates.number", "desc")
+          .limit(1),
+      ).as("last_update"),
     ]);
 }
 
@@ -206,6 +221,7 @@ function toStack(row: StackRow): Stack {
     currentRelease: row.current_release,
     lastGoodRelease: row.last_good_release,
     lastDeployment: row.last_deployment,
+    lastUpdate: row.last_update,
     resourceCount: row.resource_count,
   };
 }
