@@ -1,17 +1,81 @@
 import { timingSafeEqual } from "node:crypto";
-import type { Principal } from "../contract/access.ts";
+import { sql } from "kysely";
+import type { Role } from "../contract/access.ts";
 import type { Database, Transaction } from "../database.ts";
+import type { Actor } from "./rules.ts";
 
-/** The principal of a token's hash, or undefined when there is none or it was revoked. */
-export async function findPrincipal(db: Database, hash: Buffer): Promise<Principal | undefined> {
-  const row = await db
-    .selectFrom("tokens")
-    .select(["principal", "kind", "hash"])
-    .where("hash", "=", hash)
-    .where("revoked_at", "is", null)
-    .executeTakeFirst();
+interface TokenRow {
+  hash: Buffer;
+  id: string;
+  kind: "owner" | "worker" | "user" | "service";
+  name: string | null;
+  roles: Record<string, Role>;
+}
+
+/** The actor of a token's hash. Undefined when there is none, it was revoked or has expired, or its principal was removed. */
+export async function findActorOfToken(db: Database, hash: Buffer): Promise<Actor | undefined> {
+  const { rows } = await sql<TokenRow>`
+    select t.hash, t.principal as id, t.kind, p.name,
+      coalesce((select jsonb_object_agg(m.organisation, m.role) from memberships m where m.principal = p.id), '{}') as roles
+    from tokens t
+    left join principals p on p.id = t.principal and p.kind = t.kind and p.removed_at is null
+    where t.hash = ${hash} and t.revoked_at is null and (t.expires_at is null or t.expires_at > now())
+      and (t.kind = 'worker' or p.id is not null)
+  `.execute(db);
+  const row = rows[0];
   if (row === undefined || !timingSafeEqual(row.hash, hash)) return undefined;
-  return { id: row.principal, kind: row.kind, name: row.principal };
+  return { id: row.id, kind: row.kind, name: row.name ?? row.id, roles: row.roles, attempt: null };
+}
+
+interface AttemptRow {
+  hash: Buffer;
+  attemptId: string;
+  deploymentId: string;
+  stackId: string;
+  organisation: string;
+  epoch: number;
+  mayChange: boolean;
+  number: number;
+  readableStackIds: string[];
+}
+
+/** The actor of an attempt's token. Undefined as soon as the attempt does not hold the right to write with its own epoch, by the database's clock. */
+export async function findActorOfAttempt(db: Database, hash: Buffer): Promise<Actor | undefined> {
+  const { rows } = await sql<AttemptRow>`
+    select t.hash, a.id as "attemptId", d.id as "deploymentId", d.stack_id as "stackId", p.organisation, a.epoch,
+      t.may_change as "mayChange", a.number,
+      array(select r.stack_id::text from output_readers r join stacks o on o.id = r.stack_id
+            where r.reader_stack_id = d.stack_id and o.removed_at is null) as "readableStackIds"
+    from attempt_tokens t
+    join attempts a on a.id = t.attempt_id
+    join deployments d on d.id = a.deployment_id
+    join stacks s on s.id = d.stack_id
+    join projects p on p.id = s.project_id
+    join stack_writers w on w.stack_id = d.stack_id and w.holder = a.id and w.holder_kind = 'attempt'
+      and w.epoch = a.epoch and w.expires_at > now()
+    where t.hash = ${hash} and a.status in ('claimed', 'running')
+  `.execute(db);
+  const row = rows[0];
+  if (row === undefined || !timingSafeEqual(row.hash, hash)) return undefined;
+  const { hash: _, number, ...attempt } = row;
+  return {
+    id: `attempt:${attempt.attemptId}`,
+    kind: "attempt",
+    name: `attempt ${number} of deployment ${attempt.deploymentId}`,
+    roles: {},
+    attempt,
+  };
+}
+
+/** Adds the hash of an attempt's token. */
+export async function putAttemptToken(
+  trx: Transaction,
+  token: { hash: Buffer; attemptId: string; mayChange: boolean },
+): Promise<void> {
+  await trx
+    .insertInto("attempt_tokens")
+    .values({ hash: token.hash, attempt_id: token.attemptId, may_change: token.mayChange })
+    .execute();
 }
 
 /** Adds the owner's token and answers true, or false when it is known. With `replacing`, all other tokens of the owner are revoked. */

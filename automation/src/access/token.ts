@@ -5,9 +5,11 @@ const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 /** 43 characters of 62 hold 256 bits. */
 const RANDOM_LENGTH = 43;
 const CHECK_LENGTH = 6;
-const FORM = /^slp_(owner|worker)_([0-9A-Za-z]{43})([0-9A-Za-z]{6})$/;
+const KINDS = ["owner", "worker", "user", "service", "attempt"] as const;
+const FORM = new RegExp(`^slp_(${KINDS.join("|")})_([0-9A-Za-z]{43})([0-9A-Za-z]{6})$`);
 
-export type TokenKind = "owner" | "worker";
+/** What a token says of its holder. `attempt`: the engine of one attempt. */
+export type TokenKind = (typeof KINDS)[number];
 
 /** A new token: `slp_<kind>_`, 43 random characters and a checksum that tells a typing error from a wrong token. */
 export function makeToken(kind: TokenKind): string {
@@ -18,8 +20,14 @@ export function makeToken(kind: TokenKind): string {
 
 /** True when the text has the form of a token and its checksum fits. Says nothing about whether it is valid. */
 export function looksLikeToken(text: string): boolean {
+  return kindOfToken(text) !== undefined;
+}
+
+/** The kind that a whole token names, or undefined for any other text. */
+export function kindOfToken(text: string): TokenKind | undefined {
   const [, kind, random, check] = FORM.exec(text) ?? [];
-  return kind !== undefined && random !== undefined && checksum(kind, random) === check;
+  if (kind === undefined || random === undefined || checksum(kind, random) !== check) return undefined;
+  return KINDS.find((one) => one === kind);
 }
 
 /** What is stored of a token. It has 256 random bits, so that a plain hash cannot be searched. */

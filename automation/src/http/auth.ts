@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest, RouteOptions } from "fastify";
-import { findPrincipal } from "../access/store.ts";
-import { hashToken, looksLikeToken } from "../access/token.ts";
+import { actorOf } from "../access/actor.ts";
+import type { Actor } from "../access/rules.ts";
+import { looksLikeToken } from "../access/token.ts";
 import type { Principal } from "../contract/access.ts";
 import type { Permission } from "../contract/endpoints.ts";
 import type { Database } from "../database.ts";
@@ -10,6 +11,8 @@ declare module "fastify" {
   interface FastifyRequest {
     /** Who asks; null before authentication and on public routes. */
     principal: Principal | null;
+    /** The same with what it may do. */
+    actor: Actor | null;
   }
   interface FastifyContextConfig {
     /** What a caller needs. `public`: probes and files that hold nothing of the installation. */
@@ -29,6 +32,7 @@ const GRANTS: Readonly<Record<Principal["kind"], readonly Permission[]>> = {
 /** Requires a token on every route that does not state `public`, also on addresses that do not exist. */
 export function guardRoutes(app: FastifyInstance, db: Database): void {
   app.decorateRequest("principal", null);
+  app.decorateRequest("actor", null);
   const routes: RouteOptions[] = [];
   app.addHook("onRoute", (route) => {
     routes.push(route);
@@ -52,10 +56,11 @@ export async function authenticate(db: Database, request: FastifyRequest): Promi
   const token = /^Bearer ([\x21-\x7e]+)$/i.exec(request.headers.authorization ?? "")?.[1];
   if (token === undefined) throw unauthenticated("The request carries no token.");
   if (!looksLikeToken(token)) throw unauthenticated("What the request carries is not a whole token.");
-  const principal = await findPrincipal(db, hashToken(token));
-  if (principal === undefined) throw unauthenticated("The token is not known here, or was revoked.");
-  request.principal = principal;
-  return principal;
+  const actor = await actorOf(db, token);
+  if (actor === undefined) throw unauthenticated("The token is not known here, was revoked or has expired.");
+  request.actor = actor;
+  request.principal = { id: actor.id, kind: actor.kind, name: actor.name };
+  return request.principal;
 }
 
 function authorise(request: FastifyRequest, permission: Permission): void {
