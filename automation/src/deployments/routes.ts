@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import type { ContentStore } from "../artifacts/content-store.ts";
 import { appendAudit } from "../audit/store.ts";
 import type { Clock } from "../clock.ts";
@@ -13,8 +13,8 @@ import { SlipwayError } from "../errors.ts";
 import { decodeCursor, pageFrom } from "../http/cursor.ts";
 import type { Call } from "../http/endpoint.ts";
 import { serve } from "../http/endpoint.ts";
-import type { OpenStreams, StreamMessage } from "../http/event-stream.ts";
-import { sendEventStream } from "../http/event-stream.ts";
+import type { OpenStreams } from "../http/event-stream.ts";
+import { messagesOf, resumeAfter, sendEventStream } from "../http/event-stream.ts";
 import { changeOnce } from "../http/idempotency.ts";
 import type { SecretKey } from "../secrets/crypto.ts";
 import { found } from "../stacks/routes.ts";
@@ -140,29 +140,6 @@ function streamEvents(
 ): FastifyReply {
   const feed = eventFeed(db, notifications, id, after, streams.signalOf(reply));
   return sendEventStream(reply, messagesOf(feed));
-}
-
-/** The events with their numbers, and `end` when no more will come, so that a client knows it from a broken connection. */
-async function* messagesOf(feed: ReturnType<typeof eventFeed>): AsyncGenerator<StreamMessage> {
-  for (;;) {
-    const next = await feed.next();
-    if (next.done !== true) yield { id: next.value.sequence, data: next.value };
-    else {
-      if (next.value) yield { event: "end", data: {} };
-      return;
-    }
-  }
-}
-
-/** Where a stream goes on: after the Last-Event-ID that a reconnecting client sends, else after the query's number. */
-function resumeAfter(request: FastifyRequest, after: number): number {
-  const header = request.headers["last-event-id"];
-  if (header === undefined || header === "") return after;
-  if (typeof header === "string" && /^\d{1,9}$/.test(header)) return Number(header);
-  const message = "must be the number of an event";
-  throw new SlipwayError("invalid_request", `headers.last-event-id ${message}`, {
-    details: { issues: [{ path: "headers.last-event-id", message }] },
-  });
 }
 
 function pageOf(rows: readonly store.ListedDeployment[], limit: number) {

@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
-import type { FastifyInstance, FastifyReply } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { SlipwayError } from "../errors.ts";
 
 /** Proxies close what is silent for a minute; half of half of it leaves room. */
 const HEARTBEAT_MS = 15_000;
@@ -51,6 +52,31 @@ export function sendEventStream(
       "x-accel-buffering": "no",
     })
     .send(Readable.from(lines(messages, heartbeatMs), { objectMode: false, highWaterMark: 64 * 1024 }));
+}
+
+/** The events with their numbers, and `end` when no more will come, so that a client knows it from a broken connection. */
+export async function* messagesOf<Event extends { readonly sequence: number }>(
+  feed: AsyncGenerator<Event, boolean>,
+): AsyncGenerator<StreamMessage> {
+  for (;;) {
+    const next = await feed.next();
+    if (next.done !== true) yield { id: next.value.sequence, data: next.value };
+    else {
+      if (next.value) yield { event: "end", data: {} };
+      return;
+    }
+  }
+}
+
+/** Where a stream goes on: after the Last-Event-ID that a reconnecting client sends, else after the query's number. */
+export function resumeAfter(request: FastifyRequest, after: number): number {
+  const header = request.headers["last-event-id"];
+  if (header === undefined || header === "") return after;
+  if (typeof header === "string" && /^\d{1,9}$/.test(header)) return Number(header);
+  const message = "must be the number of an event";
+  throw new SlipwayError("invalid_request", `headers.last-event-id ${message}`, {
+    details: { issues: [{ path: "headers.last-event-id", message }] },
+  });
 }
 
 async function* lines(messages: AsyncIterable<StreamMessage>, heartbeatMs: number): AsyncGenerator<Buffer> {
