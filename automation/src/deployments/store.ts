@@ -205,6 +205,12 @@ export async function listDeployments(
   return rows.map((row) => ({ ...toSummary(row), place: [row.place, row.id] }));
 }
 
+/** Deployments by their ids, in no order. */
+export async function listSummaries(db: Database, ids: readonly string[]): Promise<DeploymentSummary[]> {
+  const rows = await deploymentQuery(db).where("deployments.id", "in", ids).execute();
+  return rows.map(toSummary);
+}
+
 /** What a cancel decides about. */
 export interface CancelState {
   stackId: string;
