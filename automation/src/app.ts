@@ -25,6 +25,7 @@ import { projectRoutes } from "./projects/routes.ts";
 import { releaseRoutes } from "./releases/routes.ts";
 import type { SecretKey } from "./secrets/crypto.ts";
 import { stackRoutes } from "./stacks/routes.ts";
+import { registerStateApi } from "./state/api/plugin.ts";
 
 /** A request that has not ended after so long is a client that trickles; waits and streams count from the end of the request. */
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -92,6 +93,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   deploymentRoutes(app, { ...dependencies, streams });
   releaseRoutes(app, dependencies);
   auditRoutes(app, dependencies);
+  await registerStateApi(app, dependencies);
 
   await registerReference(app);
   await registerConsole(app, {

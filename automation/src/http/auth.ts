@@ -15,8 +15,8 @@ declare module "fastify" {
     actor: Actor | null;
   }
   interface FastifyContextConfig {
-    /** What a caller needs. `public`: probes and files that hold nothing of the installation. */
-    permission?: Permission | "public";
+    /** What a caller needs. `public`: probes and files that hold nothing of the installation. `state-api`: state/api/auth.ts asks for it. */
+    permission?: Permission | "public" | "state-api";
   }
 }
 
@@ -45,7 +45,7 @@ export function guardRoutes(app: FastifyInstance, db: Database): void {
   });
   app.addHook("onRequest", async (request) => {
     const permission = request.routeOptions.config.permission;
-    if (permission === "public" && !request.is404) return;
+    if (permission === "state-api" || (permission === "public" && !request.is404)) return;
     await authenticate(db, request);
     if (permission !== undefined && permission !== "public") authorise(request, permission);
   });

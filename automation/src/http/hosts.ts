@@ -1,6 +1,5 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { SlipwayError } from "../errors.ts";
-import { problem, sendProblem } from "./problems.ts";
 
 const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
 const WILDCARD = new Set(["0.0.0.0", "::", "[::]"]);
@@ -68,7 +67,7 @@ function refuseHost(
     return reply.code(421).type("text/html; charset=utf-8").send(page(url));
   }
   const remedy = `Use ${url}, or start the server with SLIPWAY_PUBLIC_URL set to the address that you use.`;
-  return sendProblem(reply, problem("host_not_allowed", `This server is ${url}.`, { remedy }));
+  throw new SlipwayError("host_not_allowed", `This server is ${url}.`, { remedy });
 }
 
 function page(url: string): string {

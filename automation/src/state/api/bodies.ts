@@ -1,0 +1,164 @@
+import type { Readable } from "node:stream";
+import { createGunzip } from "node:zlib";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { z } from "zod";
+import { SlipwayError, systemCode } from "../../errors.ts";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+/** Names, tags, options. */
+export const SMALL_BODY_BYTES = 256 * KIB;
+/** What holds a program's config. */
+export const CONFIG_BODY_BYTES = 4 * MIB;
+/** A batch of journal entries, events or secrets. The CLI halves a batch of entries that is answered 413. */
+export const BATCH_BODY_BYTES = 64 * MIB;
+/** A whole state. */
+export const STATE_BODY_BYTES = 256 * MIB;
+/** Output of the decompression before the loop takes other work. */
+const CHUNK_BYTES = 256 * KIB;
+
+/** Reads every body of this scope, whatever its content type, as text: gunzipped, within the route's limit, valid UTF-8. `request.body` is that text, or undefined. */
+export function readBodies(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", async (request: FastifyRequest, payload: Readable) => {
+    const text = await readText(payload, {
+      encoding: request.headers["content-encoding"],
+      limitBytes: request.routeOptions.bodyLimit ?? SMALL_BODY_BYTES,
+    });
+    return text === "" ? undefined : text;
+  });
+}
+
+/**
+ * Reads a body as text, in pieces, so that neither a large nor a packed one holds up others. Throws SlipwayError `body_too_large` as soon as the limit is
+ * passed, before or after decompression, `malformed_body` for what is not gzip or not UTF-8, `unsupported_media_type` for another encoding.
+ */
+export async function readText(
+  payload: Readable,
+  { encoding = "identity", limitBytes }: { encoding?: string | undefined; limitBytes: number },
+): Promise<string> {
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  const pieces: string[] = [];
+  let bytes = 0;
+  try {
+    // Not destroyed when we stop early: that would close the connection before the answer.
+    const source = unpacked(payload, encoding.toLowerCase()).iterator({ destroyOnReturn: false });
+    for await (const chunk of source) {
+      bytes += (chunk as Buffer).length;
+      if (bytes > limitBytes) throw tooLarge(limitBytes);
+      pieces.push(decoder.decode(chunk as Buffer, { stream: true }));
+    }
+    pieces.push(decoder.decode());
+    return pieces.join("");
+  } catch (error) {
+    // The rest of the body is let go, so that the client reads the answer.
+    payload.unpipe();
+    payload.resume();
+    throw bodyError(error);
+  }
+}
+
+/** The body as its sender meant it. */
+function unpacked(payload: Readable, encoding: string): Readable {
+  if (encoding === "identity") return payload;
+  if (encoding !== "gzip" && encoding !== "x-gzip") {
+    throw new SlipwayError(
+      "unsupported_media_type",
+      `The content encoding '${encoding.slice(0, 40)}' is not known.`,
+      {
+        remedy: "Send the body as it is, or packed with gzip.",
+      },
+    );
+  }
+  const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
+  payload.once("error", (error) => gunzip.destroy(error));
+  return payload.pipe(gunzip);
+}
+
+/** The body's text. Throws SlipwayError `malformed_body` when there is none. */
+export function bodyText(request: FastifyRequest): string {
+  if (typeof request.body === "string") return request.body;
+  throw new SlipwayError("malformed_body", "The request has no body.");
+}
+
+/** Parses a body of moderate size. Throws SlipwayError `malformed_body` when it is no JSON, `invalid_request` when it has not the form. */
+export function parseBody<Schema extends z.ZodType>(
+  request: FastifyRequest,
+  schema: Schema,
+): z.output<Schema> {
+  return checkForm(parseJson(bodyText(request)), schema);
+}
+
+/** Like `parseBody`, for a request that may come without a body: as if it were `{}`. */
+export function parseOptionalBody<Schema extends z.ZodType>(
+  request: FastifyRequest,
+  schema: Schema,
+): z.output<Schema> {
+  return checkForm(request.body === undefined ? {} : parseJson(bodyText(request)), schema);
+}
+
+/** Checks a parsed value. Throws SlipwayError `invalid_request` with the place of the first fault. */
+export function checkForm<Schema extends z.ZodType>(value: unknown, schema: Schema): z.output<Schema> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw invalid(issue?.path.map(String) ?? [], issue?.message ?? "is not valid");
+}
+
+/** JSON of moderate size, without names and text that cannot be kept as they are. */
+function parseJson(text: string): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new SlipwayError("malformed_body", "The body is not JSON.", { cause });
+  }
+  refuseTraps(value);
+  return value;
+}
+
+/** Refuses `__proto__`, which an assignment would take for a prototype, and text that Postgres cannot hold. Not recursive: depth is the sender's choice. */
+function refuseTraps(root: unknown): void {
+  const waiting: { value: unknown; path: readonly string[] }[] = [{ value: root, path: [] }];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const { value, path } = next;
+    if (typeof value === "string") refuseText(value, path);
+    if (typeof value !== "object" || value === null) continue;
+    for (const [name, inner] of Object.entries(value)) {
+      const place = [...path.slice(0, 8), name.slice(0, 100)];
+      if (name === "__proto__") throw invalid(place, "is no name that can be used");
+      refuseText(name, place);
+      if (typeof inner === "string" || typeof inner === "object") waiting.push({ value: inner, path: place });
+    }
+  }
+}
+
+function refuseText(text: string, path: readonly string[]): void {
+  if (text.includes("\0") || !text.isWellFormed()) {
+    throw invalid(path, "must be text without NUL and without broken characters");
+  }
+}
+
+function invalid(path: readonly string[], message: string): SlipwayError {
+  return new SlipwayError("invalid_request", `${["body", ...path].join(".")}: ${message}.`);
+}
+
+function bodyError(error: unknown): unknown {
+  const code = systemCode(error) ?? "";
+  if (code === "ERR_ENCODING_INVALID_ENCODED_DATA") {
+    return new SlipwayError("malformed_body", "The body is not valid UTF-8.", { cause: error });
+  }
+  if (code.startsWith("Z_")) {
+    return new SlipwayError("malformed_body", "The body is not what gzip makes, or was cut off.", {
+      cause: error,
+    });
+  }
+  return error;
+}
+
+function tooLarge(limitBytes: number): SlipwayError {
+  return new SlipwayError(
+    "body_too_large",
+    `The body has more than ${limitBytes} bytes, which is the most that is read here.`,
+  );
+}

@@ -1,0 +1,63 @@
+import type { FastifyRequest } from "fastify";
+import type { Actor, Verb } from "../../access/rules.ts";
+import { can } from "../../access/rules.ts";
+import { StackPath } from "../../contract/identifiers.ts";
+import type { Database } from "../../database.ts";
+import { SlipwayError } from "../../errors.ts";
+import type { StackName } from "../../stacks/store.ts";
+import { actorOfRequest } from "./auth.ts";
+import { resolveStack } from "./stacks-store.ts";
+
+/** A stack that the actor of the request may see. */
+export interface StackContext {
+  stackId: string;
+  projectId: string;
+  /** As it is called now, also when it was asked for by an earlier name. */
+  name: StackName;
+}
+
+/**
+ * The stack of the request's path, once its actor can do `verb` with it. Throws SlipwayError `not_found` when there is none or when the actor may not
+ * know of it, `forbidden` when the actor sees it but lacks the verb. `aliases`: earlier names of a renamed stack are answered too.
+ */
+export async function stackOf(
+  db: Database,
+  request: FastifyRequest,
+  verb: Verb,
+  { aliases = false }: { aliases?: boolean } = {},
+): Promise<StackContext> {
+  const path = StackPath.safeParse(request.params);
+  const stack = path.success ? await resolveStack(db, path.data, { aliases }) : undefined;
+  if (stack === undefined) throw noStack();
+  allow(actorOfRequest(request), verb, stack);
+  return stack;
+}
+
+/** Throws SlipwayError `not_found` or `forbidden` unless the actor can do this with the stack. */
+export function allow(actor: Actor, verb: Verb, { stackId, name }: StackContext): void {
+  const resource = { organisation: name.organisation, stackId };
+  if (can(actor, verb, resource)) return;
+  if (!can(actor, "stack.read", resource)) throw noStack();
+  throw forbidden(actor, verb);
+}
+
+/** Throws unless the actor can do this in an organisation: `not_found` when it may not know of it. */
+export function allowIn(actor: Actor, verb: Verb, organisation: string): void {
+  if (can(actor, verb, { organisation })) return;
+  if (!can(actor, "organisation.read", { organisation })) {
+    throw new SlipwayError("not_found", `There is no organisation ${organisation}.`);
+  }
+  throw forbidden(actor, verb);
+}
+
+function forbidden(actor: Actor, verb: Verb): SlipwayError {
+  return new SlipwayError("forbidden", `${actor.name} does not have the permission '${verb}' here.`, {
+    remedy: "Ask an admin of the organisation for a role that has it.",
+  });
+}
+
+function noStack(): SlipwayError {
+  return new SlipwayError("not_found", "There is no such stack.", {
+    remedy: "pulumi stack ls --all lists those that you may see.",
+  });
+}
