@@ -1,8 +1,5 @@
 import type { Notifications } from "./notifications.ts";
-import { nextNotification } from "./notifications.ts";
-
-/** Looks again at least so often: a notification may have been missed. */
-const LONGEST_LOOK_MS = 1_000;
+import { LONGEST_LOOK_MS, nextNotification } from "./notifications.ts";
 
 /** What one look at a list of events found. */
 export interface Look<Event> {

@@ -7,6 +7,8 @@ const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 5_000;
 /** A dead peer must be noticed although nothing is ever sent to it. */
 const KEEP_ALIVE_DELAY_MS = 10_000;
+/** Who waits looks again at least so often: a notification may have been missed. */
+export const LONGEST_LOOK_MS = 1_000;
 
 export interface NotificationOptions {
   channel: string;
@@ -148,4 +150,33 @@ export function nextNotification(
     signal.addEventListener("abort", done);
     if (signal.aborted) done();
   });
+}
+
+/** Waits until `isTrue`, at most `seconds`, looking at each notification with this payload. Ends early when `signal` aborts. */
+export async function waitUntil(
+  notifications: Notifications,
+  payload: string,
+  seconds: number,
+  isTrue: () => Promise<boolean>,
+  signal: AbortSignal,
+): Promise<void> {
+  const deadline = performance.now() + seconds * 1_000;
+  for (;;) {
+    const left = deadline - performance.now();
+    if (left <= 0 || signal.aborted) return;
+    // Asked for before the look, so that what happens in between is not missed.
+    const woken = new AbortController();
+    const told = nextNotification(
+      notifications,
+      payload,
+      Math.min(left, LONGEST_LOOK_MS),
+      AbortSignal.any([signal, woken.signal]),
+    );
+    try {
+      if (await isTrue()) return;
+      await told;
+    } finally {
+      woken.abort();
+    }
+  }
 }

@@ -1,12 +1,9 @@
 import type { Deployment } from "../contract/deployments.ts";
 import type { Notifications } from "../database/notifications.ts";
-import { nextNotification } from "../database/notifications.ts";
+import { waitUntil } from "../database/notifications.ts";
 import type { Database } from "../database.ts";
 import { isTerminal } from "./rules.ts";
 import { findDeployment, readStatus } from "./store.ts";
-
-/** Looks again at least so often: a notification may have been missed. */
-const LONGEST_LOOK_MS = 1_000;
 
 /**
  * Waits until a deployment has ended, at most `seconds`, and answers what it is then; undefined when there is none. Ends
@@ -19,25 +16,10 @@ export async function waitForEnd(
   seconds: number,
   signal: AbortSignal,
 ): Promise<Deployment | undefined> {
-  const deadline = performance.now() + seconds * 1_000;
-  for (;;) {
-    const left = deadline - performance.now();
-    if (left <= 0 || signal.aborted) break;
-    // Asked for before the look, so that what happens in between is not missed.
-    const woken = new AbortController();
-    const told = nextNotification(
-      notifications,
-      id,
-      Math.min(left, LONGEST_LOOK_MS),
-      AbortSignal.any([signal, woken.signal]),
-    );
-    try {
-      const status = await readStatus(db, id);
-      if (status === undefined || isTerminal(status)) break;
-      await told;
-    } finally {
-      woken.abort();
-    }
-  }
+  const hasEnded = async () => {
+    const status = await readStatus(db, id);
+    return status === undefined || isTerminal(status);
+  };
+  await waitUntil(notifications, id, seconds, hasEnded, signal);
   return findDeployment(db, id);
 }

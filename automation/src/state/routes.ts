@@ -1,0 +1,94 @@
+import type { FastifyInstance } from "fastify";
+import { z } from "zod";
+import { endpoints } from "../contract/endpoints.ts";
+import { InstantPlace } from "../database/instant-cursor.ts";
+import type { Notifications } from "../database/notifications.ts";
+import type { Database } from "../database.ts";
+import { SlipwayError } from "../errors.ts";
+import { decodeCursor, pageFrom } from "../http/cursor.ts";
+import { serve } from "../http/endpoint.ts";
+import type { OpenStreams } from "../http/event-stream.ts";
+import { messagesOf, resumeAfter, sendEventStream } from "../http/event-stream.ts";
+import { found } from "../stacks/routes.ts";
+import { referStack } from "../stacks/store.ts";
+import * as store from "./history-store.ts";
+import { hasEnded, lookAtUpdate, updateFeed } from "./update-feed.ts";
+import { waitForUpdate } from "./wait-for-update.ts";
+
+const NumberPlace = z.tuple([z.int().min(1)]);
+
+export interface UpdateRoutesOptions {
+  db: Database;
+  notifications: Notifications;
+  streams: OpenStreams;
+}
+
+/** Slipway's own view of updates and of what they left: history, live events, writer, states, resources. */
+export function updateRoutes(app: FastifyInstance, options: UpdateRoutesOptions): void {
+  const { db, notifications, streams } = options;
+
+  serve(app, endpoints.listHistory, async ({ params, query }) => {
+    const stack = found(await referStack(db, params), params);
+    const after = decodeCursor(query.after, InstantPlace);
+    return pageOf(await store.listHistory(db, stack.id, { after, limit: query.limit }), query.limit);
+  });
+
+  serve(app, endpoints.listUpdates, async ({ params, query }) => {
+    const stack = found(await referStack(db, params), params);
+    const after = decodeCursor(query.after, InstantPlace);
+    return pageOf(await store.listUpdates(db, stack.id, { after, limit: query.limit }), query.limit);
+  });
+
+  serve(app, endpoints.getStackUpdate, async ({ params }) => {
+    const stack = found(await referStack(db, params), params);
+    const update = await store.findUpdateByNumber(db, stack.id, params.number);
+    if (update !== undefined) return update.update;
+    throw new SlipwayError("not_found", `The stack has no update ${params.number}.`, {
+      remedy: "List its history.",
+    });
+  });
+
+  serve(app, endpoints.getUpdate, async ({ params: { id }, query, reply }) =>
+    foundUpdate(await waitForUpdate(db, notifications, id, query.wait, streams.signalOf(reply)), id),
+  );
+
+  serve(app, endpoints.listUpdateEvents, async ({ params: { id }, query, request, reply }) => {
+    const { status } = foundUpdate((await store.findUpdate(db, id))?.update, id);
+    if (request.headers.accept?.includes("text/event-stream") === true) {
+      const after = resumeAfter(request, query.after);
+      const feed = updateFeed(db, notifications, id, after, streams.signalOf(reply));
+      return sendEventStream(reply, messagesOf(feed));
+    }
+    const { events, more } = await lookAtUpdate(db, id, query);
+    return { items: [...events], complete: hasEnded(status) && !more };
+  });
+
+  serve(app, endpoints.listStates, async ({ params, query }) => {
+    const stack = found(await referStack(db, params), params);
+    const before = decodeCursor(query.after, NumberPlace)?.[0];
+    const states = await store.listStates(db, stack.id, { before, limit: query.limit + 1 });
+    return pageFrom(
+      states,
+      query.limit,
+      (state) => state,
+      ({ number }) => [number],
+    );
+  });
+}
+
+function pageOf<Item>(rows: readonly store.Placed<Item>[], limit: number) {
+  return pageFrom(
+    rows,
+    limit,
+    ({ item }) => item,
+    ({ place }) => place,
+  );
+}
+
+/** What was looked for, or a `not_found` that names it. */
+export function foundUpdate<T>(update: T | undefined, id: string): T {
+  if (update !== undefined) return update;
+  throw new SlipwayError("not_found", `There is no update ${id}.`, {
+    remedy: "GET /v1/stacks/{organisation}/{project}/{stack}/history lists them.",
+  });
+}
