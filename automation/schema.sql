@@ -63,6 +63,7 @@ create table data_keys (
   FOREIGN KEY (wrapping_key) REFERENCES wrapping_keys(id),
   CHECK ((version > 0))
 );
+CREATE INDEX data_keys_wrapping_key ON data_keys USING btree (wrapping_key);
 
 create table deployment_events (
   deployment_id uuid not null,
@@ -159,6 +160,15 @@ create table idempotency_keys (
   body jsonb not null,
   created_at timestamp with time zone not null default now(),
   PRIMARY KEY (principal, key)
+);
+
+create table installation_keys (
+  name text not null,
+  wrapping_key text not null,
+  wrapped bytea not null,
+  created_at timestamp with time zone not null default now(),
+  PRIMARY KEY (name),
+  FOREIGN KEY (wrapping_key) REFERENCES wrapping_keys(id)
 );
 
 create table journal_batches (
@@ -411,15 +421,19 @@ create table updates (
   message text,
   claimed jsonb not null default '{}'::jsonb,
   client text,
+  address text,
   options jsonb not null default '{}'::jsonb,
   config jsonb not null default '{}'::jsonb,
   token_hash bytea,
   token_expires_at timestamp with time zone,
+  drain_until timestamp with time zone,
+  cancelled_by text,
   journal_version integer not null default 0,
   base_state uuid,
   state_id uuid,
   resource_changes jsonb,
   resource_count integer,
+  failure text,
   requested_at timestamp with time zone not null default now(),
   started_at timestamp with time zone,
   finished_at timestamp with time zone,

@@ -39,17 +39,24 @@ create table updates (
   -- What the client says of itself (commit, branch, host, dirty tree): shown as claimed, trusted for nothing.
   claimed jsonb not null default '{}',
   client text,
+  -- Where the request came from, as the server saw it.
+  address text,
   options jsonb not null default '{}',
   config jsonb not null default '{}',
   -- SHA-256 of the update token. The token is bound to this row, and with it to one stack's path.
   token_hash bytea unique,
   token_expires_at timestamptz,
+  -- A cancel was asked for. Until then the ends of operations that were begun before are still recorded, and nothing else.
+  drain_until timestamptz,
+  cancelled_by text,
   -- 0: full checkpoints.
   journal_version integer not null default 0,
   base_state uuid,
   state_id uuid,
   resource_changes jsonb,
   resource_count integer,
+  -- Why what it had recorded could not be made into a state.
+  failure text,
   requested_at timestamptz not null default now(),
   started_at timestamptz,
   finished_at timestamptz,
