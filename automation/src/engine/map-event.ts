@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { EventBody } from "../contract/events.ts";
-import { withoutColours } from "../engine/engine-events.ts";
+import { withoutColours } from "./engine-events.ts";
 
 /** Longer diagnostics are cut: one megabyte of a provider's words helps nobody. */
 const MAX_MESSAGE_CHARACTERS = 16_000;
