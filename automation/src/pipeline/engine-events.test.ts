@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { eventOf } from "./map-event.ts";
+import { eventOf } from "../engine/map-event.ts";
 import { accountResources } from "./resource-account.ts";
 
 const urn = "urn:pulumi:dev::desk::ledger:index:Entry::one";
