@@ -1,28 +1,15 @@
-import type { Role } from "../contract/access.ts";
+import type { Role, Verb } from "../contract/access.ts";
 
-/** What somebody wants to do. `stack.preview` takes no lock and changes nothing; `stack.update` is a bare update of the Pulumi CLI or an edit of the state. */
-export type Verb =
-  | "organisation.read"
-  | "organisation.manage"
-  | "project.create"
-  | "project.remove"
-  | "stack.read"
-  | "stack.export"
-  | "stack.preview"
-  | "stack.update"
-  | "stack.deploy"
-  | "stack.cancel"
-  | "stack.create"
-  | "stack.configure"
-  | "stack.remove"
-  | "stack.decrypt"
-  | "audit.read";
+export type { Verb } from "../contract/access.ts";
 
 /** Where it is to be done. `stackId` is absent for verbs on an organisation or a project. */
 export interface Resource {
   organisation: string;
   stackId?: string;
 }
+
+/** What `installation.*` is about. No organisation has this name. */
+export const INSTALLATION: Resource = { organisation: "" };
 
 /** Whoever presented a token, with all that decides what it may do. */
 export interface Actor {
@@ -70,22 +57,54 @@ const VERBS_OF_ROLE: Readonly<Record<Role, readonly Verb[]>> = {
 };
 const VERBS_OF_ATTEMPT: readonly Verb[] = ["stack.read", "stack.export", "stack.preview", "stack.decrypt"];
 
-/** Whether an actor may do something. A stack that it may not even read must be answered as one that is not there. */
+/**
+ * Whether an actor may do something: `hidden` when it may not even know of the resource, which must be answered as one that is not there.
+ */
+export function decide(actor: Actor, verb: Verb, resource: Resource): "allowed" | "forbidden" | "hidden" {
+  if (can(actor, verb, resource)) return "allowed";
+  const isVisible =
+    resource.organisation === INSTALLATION.organisation ||
+    can(actor, resource.stackId === undefined ? "organisation.read" : "stack.read", resource);
+  return isVisible ? "forbidden" : "hidden";
+}
+
+/** Organisations whose things an actor's lists show. An attempt's engine lists nothing: it knows the one stack that it is for. */
+export function listableOrganisations(actor: Actor): "all" | readonly string[] {
+  switch (actor.kind) {
+    case "owner":
+    case "system":
+    case "worker":
+      return "all";
+    case "user":
+    case "service":
+      return Object.keys(actor.roles);
+    case "attempt":
+      return [];
+  }
+}
+
+/** Whether an actor may do something. */
 export function can(actor: Actor, verb: Verb, resource: Resource): boolean {
   switch (actor.kind) {
     case "owner":
     case "system":
       return true;
     case "worker":
-      return verb === "stack.read" || verb === "organisation.read";
+      return verb === "stack.read" || verb === "organisation.read" || verb === "installation.read";
     case "user":
-    case "service": {
-      const role = actor.roles[resource.organisation];
-      return role !== undefined && VERBS_OF_ROLE[role].includes(verb);
-    }
+      return roleCan(actor, verb, resource);
+    case "service":
+      // A monitor reads /metrics with a token that can do nothing else.
+      return verb === "installation.read" || roleCan(actor, verb, resource);
     case "attempt":
       return actor.attempt !== null && attemptCan(actor.attempt, verb, resource);
   }
+}
+
+function roleCan({ roles }: Actor, verb: Verb, { organisation }: Resource): boolean {
+  // An organisation may have the name of something that every object inherits.
+  const role = Object.hasOwn(roles, organisation) ? roles[organisation] : undefined;
+  return role !== undefined && VERBS_OF_ROLE[role].includes(verb);
 }
 
 function attemptCan(attempt: AttemptGrant, verb: Verb, { organisation, stackId }: Resource): boolean {

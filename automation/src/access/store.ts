@@ -4,6 +4,12 @@ import type { Role } from "../contract/access.ts";
 import type { Database, Transaction } from "../database.ts";
 import type { Actor } from "./rules.ts";
 
+/** A stack as rules name it. */
+export interface StackResource {
+  organisation: string;
+  stackId: string;
+}
+
 interface TokenRow {
   hash: Buffer;
   id: string;
@@ -100,4 +106,42 @@ export async function putOwnerToken(
       .execute();
   }
   return true;
+}
+
+/** A stack as rules name it; undefined when there is none of that name. */
+export async function findStackResource(
+  db: Database,
+  name: { organisation: string; project: string; stack: string },
+): Promise<StackResource | undefined> {
+  return db
+    .selectFrom("stacks")
+    .innerJoin("projects", "projects.id", "stacks.project_id")
+    .select(["stacks.id as stackId", "projects.organisation"])
+    .where("projects.organisation", "=", name.organisation)
+    .where("projects.name", "=", name.project)
+    .where("stacks.name", "=", name.stack)
+    .where("stacks.removed_at", "is", null)
+    .executeTakeFirst();
+}
+
+/** The stack of a deployment, removed or not. */
+export async function findStackOfDeployment(db: Database, id: string): Promise<StackResource | undefined> {
+  return db
+    .selectFrom("deployments")
+    .innerJoin("stacks", "stacks.id", "deployments.stack_id")
+    .innerJoin("projects", "projects.id", "stacks.project_id")
+    .select(["stacks.id as stackId", "projects.organisation"])
+    .where("deployments.id", "=", id)
+    .executeTakeFirst();
+}
+
+/** The stack of an update, removed or not. */
+export async function findStackOfUpdate(db: Database, id: string): Promise<StackResource | undefined> {
+  return db
+    .selectFrom("updates")
+    .innerJoin("stacks", "stacks.id", "updates.stack_id")
+    .innerJoin("projects", "projects.id", "stacks.project_id")
+    .select(["stacks.id as stackId", "projects.organisation"])
+    .where("updates.id", "=", id)
+    .executeTakeFirst();
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
+import { listableOrganisations } from "../access/rules.ts";
 import { endpoints } from "../contract/endpoints.ts";
 import type { Database } from "../database.ts";
 import { SlipwayError } from "../errors.ts";
@@ -12,8 +13,9 @@ const DEFAULT_ORGANISATION = "default";
 
 /** Routes of the audit log. */
 export function auditRoutes(app: FastifyInstance, { db }: { db: Database }): void {
-  serve(app, endpoints.listAudit, async ({ query }) => {
+  serve(app, endpoints.listAudit, async ({ query, actor }) => {
     const entries = await listAudit(db, {
+      within: listableOrganisations(actor),
       organisation: query.organisation,
       subject: subjectOf(query),
       action: query.action,

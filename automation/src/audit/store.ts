@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import type { AuditEntry } from "../contract/audit.ts";
 import type { Database, Transaction } from "../database.ts";
 
@@ -33,6 +34,8 @@ export async function appendAudit(trx: Transaction, fact: AuditFact): Promise<vo
 
 /** Which entries a reader asks for. `before` is the sequence of the last one seen. */
 export interface AuditQuery {
+  /** Organisations whose entries the caller may see. */
+  within: "all" | readonly string[];
   organisation?: string | undefined;
   /** organisation/project or organisation/project/stack: that subject and what lies below it. */
   subject?: string | undefined;
@@ -43,10 +46,11 @@ export interface AuditQuery {
 
 /** Entries, newest first. */
 export async function listAudit(db: Database, query: AuditQuery): Promise<AuditEntry[]> {
-  const { organisation, subject, action, before } = query;
+  const { within, organisation, subject, action, before } = query;
   const rows = await db
     .selectFrom("audit_entries")
     .selectAll()
+    .$if(within !== "all", (q) => q.where("organisation", "=", sql<string>`any(${within})`))
     .$if(organisation !== undefined, (q) => q.where("organisation", "=", organisation ?? ""))
     .$if(subject !== undefined, (q) =>
       q.where((eb) =>

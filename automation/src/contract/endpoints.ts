@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Verb } from "./access.ts";
 import { Principal } from "./access.ts";
 import { AuditEntry } from "./audit.ts";
 import {
@@ -30,7 +31,11 @@ import {
   UpdateEvent,
 } from "./updates.ts";
 
-export type Permission = "read" | "write" | "deploy";
+/**
+ * What a caller must be allowed to do on the organisation, the stack, the deployment or the update that the request names. `any`: whoever
+ * presents a valid token; the handler decides what they get.
+ */
+export type Permission = Verb | "any";
 type Schema = z.ZodType;
 
 /** One row of the API: the server registers it, the client derives a method from it, OpenAPI is generated from it. */
@@ -40,6 +45,8 @@ export interface Endpoint {
   readonly path: string;
   readonly summary: string;
   readonly permission: Permission;
+  /** What `:id` names, so that its stack can be found. */
+  readonly about?: "deployment" | "update";
   readonly params?: Schema;
   readonly query?: Schema;
   readonly body?: Schema;
@@ -65,7 +72,7 @@ export const endpoints = {
     method: "GET",
     path: "/v1/whoami",
     summary: "Who the token belongs to",
-    permission: "read",
+    permission: "any",
     success: { status: 200, body: Principal },
   },
 
@@ -73,7 +80,7 @@ export const endpoints = {
     method: "GET",
     path: "/v1/projects",
     summary: "Projects, newest first",
-    permission: "read",
+    permission: "any",
     query: PageQuery,
     success: { status: 200, body: pageOf(Project) },
   },
@@ -81,7 +88,7 @@ export const endpoints = {
     method: "POST",
     path: "/v1/projects",
     summary: "Register a folder as a project",
-    permission: "write",
+    permission: "project.create",
     body: CreateProject,
     success: { status: 201, body: Project },
     idempotent: true,
@@ -90,7 +97,7 @@ export const endpoints = {
     method: "GET",
     path: "/v1/projects/:organisation/:project",
     summary: "One project",
-    permission: "read",
+    permission: "organisation.read",
     params: ProjectPath,
     success: { status: 200, body: Project },
   },
@@ -98,7 +105,7 @@ export const endpoints = {
     method: "DELETE",
     path: "/v1/projects/:organisation/:project",
     summary: "Forget a project that has no stacks",
-    permission: "write",
+    permission: "project.remove",
     params: ProjectPath,
     success: { status: 204, body: null },
   },
@@ -107,7 +114,7 @@ export const endpoints = {
     method: "GET",
     path: "/v1/stacks",
     summary: "Stacks, newest first",
-    permission: "read",
+    permission: "any",
     query: PageQuery.extend({ organisation: OrganisationName.optional(), project: ProjectName.optional() }),
     success: { status: 200, body: pageOf(Stack) },
   },
@@ -115,7 +122,7 @@ export const endpoints = {
     method: "POST",
     path: "/v1/stacks",
     summary: "Create a stack",
-    permission: "write",
+    permission: "stack.create",
     body: CreateStack,
     success: { status: 201, body: Stack },
     idempotent: true,
@@ -124,7 +131,7 @@ export const endpoints = {
     method: "GET",
     path: STACK,
     summary: "One stack",
-    permission: "read",
+    permission: "stack.read",
     params: StackPath,
     success: { status: 200, body: Stack },
   },
@@ -132,7 +139,7 @@ export const endpoints = {
     method: "DELETE",
     path: STACK,
     summary: "Remove a stack without resources; its history stays in the audit log",
-    permission: "write",
+    permission: "stack.remove",
     params: StackPath,
     success: { status: 204, body: null },
   },
@@ -140,7 +147,7 @@ export const endpoints = {
     method: "PUT",
     path: `${STACK}/tags`,
     summary: "Replace all tags",
-    permission: "write",
+    permission: "stack.configure",
     params: StackPath,
     body: ReplaceTags,
     success: { status: 200, body: Stack },
@@ -149,7 +156,7 @@ export const endpoints = {
     method: "GET",
     path: `${STACK}/config`,
     summary: "Config of the stack on the server; secret values are never returned",
-    permission: "read",
+    permission: "stack.read",
     params: StackPath,
     success: { status: 200, body: z.object({ items: z.array(ConfigValue) }) },
   },
@@ -157,7 +164,7 @@ export const endpoints = {
     method: "PUT",
     path: `${STACK}/config/:key`,
     summary: "Set one config value",
-    permission: "write",
+    permission: "stack.configure",
     params: StackPath.extend({ key: ConfigKey }),
     body: SetConfig,
     success: { status: 200, body: ConfigValue },
@@ -166,7 +173,7 @@ export const endpoints = {
     method: "DELETE",
     path: `${STACK}/config/:key`,
     summary: "Remove one config value",
-    permission: "write",
+    permission: "stack.configure",
     params: StackPath.extend({ key: ConfigKey }),
     success: { status: 204, body: null },
   },
@@ -174,7 +181,7 @@ export const endpoints = {
     method: "GET",
     path: `${STACK}/outputs`,
     summary: "Outputs of the current release; empty when there is none",
-    permission: "read",
+    permission: "stack.export",
     params: StackPath,
     success: { status: 200, body: StackOutputs },
   },
@@ -183,7 +190,7 @@ export const endpoints = {
     method: "POST",
     path: `${STACK}/deployments`,
     summary: "Request a deployment",
-    permission: "deploy",
+    permission: "stack.deploy",
     params: StackPath,
     query: WaitQuery,
     body: RequestDeployment,
@@ -194,7 +201,7 @@ export const endpoints = {
     method: "GET",
     path: `${STACK}/deployments`,
     summary: "Deployments of a stack, newest first",
-    permission: "read",
+    permission: "stack.read",
     params: StackPath,
     query: PageQuery,
     success: { status: 200, body: pageOf(DeploymentSummary) },
@@ -203,7 +210,7 @@ export const endpoints = {
     method: "GET",
     path: "/v1/deployments",
     summary: "Deployments of all stacks, newest first",
-    permission: "read",
+    permission: "any",
     query: PageQuery.extend({
       status: DeploymentStatus.optional(),
       operation: DeploymentOperation.optional(),
@@ -213,8 +220,9 @@ export const endpoints = {
   getDeployment: {
     method: "GET",
     path: "/v1/deployments/:id",
+    about: "deployment",
     summary: "One deployment with steps and gates",
-    permission: "read",
+    permission: "stack.read",
     params: byId,
     query: WaitQuery,
     success: { status: 200, body: Deployment },
@@ -222,16 +230,18 @@ export const endpoints = {
   cancelDeployment: {
     method: "POST",
     path: "/v1/deployments/:id/cancel",
+    about: "deployment",
     summary: "Cancel; a running one is interrupted once, then ended",
-    permission: "deploy",
+    permission: "stack.cancel",
     params: byId,
     success: { status: 202, body: Deployment },
   },
   listEvents: {
     method: "GET",
     path: "/v1/deployments/:id/events",
+    about: "deployment",
     summary: "Events, live by Accept: text/event-stream with Last-Event-ID",
-    permission: "read",
+    permission: "stack.read",
     params: byId,
     query: EventsQuery,
     success: { status: 200, body: z.object({ items: z.array(DeploymentEvent), complete: z.boolean() }) },
@@ -242,7 +252,7 @@ export const endpoints = {
     method: "GET",
     path: `${STACK}/releases`,
     summary: "Releases, newest first",
-    permission: "read",
+    permission: "stack.read",
     params: StackPath,
     query: PageQuery,
     success: { status: 200, body: pageOf(Release) },
@@ -251,7 +261,7 @@ export const endpoints = {
     method: "GET",
     path: `${STACK}/releases/:number`,
     summary: "One release",
-    permission: "read",
+    permission: "stack.read",
     params: StackPath.extend({ number: z.coerce.number().int().min(1) }),
     success: { status: 200, body: Release },
   },
@@ -260,7 +270,7 @@ export const endpoints = {
     method: "GET",
     path: `${STACK}/history`,
     summary: "Deployments and runs of the Pulumi CLI that belong to none, newest first",
-    permission: "read",
+    permission: "stack.read",
     params: StackPath,
     query: PageQuery,
     success: { status: 200, body: pageOf(HistoryEntry) },
@@ -269,7 +279,7 @@ export const endpoints = {
     method: "GET",
     path: `${STACK}/updates`,
     summary: "Updates of a stack, those of deployments and previews included, newest first",
-    permission: "read",
+    permission: "stack.read",
     params: StackPath,
     query: PageQuery,
     success: { status: 200, body: pageOf(Update) },
@@ -278,15 +288,16 @@ export const endpoints = {
     method: "GET",
     path: `${STACK}/updates/:number`,
     summary: "One update by its number in the stack, which Pulumi calls the version",
-    permission: "read",
+    permission: "stack.read",
     params: StackPath.extend({ number: z.coerce.number().int().min(1).max(2_147_483_647) }),
     success: { status: 200, body: Update },
   },
   getUpdate: {
     method: "GET",
     path: "/v1/updates/:id",
+    about: "update",
     summary: "One update",
-    permission: "read",
+    permission: "stack.read",
     params: byId,
     query: WaitQuery,
     success: { status: 200, body: Update },
@@ -294,16 +305,18 @@ export const endpoints = {
   cancelUpdate: {
     method: "POST",
     path: "/v1/updates/:id/cancel",
+    about: "update",
     summary: "End a run of the Pulumi CLI and free its stack; what it had recorded becomes the state",
-    permission: "deploy",
+    permission: "stack.cancel",
     params: byId,
     success: { status: 200, body: Update },
   },
   listUpdateEvents: {
     method: "GET",
     path: "/v1/updates/:id/events",
+    about: "update",
     summary: "Events of an update, live by Accept: text/event-stream with Last-Event-ID",
-    permission: "read",
+    permission: "stack.read",
     params: byId,
     query: EventsQuery,
     success: { status: 200, body: z.object({ items: z.array(UpdateEvent), complete: z.boolean() }) },
@@ -313,7 +326,7 @@ export const endpoints = {
     method: "GET",
     path: `${STACK}/writer`,
     summary: "Who holds the stack, until when, and what frees it",
-    permission: "read",
+    permission: "stack.read",
     params: StackPath,
     success: { status: 200, body: StackWriterAnswer },
   },
@@ -321,7 +334,7 @@ export const endpoints = {
     method: "GET",
     path: `${STACK}/resources`,
     summary: "Resources of the current state, without their values",
-    permission: "read",
+    permission: "stack.read",
     params: StackPath,
     success: { status: 200, body: StackResources },
   },
@@ -329,7 +342,7 @@ export const endpoints = {
     method: "GET",
     path: `${STACK}/states`,
     summary: "States of a stack, newest first",
-    permission: "read",
+    permission: "stack.read",
     params: StackPath,
     query: PageQuery,
     success: { status: 200, body: pageOf(StackState) },
@@ -339,7 +352,7 @@ export const endpoints = {
     method: "GET",
     path: "/v1/audit",
     summary: "Audit entries, newest first",
-    permission: "read",
+    permission: "any",
     query: PageQuery.extend({
       organisation: OrganisationName.optional(),
       project: ProjectName.optional(),

@@ -1,4 +1,6 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
+import { missing } from "../access/missing.ts";
+import { listableOrganisations } from "../access/rules.ts";
 import type { ContentStore } from "../artifacts/content-store.ts";
 import { appendAudit } from "../audit/store.ts";
 import type { Clock } from "../clock.ts";
@@ -9,14 +11,13 @@ import { InstantPlace } from "../database/instant-cursor.ts";
 import type { Notifications } from "../database/notifications.ts";
 import type { Database } from "../database.ts";
 import { withTransaction } from "../database.ts";
-import { SlipwayError } from "../errors.ts";
 import { decodeCursor, pageFrom } from "../http/cursor.ts";
 import type { Call } from "../http/endpoint.ts";
 import { serve } from "../http/endpoint.ts";
 import type { OpenStreams } from "../http/event-stream.ts";
 import { messagesOf, resumeAfter, sendEventStream } from "../http/event-stream.ts";
 import { changeOnce } from "../http/idempotency.ts";
-import type { SecretKey } from "../secrets/crypto.ts";
+import type { Keyring } from "../secrets/keyring.ts";
 import { found } from "../stacks/routes.ts";
 import { referStack } from "../stacks/store.ts";
 import { eventFeed } from "./event-feed.ts";
@@ -31,7 +32,7 @@ export interface DeploymentRoutesOptions {
   db: Database;
   clock: Clock;
   notifications: Notifications;
-  secretKey: SecretKey;
+  keyring: Keyring;
   artifacts: ContentStore;
   projectRoots: readonly string[];
   streams: OpenStreams;
@@ -54,14 +55,15 @@ export function deploymentRoutes(app: FastifyInstance, options: DeploymentRoutes
     const stack = found(await referStack(db, params), params);
     const after = decodeCursor(query.after, InstantPlace);
     return pageOf(
-      await store.listDeployments(db, { stackId: stack.id, after, limit: query.limit }),
+      await store.listDeployments(db, { stackId: stack.id, within: "all", after, limit: query.limit }),
       query.limit,
     );
   });
 
-  serve(app, endpoints.listDeployments, async ({ query }) => {
+  serve(app, endpoints.listDeployments, async ({ query, actor }) => {
     const after = decodeCursor(query.after, InstantPlace);
-    return pageOf(await store.listDeployments(db, { ...query, after }), query.limit);
+    const within = listableOrganisations(actor);
+    return pageOf(await store.listDeployments(db, { ...query, within, after }), query.limit);
   });
 
   serve(app, endpoints.getDeployment, async ({ params, query, reply }) =>
@@ -110,7 +112,7 @@ async function requestDeployment(
   options: DeploymentRoutesOptions,
   call: Call<typeof endpoints.requestDeployment>,
 ): Promise<Deployment> {
-  const { db, secretKey, clock } = options;
+  const { db, keyring, clock } = options;
   const { params, body, caller } = call;
   return changeOnce(db, endpoints.requestDeployment satisfies Endpoint, call, {
     prepare: async () => {
@@ -126,7 +128,7 @@ async function requestDeployment(
     apply: async (trx, source) => {
       const stack = found(await referStack(trx, params, { lock: true }), params);
       const request = { stackId: stack.id, name: params, body, source, caller };
-      const deployment = await queueDeployment(trx, { secretKey, clock }, request);
+      const deployment = await queueDeployment(trx, { keyring, clock }, request);
       return { body: deployment, location: `/v1/deployments/${deployment.id}` };
     },
   });
@@ -153,7 +155,5 @@ function pageOf(rows: readonly store.ListedDeployment[], limit: number) {
 
 function foundDeployment<T>(deployment: T | undefined, id: string): T {
   if (deployment !== undefined) return deployment;
-  throw new SlipwayError("not_found", `There is no deployment ${id}.`, {
-    remedy: "GET /v1/deployments lists them.",
-  });
+  throw missing.deployment(id);
 }

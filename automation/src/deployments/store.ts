@@ -183,16 +183,19 @@ export async function listDeployments(
   db: Database,
   query: {
     stackId?: string | undefined;
+    /** Organisations whose deployments the caller may see. */
+    within: "all" | readonly string[];
     status?: string | undefined;
     operation?: string | undefined;
     after: InstantPlace | undefined;
     limit: number;
   },
 ): Promise<ListedDeployment[]> {
-  const { stackId, status, operation, after, limit } = query;
+  const { stackId, within, status, operation, after, limit } = query;
   const rows = await deploymentQuery(db)
     .select(placeInstant("deployments.requested_at").as("place"))
     .$if(stackId !== undefined, (q) => q.where("deployments.stack_id", "=", stackId ?? ""))
+    .$if(within !== "all", (q) => q.where("projects.organisation", "=", sql<string>`any(${within})`))
     .$if(status !== undefined, (q) => q.where("deployments.status", "=", status ?? ""))
     .$if(operation !== undefined, (q) => q.where("deployments.operation", "=", operation ?? ""))
     .$if(after !== undefined, (q) =>

@@ -1,8 +1,11 @@
 import type { FastifyInstance, FastifyRequest, RouteOptions } from "fastify";
 import { actorOf } from "../access/actor.ts";
+import type { Subject } from "../access/authorise.ts";
+import { authorise } from "../access/authorise.ts";
 import type { Actor } from "../access/rules.ts";
 import { looksLikeToken } from "../access/token.ts";
 import type { Principal } from "../contract/access.ts";
+import { Verb } from "../contract/access.ts";
 import type { Permission } from "../contract/endpoints.ts";
 import type { Database } from "../database.ts";
 import { SlipwayError } from "../errors.ts";
@@ -17,17 +20,10 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** What a caller needs. `public`: probes and files that hold nothing of the installation. `state-api`: state/api/auth.ts asks for it. */
     permission?: Permission | "public" | "state-api";
+    /** What the parameter `id` names. */
+    about?: "deployment" | "update";
   }
 }
-
-const GRANTS: Readonly<Record<Principal["kind"], readonly Permission[]>> = {
-  owner: ["read", "write", "deploy"],
-  worker: ["read"],
-  user: [],
-  service: [],
-  attempt: [],
-  system: [],
-};
 
 /** Requires a token on every route that does not state `public`, also on addresses that do not exist. */
 export function guardRoutes(app: FastifyInstance, db: Database): void {
@@ -47,7 +43,14 @@ export function guardRoutes(app: FastifyInstance, db: Database): void {
     const permission = request.routeOptions.config.permission;
     if (permission === "state-api" || (permission === "public" && !request.is404)) return;
     await authenticate(db, request);
-    if (permission !== undefined && permission !== "public") authorise(request, permission);
+  });
+  // After validation: what the request names has its form.
+  app.addHook("preHandler", async (request) => {
+    const { permission, about } = request.routeOptions.config;
+    const verb = Verb.safeParse(permission);
+    if (!verb.success) return;
+    if (request.actor === null) throw unauthenticated("The request carries no token.");
+    await authorise(db, request.actor, verb.data, subjectOf(request, about));
   });
 }
 
@@ -63,13 +66,23 @@ export async function authenticate(db: Database, request: FastifyRequest): Promi
   return request.principal;
 }
 
-function authorise(request: FastifyRequest, permission: Permission): void {
-  const kind = request.principal?.kind ?? "system";
-  if (GRANTS[kind].includes(permission)) return;
-  throw new SlipwayError(
-    "forbidden",
-    `A token of kind ${kind} does not have the permission '${permission}'.`,
-  );
+interface Names {
+  organisation?: string;
+  project?: string;
+  stack?: string;
+  id?: string;
+}
+
+/** What a request names in its address, else in its body. */
+function subjectOf(request: FastifyRequest, about: "deployment" | "update" | undefined): Subject {
+  const params = (request.params ?? {}) as Names;
+  if (about !== undefined) return { kind: about, id: params.id ?? "" };
+  const { organisation, project, stack } =
+    params.organisation === undefined ? ((request.body ?? {}) as Names) : params;
+  if (organisation === undefined) return { kind: "installation" };
+  if (project === undefined) return { kind: "organisation", organisation };
+  if (stack === undefined) return { kind: "project", organisation, project };
+  return { kind: "stack", organisation, project, stack };
 }
 
 function unauthenticated(detail: string): SlipwayError {

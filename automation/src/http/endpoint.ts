@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
+import type { Actor } from "../access/rules.ts";
 import type { Endpoint } from "../contract/endpoints.ts";
 import { Problem } from "../contract/problems.ts";
 import { SlipwayError } from "../errors.ts";
@@ -24,6 +25,8 @@ export interface Call<E extends Endpoint> {
   query: Parsed<E, "query">;
   body: Parsed<E, "body">;
   caller: Caller;
+  /** Who asks, with what they may do. */
+  actor: Actor;
   request: FastifyRequest;
   reply: FastifyReply;
 }
@@ -45,7 +48,10 @@ export function serve<E extends Endpoint>(
   app.route({
     method: endpoint.method,
     url: endpoint.path,
-    config: { permission: endpoint.permission },
+    config: {
+      permission: endpoint.permission,
+      ...(endpoint.about === undefined ? {} : { about: endpoint.about }),
+    },
     schema: {
       summary: endpoint.summary,
       tags: [tagOf(endpoint.path)],
@@ -68,6 +74,7 @@ export function serve<E extends Endpoint>(
         query: request.query,
         body: request.body,
         caller: callerOf(request),
+        actor: actorIn(request),
         request,
         reply,
       } as Call<E>);
@@ -91,6 +98,11 @@ export const IdempotencyHeaders = z.looseObject({
 export function callerOf(request: FastifyRequest): Caller {
   if (request.principal === null) throw new Error("a public route has no caller");
   return { principal: request.principal.id, requestId: request.id };
+}
+
+function actorIn(request: FastifyRequest): Actor {
+  if (request.actor === null) throw new Error("a public route has no actor");
+  return request.actor;
 }
 
 /** Postgres stores neither NUL nor half of a surrogate pair; here they get a clear answer. */

@@ -36,14 +36,18 @@ export function registerMetrics(app: FastifyInstance, db: Database): void {
     requests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1_000);
     done();
   });
-  app.get("/metrics", { config: { permission: "read" }, schema: { hide: true } }, async (_request, reply) => {
-    const { rows } = await sql<{ status: string; count: number; age: number }>`
+  app.get(
+    "/metrics",
+    { config: { permission: "installation.read" }, schema: { hide: true } },
+    async (_request, reply) => {
+      const { rows } = await sql<{ status: string; count: number; age: number }>`
       select status, count(*) as count, coalesce(extract(epoch from now() - min(requested_at)), 0)::float8 as age
       from deployments group by status`.execute(db);
-    for (const status of DeploymentStatus.options) {
-      deployments.set({ status }, rows.find((row) => row.status === status)?.count ?? 0);
-    }
-    queueAge.set(rows.find((row) => row.status === "queued")?.age ?? 0);
-    return reply.type(register.contentType).send(await register.metrics());
-  });
+      for (const status of DeploymentStatus.options) {
+        deployments.set({ status }, rows.find((row) => row.status === status)?.count ?? 0);
+      }
+      queueAge.set(rows.find((row) => row.status === "queued")?.age ?? 0);
+      return reply.type(register.contentType).send(await register.metrics());
+    },
+  );
 }

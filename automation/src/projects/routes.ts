@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { FastifyInstance } from "fastify";
+import { missing } from "../access/missing.ts";
+import { listableOrganisations } from "../access/rules.ts";
 import { appendAudit } from "../audit/store.ts";
 import { endpoints } from "../contract/endpoints.ts";
 import type { Project } from "../contract/projects.ts";
@@ -22,9 +24,10 @@ export interface ProjectRoutesOptions {
 
 /** Routes of projects. */
 export function projectRoutes(app: FastifyInstance, { db, projectRoots }: ProjectRoutesOptions): void {
-  serve(app, endpoints.listProjects, async ({ query }) => {
+  serve(app, endpoints.listProjects, async ({ query, actor }) => {
     const after = decodeCursor(query.after, InstantPlace);
-    const rows = await store.listProjects(db, { after, limit: query.limit });
+    const within = listableOrganisations(actor);
+    const rows = await store.listProjects(db, { within, after, limit: query.limit });
     return pageFrom(
       rows,
       query.limit,
@@ -100,7 +103,5 @@ async function checkFolder(folder: string, name: string, roots: readonly string[
 
 function found(project: Project | undefined, params: { organisation: string; project: string }): Project {
   if (project !== undefined) return project;
-  throw new SlipwayError("not_found", `There is no project ${params.organisation}/${params.project}.`, {
-    remedy: "GET /v1/projects lists them.",
-  });
+  throw missing.project(params);
 }

@@ -54,13 +54,23 @@ export async function findProject(
 /** Projects, newest first, one more than asked for when there are more. */
 export async function listProjects(
   db: Database,
-  { after, limit }: { after: InstantPlace | undefined; limit: number },
+  {
+    within,
+    after,
+    limit,
+  }: {
+    /** Organisations whose projects the caller may see. */
+    within: "all" | readonly string[];
+    after: InstantPlace | undefined;
+    limit: number;
+  },
 ): Promise<ListedProject[]> {
   const rows = await db
     .selectFrom("projects")
     .selectAll()
     .select(placeInstant("created_at").as("place"))
     .where("removed_at", "is", null)
+    .$if(within !== "all", (query) => query.where("organisation", "=", sql<string>`any(${within})`))
     .$if(after !== undefined, (query) => query.where(isAfter("created_at", "id", after as InstantPlace)))
     .orderBy("created_at", "desc")
     .orderBy("id", "desc")

@@ -3,7 +3,7 @@ import type { ConfigValue } from "../contract/stacks.ts";
 import type { StoredConfig } from "../database/tables.ts";
 import type { Database, Transaction } from "../database.ts";
 
-/** A value to store: clear text, or what secrets/crypto.ts sealed. */
+/** A value to store: clear text, or what secrets/config-secrets.ts sealed. */
 export type NewConfigValue =
   | { secret: false; value: string; ciphertext: null }
   | { secret: true; value: null; ciphertext: Buffer };

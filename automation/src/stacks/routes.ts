@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { FastifyInstance } from "fastify";
+import { missing } from "../access/missing.ts";
+import { listableOrganisations } from "../access/rules.ts";
 import { appendAudit } from "../audit/store.ts";
 import { endpoints } from "../contract/endpoints.ts";
 import { InstantPlace } from "../database/instant-cursor.ts";
@@ -11,8 +13,8 @@ import type { Caller } from "../http/endpoint.ts";
 import { serve } from "../http/endpoint.ts";
 import { changeOnce } from "../http/idempotency.ts";
 import { lockProject } from "../projects/store.ts";
-import type { SecretKey } from "../secrets/crypto.ts";
-import { seal } from "../secrets/crypto.ts";
+import { sealConfigValue } from "../secrets/config-secrets.ts";
+import type { Keyring } from "../secrets/keyring.ts";
 import * as config from "./config-store.ts";
 import { checkRemoval, fullConfigKey } from "./rules.ts";
 import type { StackName, StackReference } from "./store.ts";
@@ -20,13 +22,17 @@ import * as store from "./store.ts";
 
 export interface StackRoutesOptions {
   db: Database;
-  secretKey: SecretKey;
+  keyring: Keyring;
 }
 
 /** Routes of stacks with their tags, config and outputs. */
-export function stackRoutes(app: FastifyInstance, { db, secretKey }: StackRoutesOptions): void {
-  serve(app, endpoints.listStacks, async ({ query }) => {
-    const rows = await store.listStacks(db, { ...query, after: decodeCursor(query.after, InstantPlace) });
+export function stackRoutes(app: FastifyInstance, { db, keyring }: StackRoutesOptions): void {
+  serve(app, endpoints.listStacks, async ({ query, actor }) => {
+    const rows = await store.listStacks(db, {
+      ...query,
+      within: listableOrganisations(actor),
+      after: decodeCursor(query.after, InstantPlace),
+    });
     return pageFrom(
       rows,
       query.limit,
@@ -42,11 +48,7 @@ export function stackRoutes(app: FastifyInstance, { db, secretKey }: StackRoutes
         const { organisation, project: projectName, name, tags } = call.body;
         const names = { organisation, project: projectName, stack: name };
         const project = await lockProject(trx, organisation, projectName);
-        if (project === undefined) {
-          throw new SlipwayError("not_found", `There is no project ${organisation}/${projectName}.`, {
-            remedy: "Register the project first: POST /v1/projects.",
-          });
-        }
+        if (project === undefined) throw missing.project({ organisation, project: projectName });
         const id = await store.insertStack(trx, { id: randomUUID(), projectId: project.id, name, tags });
         if (id === undefined) {
           throw new SlipwayError("already_exists", `The stack ${subjectOf(names)} exists already.`, {
@@ -90,7 +92,7 @@ export function stackRoutes(app: FastifyInstance, { db, secretKey }: StackRoutes
     change(db, params, async (trx, stack) => {
       const key = fullConfigKey(params.key, params.project);
       const value: config.NewConfigValue = body.secret
-        ? { secret: true, value: null, ciphertext: seal(secretKey, { stackId: stack.id, key }, body.value) }
+        ? { secret: true, value: null, ciphertext: await sealConfigValue(keyring, trx, stack.id, body.value) }
         : { secret: false, value: body.value, ciphertext: null };
       const stored = await config.putConfig(trx, stack.id, key, value, caller.principal);
       await audit(trx, caller, "config.set", params, { key, secret: body.secret });
@@ -133,9 +135,7 @@ function change<T>(
 /** What was looked for, or a `not_found` that names the stack. */
 export function found<T>(stack: T | undefined, name: StackName): T {
   if (stack !== undefined) return stack;
-  throw new SlipwayError("not_found", `There is no stack ${subjectOf(name)}.`, {
-    remedy: "GET /v1/stacks lists them; POST /v1/stacks creates one.",
-  });
+  throw missing.stack(name);
 }
 
 /** How audit entries and addresses name a stack. */

@@ -57,13 +57,16 @@ export async function listStacks(
   query: {
     organisation?: string | undefined;
     project?: string | undefined;
+    /** Organisations whose stacks the caller may see. */
+    within: "all" | readonly string[];
     after: InstantPlace | undefined;
     limit: number;
   },
 ): Promise<ListedStack[]> {
-  const { organisation, project, after, limit } = query;
+  const { organisation, project, within, after, limit } = query;
   const rows = await stackQuery(db)
     .select(placeInstant("stacks.created_at").as("place"))
+    .$if(within !== "all", (q) => q.where("projects.organisation", "=", sql<string>`any(${within})`))
     .$if(organisation !== undefined, (q) => q.where("projects.organisation", "=", organisation ?? ""))
     .$if(project !== undefined, (q) => q.where("projects.name", "=", project ?? ""))
     .$if(after !== undefined, (q) =>

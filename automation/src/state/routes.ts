@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
+import { missing } from "../access/missing.ts";
 import { endpoints } from "../contract/endpoints.ts";
 import { InstantPlace } from "../database/instant-cursor.ts";
 import type { Notifications } from "../database/notifications.ts";
@@ -88,7 +89,5 @@ function pageOf<Item>(rows: readonly store.Placed<Item>[], limit: number) {
 /** What was looked for, or a `not_found` that names it. */
 export function foundUpdate<T>(update: T | undefined, id: string): T {
   if (update !== undefined) return update;
-  throw new SlipwayError("not_found", `There is no update ${id}.`, {
-    remedy: "GET /v1/stacks/{organisation}/{project}/{stack}/history lists them.",
-  });
+  throw missing.update(id);
 }
