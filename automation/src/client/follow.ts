@@ -1,5 +1,7 @@
+import type { z } from "zod";
 import { endpoints } from "../contract/endpoints.ts";
 import { DeploymentEvent } from "../contract/events.ts";
+import { UpdateEvent } from "../contract/updates.ts";
 import { SlipwayError } from "../errors.ts";
 import type { Connection } from "./call.ts";
 import { parseAnswer, send, urlOf } from "./call.ts";
@@ -17,26 +19,50 @@ export interface FollowOptions {
   signal?: AbortSignal;
 }
 
+/** Where a kind of events is, and what one looks like. */
+interface Feed<Event extends { readonly sequence: number }> {
+  readonly path: string;
+  readonly event: z.ZodType<Event>;
+}
+
 /**
  * The events of a deployment in order and without gaps, live until it has ended. A lost connection is opened again after
  * the last event seen. Ends quietly when `signal` aborts. Throws ProblemError when the server refuses, and SlipwayError
  * `server_unreachable` when it stays away.
  */
-export async function* followEvents(
+export function followEvents(
   connection: Connection,
   id: string,
-  { after = 0, signal }: FollowOptions = {},
+  options?: FollowOptions,
 ): AsyncGenerator<DeploymentEvent, void, undefined> {
+  return follow(connection, { path: endpoints.listEvents.path, event: DeploymentEvent }, id, options);
+}
+
+/** The same for an update, with its gaps. */
+export function followUpdate(
+  connection: Connection,
+  id: string,
+  options?: FollowOptions,
+): AsyncGenerator<UpdateEvent, void, undefined> {
+  return follow(connection, { path: endpoints.listUpdateEvents.path, event: UpdateEvent }, id, options);
+}
+
+async function* follow<Event extends { readonly sequence: number }>(
+  connection: Connection,
+  feed: Feed<Event>,
+  id: string,
+  { after = 0, signal }: FollowOptions = {},
+): AsyncGenerator<Event, void, undefined> {
   let last = after;
   let failures = 0;
   while (!isAborted(signal)) {
     try {
-      const stream = await open(connection, id, last, signal);
+      const stream = await open(connection, feed.path, id, last, signal);
       // A quiet deployment behind a proxy that cuts idle connections is no failure.
       failures = 0;
       for await (const message of stream) {
         if (message.event === "end") return;
-        const event = parseAnswer(DeploymentEvent, JSON.parse(message.data));
+        const event = parseAnswer(feed.event, JSON.parse(message.data));
         // A repeated event after a reconnect would be counted twice by whoever folds them.
         if (event.sequence <= last) continue;
         last = event.sequence;
@@ -53,11 +79,12 @@ export async function* followEvents(
 
 async function open(
   connection: Connection,
+  path: string,
   id: string,
   after: number,
   signal: AbortSignal | undefined,
 ): Promise<AsyncIterable<StreamMessage>> {
-  const url = urlOf(connection.baseUrl, endpoints.listEvents.path, { params: { id } });
+  const url = urlOf(connection.baseUrl, path, { params: { id } });
   const response = await send(connection, "GET", url, {
     headers: { accept: "text/event-stream", "last-event-id": String(after) },
     ...(signal === undefined ? {} : { signal }),

@@ -2,12 +2,14 @@ import type { z } from "zod";
 import type { Endpoint, EndpointName } from "../contract/endpoints.ts";
 import { endpoints } from "../contract/endpoints.ts";
 import type { DeploymentEvent } from "../contract/events.ts";
+import type { UpdateEvent } from "../contract/updates.ts";
 import type { Connection } from "./call.ts";
 import { call } from "./call.ts";
 import type { FollowOptions } from "./follow.ts";
-import { followEvents } from "./follow.ts";
+import { followEvents, followUpdate } from "./follow.ts";
 
 export type { Connection } from "./call.ts";
+export * from "./claims.ts";
 export type { FollowOptions } from "./follow.ts";
 export * from "./formats.ts";
 export { ProblemError } from "./problem-error.ts";
@@ -46,9 +48,10 @@ type Method<E extends Endpoint> =
     ? (input?: Input<E>) => Promise<Output<E>>
     : (input: Input<E>) => Promise<Output<E>>;
 
-/** A method for each row of contract/endpoints.ts, and the live events of a deployment. */
+/** A method for each row of contract/endpoints.ts, and the live events of a deployment or of an update. */
 export type Client = { readonly [Name in EndpointName]: Method<Endpoints[Name]> } & {
   followEvents(id: string, options?: FollowOptions): AsyncGenerator<DeploymentEvent, void, undefined>;
+  followUpdate(id: string, options?: FollowOptions): AsyncGenerator<UpdateEvent, void, undefined>;
 };
 
 /**
@@ -61,7 +64,8 @@ export function createClient(connection: Connection): Client {
     (input = {}) => call(connection, endpoint, input),
   ]);
   return {
-    ...(Object.fromEntries(methods) as Omit<Client, "followEvents">),
+    ...(Object.fromEntries(methods) as Omit<Client, "followEvents" | "followUpdate">),
     followEvents: (id, options) => followEvents(connection, id, options),
+    followUpdate: (id, options) => followUpdate(connection, id, options),
   } as Client;
 }

@@ -1,7 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { DeploymentEvent, EventBody } from "../contract/events.ts";
-import { firstFailure, foldEvents, NO_PROGRESS, resourceRows } from "./progress.ts";
+import {
+  endProgress,
+  firstFailure,
+  foldEvents,
+  foldUpdateEvents,
+  NO_PROGRESS,
+  resourceRows,
+} from "./progress.ts";
 
 const URN = "urn:pulumi:local::desk::local:index:Process::api";
 
@@ -144,5 +151,35 @@ describe("the progress of a deployment", () => {
     const progress = foldEvents(NO_PROGRESS, [event(1, resource("same", "succeeded"))]);
     expect(resourceRows(progress)).toEqual([]);
     expect(resourceRows(progress, { includeUnchanged: true })).toHaveLength(1);
+  });
+});
+
+describe("the progress of an update of the Pulumi CLI", () => {
+  const at = "2026-01-01T00:00:01.000Z";
+
+  test("counts told gaps and nothing else: numbers that say nothing to people are left out", () => {
+    const progress = foldUpdateEvents(NO_PROGRESS, [
+      { sequence: 2, at, body: resource("create", "started") },
+      { sequence: 6, at, body: { type: "gap", from: 4, to: 6 } },
+      { sequence: 7, at, body: resource("create", "succeeded") },
+    ]);
+    expect(progress).toMatchObject({
+      missing: 3,
+      lastSequence: 7,
+      resources: [{ name: "api", state: "succeeded" }],
+    });
+  });
+
+  test("is the same however often a resumed stream repeats an event", () => {
+    const events = [1, 2, 3].map((sequence) => ({ sequence, at, body: resource("create", "started") }));
+    const once = foldUpdateEvents(NO_PROGRESS, events);
+    expect(foldUpdateEvents(once, events)).toEqual(once);
+  });
+
+  test("has an unknown end for what was in flight when it ended", () => {
+    const progress = foldUpdateEvents(NO_PROGRESS, [
+      { sequence: 1, at, body: resource("create", "started") },
+    ]);
+    expect(endProgress(progress).resources).toMatchObject([{ state: "unknown" }]);
   });
 });

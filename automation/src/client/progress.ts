@@ -1,5 +1,6 @@
 import type { DeploymentStatus, GateResult, StepState } from "../contract/deployments.ts";
 import type { DeploymentEvent, EventBody } from "../contract/events.ts";
+import type { UpdateEvent } from "../contract/updates.ts";
 
 type Body<Type extends EventBody["type"]> = Extract<EventBody, { type: Type }>;
 
@@ -44,11 +45,11 @@ export interface LogLine {
   readonly line: string;
 }
 
-/** What the events of one deployment say so far. Plain data: two folds of the same events are deeply equal. */
+/** What the events of one deployment, or of one update, say so far. Plain data: two folds of the same events are deeply equal. */
 export interface DeploymentProgress {
   /** The sequence to resume after. */
   readonly lastSequence: number;
-  /** Events that never arrived, counted from holes in the sequence. */
+  /** Events that never arrived: holes in the sequence of a deployment, told gaps of an update. */
   readonly missing: number;
   readonly attempt: number;
   readonly status: DeploymentStatus | null;
@@ -85,6 +86,41 @@ export function foldEvents(
   progress: DeploymentProgress,
   events: readonly DeploymentEvent[],
 ): DeploymentProgress {
+  return fold(progress, events, (draft, event) => {
+    draft.missing += event.sequence - draft.lastSequence - 1;
+    if (event.attempt > draft.attempt) {
+      draft.attempt = event.attempt;
+      draft.resources = draft.resources.map(withUnknownEnd);
+    }
+    apply(draft, event.sequence, event.at, event.body);
+  });
+}
+
+/** The same for the events of an update, in which numbers may be left out and what is missing is told. */
+export function foldUpdateEvents(
+  progress: DeploymentProgress,
+  events: readonly UpdateEvent[],
+): DeploymentProgress {
+  return fold(progress, events, (draft, { sequence, at, body }) => {
+    if (body.type === "gap") draft.missing += body.to - body.from + 1;
+    else apply(draft, sequence, at, body);
+  });
+}
+
+/** The progress of what will tell no more: whatever was in flight has an end that nobody reported. */
+export function endProgress(progress: DeploymentProgress): DeploymentProgress {
+  return { ...progress, resources: progress.resources.map(withUnknownEnd) };
+}
+
+function withUnknownEnd(one: ResourceProgress): ResourceProgress {
+  return one.state === "started" ? { ...one, state: "unknown" } : one;
+}
+
+function fold<Event extends { readonly sequence: number }>(
+  progress: DeploymentProgress,
+  events: readonly Event[],
+  add: (draft: Draft, event: Event) => void,
+): DeploymentProgress {
   const fresh = events.filter((event) => event.sequence > progress.lastSequence);
   if (fresh.length === 0) return progress;
   const draft: Draft = {
@@ -97,7 +133,11 @@ export function foldEvents(
     log: [...progress.log],
     changes: { ...progress.changes },
   };
-  for (const event of fresh) apply(draft, event);
+  for (const event of fresh) {
+    if (event.sequence <= draft.lastSequence) continue;
+    add(draft, event);
+    draft.lastSequence = event.sequence;
+  }
   const { places: _, ...folded } = draft;
   return folded;
 }
@@ -118,17 +158,7 @@ interface Draft {
   changes: Record<string, Readonly<Record<string, number>>>;
 }
 
-function apply(draft: Draft, event: DeploymentEvent): void {
-  const { sequence, at, body } = event;
-  if (sequence <= draft.lastSequence) return;
-  draft.missing += sequence - draft.lastSequence - 1;
-  draft.lastSequence = sequence;
-  if (event.attempt > draft.attempt) {
-    draft.attempt = event.attempt;
-    draft.resources = draft.resources.map((one) =>
-      one.state === "started" ? { ...one, state: "unknown" as const } : one,
-    );
-  }
+function apply(draft: Draft, sequence: number, at: string, body: EventBody): void {
   switch (body.type) {
     case "status":
       draft.status = body.status;

@@ -306,10 +306,11 @@ export const endpoints = {
     method: "POST",
     path: "/v1/updates/:id/cancel",
     about: "update",
-    summary: "End a run of the Pulumi CLI and free its stack; what it had recorded becomes the state",
+    summary:
+      "Cancel a run of the Pulumi CLI; within seconds it ends, frees its stack, and what it had recorded becomes the state",
     permission: "stack.cancel",
     params: byId,
-    success: { status: 200, body: Update },
+    success: { status: 202, body: Update },
   },
   listUpdateEvents: {
     method: "GET",

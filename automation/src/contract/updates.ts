@@ -29,6 +29,12 @@ export const Update = z
     claimed: z.record(z.string(), z.string()),
     /** User-Agent of the CLI. */
     client: z.string().nullable(),
+    /** Where the request came from, as the server saw it. */
+    address: z.string().nullable(),
+    /** A cancel was asked for; what was begun before may still be recorded for some seconds. */
+    cancelling: z.boolean(),
+    /** Why what it had recorded could not be made into a state. */
+    failure: z.string().nullable(),
     changes: z.record(z.string(), z.int()),
     resourceCount: z.int().nullable(),
     /** Number of the state that it left; null when it left none. */

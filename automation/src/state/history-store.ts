@@ -161,6 +161,7 @@ function updateQuery(db: Database) {
     .select(["stacks.name as stack", "updates.kind", "updates.dry_run", "updates.status", "updates.number"])
     .select(["updates.deployment_id", "updates.attempt_id", "updates.principal", "updates.message"])
     .select(["updates.claimed", "updates.client", "updates.resource_changes", "updates.resource_count"])
+    .select(["updates.address", "updates.drain_until", "updates.failure"])
     .select(["updates.requested_at", "updates.started_at", "updates.finished_at", "states.number as state"]);
 }
 
@@ -184,6 +185,9 @@ function toFound(row: UpdateRow): FoundUpdate {
       message: row.message,
       claimed: row.claimed,
       client: row.client,
+      address: row.address,
+      cancelling: row.status === "running" && row.drain_until !== null,
+      failure: row.failure,
       changes: row.resource_changes ?? {},
       resourceCount: row.resource_count,
       state: row.state,
