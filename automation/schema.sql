@@ -357,6 +357,16 @@ create table stacks (
 );
 CREATE UNIQUE INDEX stacks_live_name ON stacks USING btree (project_id, name) WHERE (removed_at IS NULL);
 
+create table state_imports (
+  stack_id uuid not null,
+  source text not null,
+  digest bytea not null,
+  principal text not null,
+  imported_at timestamp with time zone not null default now(),
+  PRIMARY KEY (stack_id),
+  FOREIGN KEY (stack_id) REFERENCES stacks(id)
+);
+
 create table states (
   id uuid not null,
   stack_id uuid not null,

@@ -23,9 +23,10 @@ import { handleError } from "./http/problems.ts";
 import { watchAddresses } from "./http/unknown-address.ts";
 import { projectRoutes } from "./projects/routes.ts";
 import { releaseRoutes } from "./releases/routes.ts";
-import type { SecretKey } from "./secrets/crypto.ts";
+import type { Keyring } from "./secrets/keyring.ts";
 import { stackRoutes } from "./stacks/routes.ts";
 import { registerStateApi } from "./state/api/plugin.ts";
+import { updateRoutes } from "./state/routes.ts";
 
 /** A request that has not ended after so long is a client that trickles; waits and streams count from the end of the request. */
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -36,7 +37,7 @@ export interface AppDependencies {
   clock: Clock;
   logger: FastifyBaseLogger;
   notifications: Notifications;
-  secretKey: SecretKey;
+  keyring: Keyring;
   artifacts: ContentStore;
   projectRoots: readonly string[];
   consoleDir: string;
@@ -92,6 +93,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   stackRoutes(app, dependencies);
   deploymentRoutes(app, { ...dependencies, streams });
   releaseRoutes(app, dependencies);
+  updateRoutes(app, { ...dependencies, streams });
   auditRoutes(app, dependencies);
   await registerStateApi(app, dependencies);
 

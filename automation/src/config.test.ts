@@ -2,6 +2,7 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import { readKeeperConfig, readServerConfig, readStartConfig, readWorkerConfig } from "./config.ts";
 import { SlipwayError } from "./errors.ts";
+import { defaultKeySettings } from "./secrets/key-settings.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
 
@@ -14,6 +15,7 @@ test("no configuration at all is a complete configuration of npm start", () => {
     port: 7420,
     databaseUrl: undefined,
     keeperDatabaseUrl: undefined,
+    keys: defaultKeySettings(path.join(root, ".slipway")),
   });
 });
 

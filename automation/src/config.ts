@@ -1,6 +1,8 @@
 import path from "node:path";
 import { z } from "zod";
 import { SlipwayError } from "./errors.ts";
+import type { KeySettings } from "./secrets/key-settings.ts";
+import { defaultKeySettings, KEY_EXPECTED, parseKeyChoice } from "./secrets/key-settings.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -31,6 +33,24 @@ const listen = {
     .max(65535, "SLIPWAY_PORT: 0 to 65535")
     .default(7420),
 };
+/** What processes that open secrets read. */
+const keys = {
+  SLIPWAY_KEY: z
+    .string()
+    .refine(
+      (text) => parseKeyChoice(text, { root: REPOSITORY, defaultFile: "" }) !== undefined,
+      `SLIPWAY_KEY: ${KEY_EXPECTED}`,
+    )
+    .default("file"),
+  SLIPWAY_VAULT_ADDR: z.url({ protocol: /^https?$/, error: "SLIPWAY_VAULT_ADDR: a URL" }).optional(),
+  SLIPWAY_VAULT_NAMESPACE: z.string().optional(),
+  SLIPWAY_VAULT_TOKEN_FILE: absolute("SLIPWAY_VAULT_TOKEN_FILE").optional(),
+  SLIPWAY_VAULT_TOKEN: z.string().optional(),
+  /** Vault's own names count too. */
+  VAULT_ADDR: z.string().optional(),
+  VAULT_NAMESPACE: z.string().optional(),
+  VAULT_TOKEN: z.string().optional(),
+};
 const keeperSocket = { SLIPWAY_KEEPER_SOCKET: absolute("SLIPWAY_KEEPER_SOCKET").optional() };
 
 export interface CommonConfig {
@@ -47,6 +67,7 @@ export interface StartConfig extends CommonConfig, ListenConfig {
   /** Undefined: the embedded Postgres is used. */
   databaseUrl: string | undefined;
   keeperDatabaseUrl: string | undefined;
+  keys: KeySettings;
 }
 export interface ServerConfig extends CommonConfig, ListenConfig {
   databaseUrl: string;
@@ -58,6 +79,7 @@ export interface ServerConfig extends CommonConfig, ListenConfig {
   keeperSocket: string | undefined;
   /** Where people reach the server when that is not where it listens (a proxy, a published port). */
   publicUrl: string | undefined;
+  keys: KeySettings;
 }
 export interface WorkerConfig extends CommonConfig {
   databaseUrl: string;
@@ -68,6 +90,7 @@ export interface WorkerConfig extends CommonConfig {
   /** Node 24 that runs the language host and, first on the PATH, programs and plugins. */
   engineNode: string;
   keeperSocket: string | undefined;
+  keys: KeySettings;
 }
 export interface KeeperConfig extends CommonConfig {
   databaseUrl: string;
@@ -90,19 +113,40 @@ function commonOf(parsed: {
   };
 }
 
+function keysOf(parsed: z.infer<z.ZodObject<typeof keys>>, { dataDir }: CommonConfig): KeySettings {
+  const defaults = defaultKeySettings(dataDir);
+  const address = parsed.SLIPWAY_VAULT_ADDR ?? parsed.VAULT_ADDR;
+  return {
+    ...defaults,
+    choice: parseKeyChoice(parsed.SLIPWAY_KEY, { ...defaults, root: REPOSITORY }) ?? defaults.choice,
+    vault:
+      address === undefined
+        ? undefined
+        : {
+            address,
+            namespace: parsed.SLIPWAY_VAULT_NAMESPACE ?? parsed.VAULT_NAMESPACE,
+            tokenFile: parsed.SLIPWAY_VAULT_TOKEN_FILE,
+            token: parsed.SLIPWAY_VAULT_TOKEN ?? parsed.VAULT_TOKEN,
+          },
+  };
+}
+
 export function readStartConfig(env: Environment = process.env): StartConfig {
   const parsed = parse(env, {
     ...common,
     ...listen,
+    ...keys,
     DATABASE_URL: postgresUrl("DATABASE_URL").optional(),
     SLIPWAY_KEEPER_DATABASE_URL: postgresUrl("SLIPWAY_KEEPER_DATABASE_URL").optional(),
   });
+  const base = commonOf(parsed);
   return {
-    ...commonOf(parsed),
+    ...base,
     host: parsed.SLIPWAY_HOST,
     port: parsed.SLIPWAY_PORT,
     databaseUrl: parsed.DATABASE_URL,
     keeperDatabaseUrl: parsed.SLIPWAY_KEEPER_DATABASE_URL,
+    keys: keysOf(parsed, base),
   };
 }
 
@@ -111,6 +155,7 @@ export function readServerConfig(env: Environment = process.env): ServerConfig {
     ...common,
     ...listen,
     ...keeperSocket,
+    ...keys,
     DATABASE_URL: postgresUrl("DATABASE_URL"),
     SLIPWAY_PROJECT_ROOTS: z.string().optional(),
     SLIPWAY_CONSOLE_DIR: absolute("SLIPWAY_CONSOLE_DIR").optional(),
@@ -132,6 +177,7 @@ export function readServerConfig(env: Environment = process.env): ServerConfig {
     consoleDir: parsed.SLIPWAY_CONSOLE_DIR ?? path.join(base.root, "frontend", "console", "dist"),
     keeperSocket: parsed.SLIPWAY_KEEPER_SOCKET,
     publicUrl: parsed.SLIPWAY_PUBLIC_URL,
+    keys: keysOf(parsed, base),
   };
 }
 
@@ -139,6 +185,7 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
   const parsed = parse(env, {
     ...common,
     ...keeperSocket,
+    ...keys,
     DATABASE_URL: postgresUrl("DATABASE_URL"),
     SLIPWAY_PULUMI_PATH: absolute("SLIPWAY_PULUMI_PATH"),
     SLIPWAY_LANGUAGE_HOST_DIR: absolute("SLIPWAY_LANGUAGE_HOST_DIR").optional(),
@@ -152,6 +199,7 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
     languageHostDir: parsed.SLIPWAY_LANGUAGE_HOST_DIR,
     engineNode: parsed.SLIPWAY_ENGINE_NODE,
     keeperSocket: parsed.SLIPWAY_KEEPER_SOCKET,
+    keys: keysOf(parsed, base),
   };
 }
 

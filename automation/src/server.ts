@@ -9,7 +9,7 @@ import { openDatabase } from "./database.ts";
 import { DEPLOYMENT_CHANNEL } from "./deployments/events-store.ts";
 import { messageOf, SlipwayError, systemCode } from "./errors.ts";
 import { createLogger } from "./logger.ts";
-import { loadSecretKey } from "./secrets/crypto.ts";
+import { openKeyring } from "./secrets/open-keyring.ts";
 import { version } from "./version.ts";
 
 /** Open requests get so long to end after a signal. */
@@ -37,7 +37,7 @@ async function serve(): Promise<void> {
   });
   const migrations = await readMigrations();
   await checkSchema(db, migrations);
-  const secretKey = await loadSecretKey(config.dataDir);
+  const keyring = await openKeyring({ db, settings: config.keys });
   await ensureOwnerToken(db, config.ownerTokenFile, systemClock.now());
   const artifacts = await openContentStore(config.dataDir);
   notifications.start();
@@ -46,7 +46,7 @@ async function serve(): Promise<void> {
     clock: systemClock,
     logger,
     notifications,
-    secretKey,
+    keyring,
     artifacts,
     projectRoots: config.projectRoots,
     consoleDir: config.consoleDir,

@@ -16,7 +16,7 @@ import { messageOf, SlipwayError } from "./errors.ts";
 import { createLogger } from "./logger.ts";
 import type { WorkerContext } from "./pipeline/context.ts";
 import { startDispatcher } from "./pipeline/dispatcher.ts";
-import { loadSecretKey } from "./secrets/crypto.ts";
+import { openKeyring } from "./secrets/open-keyring.ts";
 
 /** Attempts at once; each runs a CLI, a program and its providers. */
 const CONCURRENCY = 2;
@@ -63,7 +63,7 @@ async function work(): Promise<void> {
     dataDir: config.dataDir,
     artifacts: await openContentStore(config.dataDir),
     dependencies: await openDependencyStore(config.dataDir),
-    secretKey: await loadSecretKey(config.dataDir),
+    keyring: await openKeyring({ db, settings: config.keys }),
     nodePath: process.execPath,
     enginePath: enginePath.filter((folder) => folder !== undefined),
     pulumiPath: config.pulumiPath,

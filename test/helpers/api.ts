@@ -16,7 +16,8 @@ import { Notifications } from "../../automation/src/database/notifications.ts";
 import type { Database } from "../../automation/src/database.ts";
 import { openDatabase } from "../../automation/src/database.ts";
 import { DEPLOYMENT_CHANNEL } from "../../automation/src/deployments/events-store.ts";
-import { loadSecretKey } from "../../automation/src/secrets/crypto.ts";
+import { defaultKeySettings } from "../../automation/src/secrets/key-settings.ts";
+import { openKeyring } from "../../automation/src/secrets/open-keyring.ts";
 import { testPostgres } from "./postgres.ts";
 
 /** The server's HTTP side on a database of its own, without a worker. */
@@ -98,7 +99,7 @@ export async function startTestApi(
     clock: overrides.clock ?? systemClock,
     logger: pino({ level: "trace" }, sink),
     notifications,
-    secretKey: await loadSecretKey(dataDir),
+    keyring: await openKeyring({ db, settings: defaultKeySettings(dataDir) }),
     artifacts: await openContentStore(dataDir),
     projectRoots: [root],
     consoleDir: overrides.consoleDir ?? path.join(home, "console"),

@@ -7,7 +7,7 @@ type JsonWithDefault<T> = ColumnType<T, string | undefined, string>;
 type Instant = ColumnType<Date, Date | undefined, Date>;
 type NullableInstant = ColumnType<Date | null, Date | null | undefined, Date | null>;
 
-/** One value of a config snapshot: clear text, or base64 of what secrets/crypto.ts sealed. */
+/** One value of a config snapshot: clear text, or base64 of what secrets/config-secrets.ts sealed. */
 export type StoredConfigValue = { secret: false; value: string } | { secret: true; ciphertext: string };
 export type StoredConfig = Record<string, StoredConfigValue>;
 
@@ -65,6 +65,8 @@ export interface Tables {
     id: string;
     kind: "owner" | "user" | "service";
     name: string;
+    /** Of a service account. */
+    organisation: string | null;
     created_at: Instant;
     removed_at: NullableInstant;
   };
@@ -93,6 +95,7 @@ export interface Tables {
     wrapped: Buffer;
     created_at: Instant;
   };
+  installation_keys: { name: string; wrapping_key: string; wrapped: Buffer; created_at: Instant };
   artifacts: { digest: string; kind: "source" | "service"; size_bytes: number; created_at: Instant };
   workers: { id: string; host: string; started_at: Instant; seen_at: Instant };
   deployments: {

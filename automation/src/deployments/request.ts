@@ -8,8 +8,8 @@ import type { Transaction } from "../database.ts";
 import { SlipwayError } from "../errors.ts";
 import type { Caller } from "../http/endpoint.ts";
 import { stepsOf } from "../pipeline/operations.ts";
-import type { SecretKey } from "../secrets/crypto.ts";
-import { configDigest } from "../secrets/crypto.ts";
+import { configDigest } from "../secrets/config-secrets.ts";
+import type { Keyring } from "../secrets/keyring.ts";
 import { readStoredConfig } from "../stacks/config-store.ts";
 import type { StackName } from "../stacks/store.ts";
 import { appendEvents, notify, WORK_CHANNEL } from "./events-store.ts";
@@ -34,14 +34,14 @@ export interface DeploymentRequest {
  */
 export async function queueDeployment(
   trx: Transaction,
-  { secretKey, clock }: { secretKey: SecretKey; clock: Clock },
+  { keyring, clock }: { keyring: Keyring; clock: Clock },
   request: DeploymentRequest,
 ): Promise<Deployment> {
   const { stackId, name, body, source, caller } = request;
   const chosen =
     source === null
       ? await rollbackContent(trx, stackId, body.release)
-      : { content: await overlaidContent(trx, secretKey, stackId, source), targetRelease: null };
+      : { content: await overlaidContent(trx, keyring, stackId, source), targetRelease: null };
   if (body.operation === "update" || body.operation === "rollback") {
     await refuseQuarantined(trx, stackId, chosen.content);
   }
@@ -98,13 +98,13 @@ async function rollbackContent(
 /** The source's own config with the stack's config of this moment over it. */
 async function overlaidContent(
   trx: Transaction,
-  secretKey: SecretKey,
+  keyring: Keyring,
   stackId: string,
   source: RequestedSource,
 ): Promise<DeploymentContent> {
   const config: StoredConfig = { ...source.config, ...(await readStoredConfig(trx, stackId)) };
   checkRequiredConfig(source.required, config);
-  return { ...source, config, configDigest: configDigest(secretKey, stackId, config) };
+  return { ...source, config, configDigest: await configDigest(keyring, trx, stackId, config) };
 }
 
 async function refuseQuarantined(

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { AnswerBody, TestAnswer, TestApi } from "../../../test/helpers/api.ts";
 import { startTestApi } from "../../../test/helpers/api.ts";
 import { endDeployment, recordRelease, startDeployment } from "../../../test/helpers/records.ts";
-import { openConfig } from "../secrets/crypto.ts";
+import { openConfig } from "../secrets/config-secrets.ts";
 
 let api: TestApi;
 beforeAll(async () => {
@@ -133,7 +133,7 @@ describe("the config of a deployment", () => {
     const { id } = await deploy(stack);
     await api.ask("PUT", `${stack}/config/colour`, { body: { value: "green" } });
     const first = await storedConfig(id);
-    expect(openConfig(api.dependencies.secretKey, first.stack_id, first.config)).toEqual({
+    expect(await openConfig(api.dependencies.keyring, api.db, first.stack_id, first.config)).toEqual({
       "config:size": { value: "3", secret: false },
       "config:colour": { value: "blue", secret: false },
       "config:password": { value: "canary-1", secret: true },

@@ -3,7 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { Database } from "../database.ts";
 import type { DependencyStore } from "../dependencies/install.ts";
 import type { Logger } from "../logger.ts";
-import type { SecretKey } from "../secrets/crypto.ts";
+import type { Keyring } from "../secrets/keyring.ts";
 
 /** What every attempt of one worker shares. */
 export interface WorkerContext {
@@ -14,7 +14,7 @@ export interface WorkerContext {
   dataDir: string;
   artifacts: ContentStore;
   dependencies: DependencyStore;
-  secretKey: SecretKey;
+  keyring: Keyring;
   /** Node 24 binary that runs guardian and runner. */
   nodePath: string;
   /** Folders of language host, CLI and the Node for programs that bring none, for their PATH. */

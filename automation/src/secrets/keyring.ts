@@ -1,5 +1,7 @@
 import type { Database } from "../database.ts";
 import type { DataKey, Purpose } from "./envelope.ts";
+import type { InstallationKey } from "./installation-key.ts";
+import type { WrappingKeys } from "./wrapping-keys.ts";
 
 /**
  * The data keys of all stacks, unwrapped on demand and kept in memory. `db` may be a transaction: what must see the caller's rows, and
@@ -12,4 +14,8 @@ export interface Keyring {
   version(db: Database, stackId: string, version: number): Promise<DataKey>;
   seal(db: Database, stackId: string, purpose: Purpose, clear: Uint8Array): Promise<Buffer>;
   open(db: Database, stackId: string, purpose: Purpose, sealed: Uint8Array): Promise<Buffer>;
+  /** What wraps the data keys. */
+  readonly wrapping: WrappingKeys;
+  /** Opens what was sealed before there were data keys, and makes config digests. */
+  readonly installation: InstallationKey;
 }

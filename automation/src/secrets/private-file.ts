@@ -36,7 +36,8 @@ export async function readOrMakePrivateFile(
   }
 }
 
-async function readPrivateFile(file: string): Promise<string | undefined> {
+/** The content of a file that holds a secret, undefined when it is not there. Throws SlipwayError `secret_file_exposed` when others may read it. */
+export async function readPrivateFile(file: string): Promise<string | undefined> {
   try {
     const { mode } = await stat(file);
     if ((mode & 0o077) !== 0) {

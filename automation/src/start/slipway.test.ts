@@ -7,6 +7,7 @@ import { temporaryFolder } from "../../../test/helpers/folders.ts";
 import { eventually } from "../../../test/helpers/waiting.ts";
 import type { StartConfig } from "../config.ts";
 import { readPostmasterFile } from "../postgres/postmaster-file.ts";
+import { defaultKeySettings } from "../secrets/key-settings.ts";
 import type { ChildSpec } from "./child.ts";
 import type { Progress } from "./progress.ts";
 import { type ChildContext, type StartPlan, startSlipway } from "./slipway.ts";
@@ -45,6 +46,7 @@ async function trial(changes: Partial<StartPlan> = {}) {
     port: await freePort(),
     databaseUrl: undefined,
     keeperDatabaseUrl: undefined,
+    keys: defaultKeySettings(dataDir),
   };
   const spec = (name: string, argv: string[], context: ChildContext): ChildSpec => ({
     name,

@@ -5,7 +5,7 @@ import { installerArguments } from "../../dependencies/key.ts";
 import { linkDependencies } from "../../dependencies/link.ts";
 import { engineEnvironment } from "../../engine/environment.ts";
 import { SlipwayError } from "../../errors.ts";
-import { openConfig } from "../../secrets/crypto.ts";
+import { openConfig } from "../../secrets/config-secrets.ts";
 import { extractSource } from "../../sources/extract.ts";
 import type { ProjectFiles } from "../../sources/project-files.ts";
 import { localState } from "../../state/local-state.ts";
@@ -35,7 +35,8 @@ export async function prepare(run: AttemptRun): Promise<StepOutcome> {
     refuseOtherProject(files, claim.project);
     await Promise.all([mkdir(home, { mode: 0o700 }), mkdir(tmpDir, { mode: 0o700 })]);
     // The request laid the server's values over the source's own: what runs is what was recorded then.
-    const config = openConfig(context.secretKey, claim.stackId, run.pinned?.config ?? claim.config);
+    const stored = run.pinned?.config ?? claim.config;
+    const config = await openConfig(context.keyring, context.db, claim.stackId, stored);
     const detail = await provideDependencies(run, workDir, files);
     if (detail === "stopped") return { state: "stopped" };
     const programPath = [
