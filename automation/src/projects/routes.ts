@@ -41,7 +41,9 @@ export function projectRoutes(app: FastifyInstance, { db, projectRoots }: Projec
       prepare: () => checkFolder(call.body.folder, call.body.name, projectRoots),
       apply: async (trx, folder) => {
         const { organisation, name } = call.body;
-        const project = await store.insertProject(trx, { id: randomUUID(), organisation, name, folder });
+        const made = await store.insertProject(trx, { id: randomUUID(), organisation, name, folder });
+        // One that `pulumi stack init` made has no folder yet.
+        const project = made ?? (await store.attachFolder(trx, { organisation, name, folder }));
         if (project === undefined) {
           throw new SlipwayError("already_exists", `The project ${organisation}/${name} exists already.`, {
             remedy: "Use it as it is, or remove it first.",
@@ -49,7 +51,7 @@ export function projectRoutes(app: FastifyInstance, { db, projectRoots }: Projec
         }
         await appendAudit(trx, {
           ...call.caller,
-          action: "project.created",
+          action: made === undefined ? "project.folder_attached" : "project.created",
           organisation,
           subject: `${organisation}/${name}`,
           details: { folder },

@@ -17,10 +17,10 @@ interface Row {
   created_at: Date;
 }
 
-/** Adds a project, and its organisation when that is new. Answers undefined when the name is taken. */
+/** Adds a project, and its organisation when that is new. Answers undefined when the name is taken. `folder` is null for one that the Pulumi CLI makes. */
 export async function insertProject(
   trx: Transaction,
-  project: { id: string; organisation: string; name: string; folder: string },
+  project: { id: string; organisation: string; name: string; folder: string | null },
 ): Promise<Project | undefined> {
   await trx
     .insertInto("organisations")
@@ -92,6 +92,23 @@ export async function lockProject(
     .where("name", "=", name)
     .where("removed_at", "is", null)
     .forUpdate()
+    .executeTakeFirst();
+  return row && toProject(row);
+}
+
+/** Gives a project without a folder one. Answers undefined when it has one, or is not there. */
+export async function attachFolder(
+  trx: Transaction,
+  { organisation, name, folder }: { organisation: string; name: string; folder: string },
+): Promise<Project | undefined> {
+  const row = await trx
+    .updateTable("projects")
+    .set({ folder })
+    .where("organisation", "=", organisation)
+    .where("name", "=", name)
+    .where("removed_at", "is", null)
+    .where("folder", "is", null)
+    .returningAll()
     .executeTakeFirst();
   return row && toProject(row);
 }

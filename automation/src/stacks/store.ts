@@ -111,6 +111,8 @@ export interface StackUse {
   resourceCount: number | null;
   /** Deployments that have not ended. */
   open: number;
+  /** Whether somebody has the right to write to it: a run of the Pulumi CLI, or an attempt of a deployment. One that has expired and is not ended yet counts. */
+  isHeld: boolean;
   /** Whether an operation that changes resources was ever started. */
   wasChanged: boolean;
 }
@@ -128,7 +130,11 @@ export async function readStackUse(db: Database, id: string): Promise<StackUse> 
         .$asScalar()
         .$notNull()
         .as("open"),
-      sql<boolean>`exists (select 1 from deployments d where d.stack_id = stacks.id and d.operation <> 'preview' and d.started_at is not null)`.as(
+      sql<boolean>`exists (select 1 from stack_writers w where w.stack_id = stacks.id and w.holder is not null)`.as(
+        "isHeld",
+      ),
+      sql<boolean>`exists (select 1 from deployments d where d.stack_id = stacks.id and d.operation <> 'preview' and d.started_at is not null)
+        or exists (select 1 from updates u where u.stack_id = stacks.id and u.number is not null)`.as(
         "wasChanged",
       ),
     ])

@@ -86,7 +86,12 @@ export function parseBody<Schema extends z.ZodType>(
   request: FastifyRequest,
   schema: Schema,
 ): z.output<Schema> {
-  return checkForm(parseJson(bodyText(request)), schema);
+  return parseText(bodyText(request), schema);
+}
+
+/** Like `parseBody`, for a part of a body. */
+export function parseText<Schema extends z.ZodType>(text: string, schema: Schema): z.output<Schema> {
+  return checkForm(parseJson(text), schema);
 }
 
 /** Like `parseBody`, for a request that may come without a body: as if it were `{}`. */
@@ -97,29 +102,30 @@ export function parseOptionalBody<Schema extends z.ZodType>(
   return checkForm(request.body === undefined ? {} : parseJson(bodyText(request)), schema);
 }
 
-/** Checks a parsed value. Throws SlipwayError `invalid_request` with the place of the first fault. */
-export function checkForm<Schema extends z.ZodType>(value: unknown, schema: Schema): z.output<Schema> {
+/** Checks a parsed value, or the query or path of a request. Throws SlipwayError `invalid_request` with the place of the first fault. */
+export function checkForm<Schema extends z.ZodType>(
+  value: unknown,
+  schema: Schema,
+  where: "body" | "query" | "address" = "body",
+): z.output<Schema> {
+  refuseTraps(value, where);
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw invalid(issue?.path.map(String) ?? [], issue?.message ?? "is not valid");
+  throw invalid([where, ...(issue?.path.map(String) ?? [])], issue?.message ?? "is not valid");
 }
 
-/** JSON of moderate size, without names and text that cannot be kept as they are. */
 function parseJson(text: string): unknown {
-  let value: unknown;
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch (cause) {
     throw new SlipwayError("malformed_body", "The body is not JSON.", { cause });
   }
-  refuseTraps(value);
-  return value;
 }
 
 /** Refuses `__proto__`, which an assignment would take for a prototype, and text that Postgres cannot hold. Not recursive: depth is the sender's choice. */
-function refuseTraps(root: unknown): void {
-  const waiting: { value: unknown; path: readonly string[] }[] = [{ value: root, path: [] }];
+function refuseTraps(root: unknown, where: string): void {
+  const waiting: { value: unknown; path: readonly string[] }[] = [{ value: root, path: [where] }];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const { value, path } = next;
     if (typeof value === "string") refuseText(value, path);
@@ -140,7 +146,7 @@ function refuseText(text: string, path: readonly string[]): void {
 }
 
 function invalid(path: readonly string[], message: string): SlipwayError {
-  return new SlipwayError("invalid_request", `${["body", ...path].join(".")}: ${message}.`);
+  return new SlipwayError("invalid_request", `${path.join(".")}: ${message}.`);
 }
 
 function bodyError(error: unknown): unknown {

@@ -1,10 +1,11 @@
 import type { FastifyRequest } from "fastify";
 import type { Actor, Verb } from "../../access/rules.ts";
-import { can } from "../../access/rules.ts";
+import { decide } from "../../access/rules.ts";
 import { StackPath } from "../../contract/identifiers.ts";
-import type { Database } from "../../database.ts";
+import type { Database, Transaction } from "../../database.ts";
 import { SlipwayError } from "../../errors.ts";
 import type { StackName } from "../../stacks/store.ts";
+import { referStack } from "../../stacks/store.ts";
 import { actorOfRequest } from "./auth.ts";
 import { resolveStack } from "./stacks-store.ts";
 
@@ -35,19 +36,22 @@ export async function stackOf(
 
 /** Throws SlipwayError `not_found` or `forbidden` unless the actor can do this with the stack. */
 export function allow(actor: Actor, verb: Verb, { stackId, name }: StackContext): void {
-  const resource = { organisation: name.organisation, stackId };
-  if (can(actor, verb, resource)) return;
-  if (!can(actor, "stack.read", resource)) throw noStack();
-  throw forbidden(actor, verb);
+  const decision = decide(actor, verb, { organisation: name.organisation, stackId });
+  if (decision === "hidden") throw noStack();
+  if (decision === "forbidden") throw forbidden(actor, verb);
+}
+
+/** Locks a stack's row until the end of the transaction. Throws SlipwayError `not_found` when it was removed or renamed since it was looked for. */
+export async function lockStack(trx: Transaction, { stackId, name }: StackContext): Promise<void> {
+  const stack = await referStack(trx, name, { lock: true });
+  if (stack?.id !== stackId) throw noStack();
 }
 
 /** Throws unless the actor can do this in an organisation: `not_found` when it may not know of it. */
 export function allowIn(actor: Actor, verb: Verb, organisation: string): void {
-  if (can(actor, verb, { organisation })) return;
-  if (!can(actor, "organisation.read", { organisation })) {
-    throw new SlipwayError("not_found", `There is no organisation ${organisation}.`);
-  }
-  throw forbidden(actor, verb);
+  const decision = decide(actor, verb, { organisation });
+  if (decision === "hidden") throw new SlipwayError("not_found", `There is no organisation ${organisation}.`);
+  if (decision === "forbidden") throw forbidden(actor, verb);
 }
 
 function forbidden(actor: Actor, verb: Verb): SlipwayError {

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Problem } from "../../contract/problems.ts";
+import { SlipwayError } from "../../errors.ts";
 import { problemOf } from "../../http/problems.ts";
 
 /** The form of an error that the Pulumi CLI understands; it prints `message` as it is. */
@@ -13,11 +14,16 @@ const RETRY_AFTER_SECONDS = 1;
 /** The CLI compares the text: only then it says that the stack has to be destroyed first. */
 const STACK_NOT_EMPTY = "Bad Request: Stack still contains resources.";
 
+/** What the readers of raw JSON throw; only below /api is it the sender's fault. */
+const FORM_ERRORS: ReadonlySet<string> = new Set(["invalid_json", "invalid_journal"]);
+
 /**
  * Turns anything that was thrown into what the CLI understands. Statuses are those that it acts on: 401 asks for a login, 403 ends an update, 409 and
  * 404 are told from other failures, 413 makes it send less at once, 5xx is tried again. Never 429: the CLI gives up at once.
  */
 export function apiErrorOf(error: unknown, requestId: string): ApiError {
+  if (error instanceof SlipwayError && FORM_ERRORS.has(error.code))
+    return { code: 400, message: error.message };
   const problem = problemOf(error, requestId);
   switch (problem.code) {
     case "stack_not_empty":

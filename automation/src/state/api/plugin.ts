@@ -4,8 +4,12 @@ import type { Database } from "../../database.ts";
 import { SlipwayError } from "../../errors.ts";
 import { guardApi } from "./auth.ts";
 import { readBodies } from "./bodies.ts";
+import { capabilityRoutes } from "./capabilities.ts";
 import { handleApiError } from "./errors.ts";
+import { lookupRoutes } from "./lookups.ts";
 import { apiRoute } from "./route.ts";
+import { stackRoutes } from "./stacks.ts";
+import { userRoutes } from "./user.ts";
 
 /** What the service API works with. */
 export interface StateApiDependencies {
@@ -33,15 +37,18 @@ export async function registerStateApi(
   );
 }
 
-function routes(api: FastifyInstance, _dependencies: StateApiDependencies): void {
+/** All groups of routes. */
+function routes(api: FastifyInstance, dependencies: StateApiDependencies): void {
+  capabilityRoutes(api);
+  userRoutes(api, dependencies);
+  stackRoutes(api, dependencies);
+  lookupRoutes(api, dependencies);
   apiRoute(
     api,
     { method: ["GET", "POST", "PUT", "PATCH", "DELETE"], path: "/*", needs: "access-token" },
     (request) => {
-      throw new SlipwayError(
-        "not_found",
-        `Slipway does not offer ${request.method} ${request.url.split("?")[0] ?? ""}.`,
-      );
+      const path = request.url.split("?")[0] ?? "";
+      throw new SlipwayError("not_found", `Slipway does not offer ${request.method} ${path}.`);
     },
   );
 }

@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import type { Database } from "../../database.ts";
 import type { StackName } from "../../stacks/store.ts";
 import type { StackContext } from "./context.ts";
@@ -22,6 +23,40 @@ export async function resolveStack(
     .where("stack_aliases.stack", "=", name.stack)
     .executeTakeFirst();
   return renamed && toContext(renamed);
+}
+
+/** What the CLI is told of a stack. */
+export interface StackDetails {
+  tags: Record<string, string>;
+  /** Number of the newest update that may have changed it; 0: there was none. */
+  version: number;
+  /** The running update that may change it; its id is what `pulumi cancel` uses. */
+  active: { id: string; kind: string; principal: string; startedSeconds: number } | null;
+}
+
+export async function readStackDetails(db: Database, stackId: string): Promise<StackDetails> {
+  const row = await db
+    .selectFrom("stacks")
+    .leftJoin("updates", (join) =>
+      join
+        .onRef("updates.stack_id", "=", "stacks.id")
+        .on("updates.status", "=", "running")
+        .on("updates.dry_run", "=", false),
+    )
+    .select(["stacks.tags", "stacks.next_update", "updates.id", "updates.kind", "updates.principal"])
+    .select(
+      sql<number>`floor(extract(epoch from coalesce(updates.started_at, updates.requested_at)))::bigint`.as(
+        "started",
+      ),
+    )
+    .where("stacks.id", "=", stackId)
+    .executeTakeFirstOrThrow();
+  const { tags, next_update, id, kind, principal, started } = row;
+  const active =
+    id === null || kind === null || principal === null
+      ? null
+      : { id, kind, principal, startedSeconds: started };
+  return { tags, version: next_update - 1, active };
 }
 
 function stacks(db: Database) {
