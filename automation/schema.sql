@@ -229,12 +229,15 @@ create table principals (
   id text not null,
   kind text not null,
   name text not null,
+  organisation text,
   created_at timestamp with time zone not null default now(),
   removed_at timestamp with time zone,
   PRIMARY KEY (id),
+  FOREIGN KEY (organisation) REFERENCES organisations(name),
+  CHECK (((kind = 'service'::text) = (organisation IS NOT NULL))),
   CHECK ((kind = ANY (ARRAY['owner'::text, 'user'::text, 'service'::text])))
 );
-CREATE UNIQUE INDEX principals_live_name ON principals USING btree (name) WHERE (removed_at IS NULL);
+CREATE UNIQUE INDEX principals_live_name ON principals USING btree (kind, COALESCE(organisation, ''::text), name) WHERE (removed_at IS NULL);
 
 create table projects (
   id uuid not null,
@@ -397,6 +400,7 @@ create table tokens (
   PRIMARY KEY (id),
   CHECK ((kind = ANY (ARRAY['owner'::text, 'worker'::text, 'user'::text, 'service'::text])))
 );
+CREATE INDEX tokens_of_principal ON tokens USING btree (principal);
 
 create table update_checkpoints (
   update_id uuid not null,

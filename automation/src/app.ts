@@ -26,6 +26,7 @@ import { releaseRoutes } from "./releases/routes.ts";
 import type { Keyring } from "./secrets/keyring.ts";
 import { stackRoutes } from "./stacks/routes.ts";
 import { registerStateApi } from "./state/api/plugin.ts";
+import { importRoutes } from "./state/import/routes.ts";
 import { updateRoutes } from "./state/routes.ts";
 
 /** A request that has not ended after so long is a client that trickles; waits and streams count from the end of the request. */
@@ -88,13 +89,14 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
 
   registerProbes(app, dependencies);
   registerMetrics(app, db);
-  accessRoutes(app);
+  accessRoutes(app, dependencies);
   projectRoutes(app, dependencies);
   stackRoutes(app, dependencies);
   deploymentRoutes(app, { ...dependencies, streams });
   releaseRoutes(app, dependencies);
   updateRoutes(app, { ...dependencies, streams });
   auditRoutes(app, dependencies);
+  await importRoutes(app, dependencies);
   await registerStateApi(app, dependencies);
 
   await registerReference(app);

@@ -1,6 +1,19 @@
 import { z } from "zod";
 import type { Verb } from "./access.ts";
-import { Principal } from "./access.ts";
+import {
+  AccessToken,
+  CreateAccessToken,
+  CreateOrganisation,
+  Member,
+  MemberName,
+  NewAccessToken,
+  Organisation,
+  OutputReader,
+  OutputReaders,
+  Principal,
+  SetMember,
+  UserName,
+} from "./access.ts";
 import { AuditEntry } from "./audit.ts";
 import {
   Deployment,
@@ -22,6 +35,7 @@ import {
   Stack,
   StackOutputs,
 } from "./stacks.ts";
+import { PlanStateImport, StateImportPlan } from "./state-imports.ts";
 import {
   HistoryEntry,
   StackResources,
@@ -66,6 +80,9 @@ export const EventsQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(5000).default(1000),
 });
 const byId = z.strictObject({ id: Id });
+const ofOrganisation = z.strictObject({ organisation: OrganisationName });
+const READER = `${STACK}/readers/:readerProject/:readerStack`;
+const ReaderPath = StackPath.extend({ readerProject: ProjectName, readerStack: StackName });
 
 export const endpoints = {
   whoami: {
@@ -74,6 +91,81 @@ export const endpoints = {
     summary: "Who the token belongs to",
     permission: "any",
     success: { status: 200, body: Principal },
+  },
+
+  listTokens: {
+    method: "GET",
+    path: "/v1/tokens",
+    summary: "Tokens of the caller and of whom they manage, newest first, without their values",
+    permission: "any",
+    query: PageQuery.extend({ ended: z.enum(["false", "true"]).default("false") }),
+    success: { status: 200, body: pageOf(AccessToken) },
+  },
+  createToken: {
+    method: "POST",
+    path: "/v1/tokens",
+    // Without an Idempotency-Key: the record of the answer would hold the value.
+    summary: "Make a token; its value is in this answer and nowhere else",
+    permission: "any",
+    body: CreateAccessToken,
+    success: { status: 201, body: NewAccessToken },
+  },
+  revokeToken: {
+    method: "DELETE",
+    path: "/v1/tokens/:id",
+    summary: "Revoke a token at once",
+    permission: "any",
+    params: byId,
+    success: { status: 204, body: null },
+  },
+
+  listOrganisations: {
+    method: "GET",
+    path: "/v1/organisations",
+    summary: "Organisations that the caller is a member of, by name",
+    permission: "any",
+    success: { status: 200, body: z.object({ items: z.array(Organisation) }) },
+  },
+  createOrganisation: {
+    method: "POST",
+    path: "/v1/organisations",
+    summary: "Create an organisation; for the owner of the installation",
+    permission: "installation.manage",
+    body: CreateOrganisation,
+    success: { status: 201, body: Organisation },
+  },
+  listMembers: {
+    method: "GET",
+    path: "/v1/organisations/:organisation/members",
+    summary: "People and service accounts of an organisation, by name",
+    permission: "organisation.read",
+    params: ofOrganisation,
+    success: { status: 200, body: z.object({ items: z.array(Member) }) },
+  },
+  setMember: {
+    method: "PUT",
+    path: "/v1/organisations/:organisation/members/:member",
+    summary: "Give somebody a role; who is not known yet is made",
+    permission: "organisation.manage",
+    params: ofOrganisation.extend({ member: MemberName }),
+    body: SetMember,
+    success: { status: 200, body: Member },
+  },
+  removeMember: {
+    method: "DELETE",
+    path: "/v1/organisations/:organisation/members/:member",
+    summary: "Take a person's role away, or remove a service account with its tokens",
+    permission: "organisation.manage",
+    params: ofOrganisation.extend({ member: MemberName }),
+    success: { status: 204, body: null },
+  },
+  removeUser: {
+    method: "DELETE",
+    path: "/v1/users/:user",
+    summary: "Remove a person from all organisations, with all tokens; for the owner of the installation",
+    permission: "installation.manage",
+    params: z.strictObject({ user: UserName }),
+    success: { status: 204, body: null },
   },
 
   listProjects: {
@@ -347,6 +439,40 @@ export const endpoints = {
     params: StackPath,
     query: PageQuery,
     success: { status: 200, body: pageOf(StackState) },
+  },
+
+  listReaders: {
+    method: "GET",
+    path: `${STACK}/readers`,
+    summary: "Whose programs may read the stack's outputs, and who has",
+    permission: "stack.read",
+    params: StackPath,
+    success: { status: 200, body: OutputReaders },
+  },
+  allowReader: {
+    method: "PUT",
+    path: READER,
+    summary: "Let the program of another stack of the organisation read this stack's outputs",
+    permission: "stack.configure",
+    params: ReaderPath,
+    success: { status: 200, body: OutputReader },
+  },
+  removeReader: {
+    method: "DELETE",
+    path: READER,
+    summary: "Let it read them no more",
+    permission: "stack.configure",
+    params: ReaderPath,
+    success: { status: 204, body: null },
+  },
+
+  planStateImport: {
+    method: "POST",
+    path: "/v1/state-imports/plan",
+    summary: "Where the import of stacks from another backend stands; changes nothing",
+    permission: "any",
+    body: PlanStateImport,
+    success: { status: 200, body: StateImportPlan },
   },
 
   listAudit: {

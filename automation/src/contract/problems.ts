@@ -19,6 +19,7 @@ export const PROBLEMS = {
   folder_not_allowed: [422, "The folder is outside the allowed roots"],
   source_invalid: [422, "The source cannot be used"],
   slipway_yaml_invalid: [422, "slipway.yaml is not valid"],
+  invalid_state: [422, "The state cannot be used"],
   config_missing: [422, "Required configuration is missing"],
   release_not_found: [404, "There is no such release"],
   release_not_good: [409, "Only good releases can be rolled back to"],

@@ -267,6 +267,13 @@ export interface Tables {
     partial: Generated<boolean>;
     created_at: Instant;
   };
+  state_imports: {
+    stack_id: string;
+    source: string;
+    digest: Buffer;
+    principal: string;
+    imported_at: Instant;
+  };
   journal_batches: {
     id: Generated<number>;
     update_id: string;

@@ -100,7 +100,8 @@ export function callerOf(request: FastifyRequest): Caller {
   return { principal: request.principal.id, requestId: request.id };
 }
 
-function actorIn(request: FastifyRequest): Actor {
+/** Who asks, with what they may do. Only for routes that require a token. */
+export function actorIn(request: FastifyRequest): Actor {
   if (request.actor === null) throw new Error("a public route has no actor");
   return request.actor;
 }
