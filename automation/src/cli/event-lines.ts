@@ -7,7 +7,8 @@ import {
 } from "../client/formats.ts";
 import type { DeploymentProgress, ResourceProgress } from "../client/progress.ts";
 import type { GateResult } from "../contract/deployments.ts";
-import type { DeploymentEvent } from "../contract/events.ts";
+import type { EventBody } from "../contract/events.ts";
+import type { EventGap } from "../contract/updates.ts";
 import type { painter } from "./output.ts";
 import { clean } from "./output.ts";
 
@@ -21,7 +22,7 @@ const PREVIEW_STEPS = /^preview/;
 
 /** The lines that an event adds to the record on screen; `progress` includes the event. */
 export function linesOf(
-  event: DeploymentEvent,
+  event: { readonly body: EventBody | EventGap },
   progress: DeploymentProgress,
   { paint, verbose }: LineOptions,
 ): string[] {
@@ -53,11 +54,17 @@ export function linesOf(
     }
     case "gate":
       return [gateLine(body.gate, paint)];
+    case "gap": {
+      const count = body.to - body.from + 1;
+      return [
+        `  ${paint("yellow", count === 1 ? "1 event was lost" : `${count} events were lost`)} on the way here`,
+      ];
+    }
   }
 }
 
 function stepLines(
-  body: Extract<DeploymentEvent["body"], { type: "step" }>,
+  body: Extract<EventBody, { type: "step" }>,
   progress: DeploymentProgress,
   paint: LineOptions["paint"],
 ): string[] {

@@ -31,7 +31,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     load: async () => (await import("./commands/projects.ts")).register,
   },
   stacks: {
-    summary: "list, create, show and remove stacks; their tags and outputs",
+    summary: "list, create, show and remove stacks; their tags, outputs and states",
     load: async () => (await import("./commands/stacks.ts")).register,
   },
   config: {
@@ -59,16 +59,20 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     load: async () => (await import("./commands/destroy.ts")).register,
   },
   cancel: {
-    summary: "cancel a deployment",
+    summary: "cancel a deployment, or end a run of the Pulumi CLI",
     load: async () => (await import("./commands/cancel.ts")).register,
   },
   logs: {
-    summary: "print what happened in a deployment",
+    summary: "print what happened in a deployment or a run of the Pulumi CLI",
     load: async () => (await import("./commands/logs.ts")).register,
   },
   history: {
-    summary: "list the deployments of a stack",
+    summary: "list the deployments of a stack and the runs of the Pulumi CLI on it",
     load: async () => (await import("./commands/history.ts")).register,
+  },
+  resources: {
+    summary: "list the resources in the state of a stack",
+    load: async () => (await import("./commands/resources.ts")).register,
   },
   releases: {
     summary: "list the releases of a stack",

@@ -14,6 +14,7 @@ export type { FollowOptions } from "./follow.ts";
 export * from "./formats.ts";
 export { ProblemError } from "./problem-error.ts";
 export * from "./progress.ts";
+export * from "./resource-tree.ts";
 
 type Endpoints = typeof endpoints;
 type Flat<T> = { [Key in keyof T]: T[Key] };

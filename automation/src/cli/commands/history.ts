@@ -1,5 +1,12 @@
-import { formatAge, formatChanges, formatDuration, formatPlannedChanges } from "../../client/formats.ts";
+import {
+  describeClaims,
+  formatAge,
+  formatChanges,
+  formatDuration,
+  formatPlannedChanges,
+} from "../../client/index.ts";
 import type { DeploymentSummary } from "../../contract/deployments.ts";
+import type { HistoryEntry, Update } from "../../contract/updates.ts";
 import { connect } from "../connection.ts";
 import type { StackOptions } from "../context.ts";
 import { positive } from "../numbers.ts";
@@ -7,6 +14,7 @@ import { withStackOptions } from "../options.ts";
 import { printJson, printTable } from "../output.ts";
 import { allPages } from "../pages.ts";
 import type { Register } from "../program.ts";
+import { runLabel } from "../run-choice.ts";
 import { chooseStack } from "../stack-choice.ts";
 
 interface Options extends StackOptions {
@@ -15,40 +23,70 @@ interface Options extends StackOptions {
 
 export const register: Register = (program, context) => {
   withStackOptions(program.command("history"))
-    .description("list the deployments of a stack, newest first")
+    .description("list the deployments of a stack and the runs of the Pulumi CLI on it, newest first")
     .option("--limit <n>", "how many", positive("--limit"), 20)
     .action(async (options: Options) => {
       const client = await connect(context, options);
       const stack = await chooseStack(context, client, options);
-      const deployments = await allPages(
-        (page) => client.listStackDeployments({ params: stack, query: page }),
+      const entries = await allPages(
+        (page) => client.listHistory({ params: stack, query: page }),
         options.limit,
       );
       if (options.json === true) {
-        printJson(context, deployments);
+        printJson(context, entries.map(flat));
         return;
       }
       const now = Date.now();
       printTable(
         context,
-        ["#", "OPERATION", "STATUS", "RELEASE", "CHANGES", "TOOK", "BY", "WHEN", "WHY"],
-        deployments.map((one) => [
-          String(one.number),
-          one.operation,
-          one.status,
-          one.release === null ? "-" : String(one.release),
-          one.operation === "preview" ? formatPlannedChanges(one.changes) : formatChanges(one.changes),
-          tookOf(one),
-          one.cause === "automatic-rollback" ? "Slipway" : one.requestedBy,
-          formatAge(one.requestedAt, now),
-          one.message ?? one.failure?.detail ?? "",
-        ]),
-        "No deployments yet. Start one with `slipway deploy`.",
+        ["RUN", "OPERATION", "STATUS", "RELEASE", "CHANGES", "TOOK", "BY", "WHEN", "WHY"],
+        entries.map((entry) => [runLabel(entry), ...cellsOf(entry, now)]),
+        "No deployments yet, and no runs of the Pulumi CLI. Start one with `slipway deploy`.",
       );
     });
 };
 
-function tookOf(one: DeploymentSummary): string {
+/** `type` says which of the two it is; an update has a `kind` of its own. */
+function flat(entry: HistoryEntry) {
+  return entry.kind === "deployment"
+    ? { type: "deployment", ...entry.deployment }
+    : { type: "update", ...entry.update };
+}
+
+function cellsOf(entry: HistoryEntry, now: number): string[] {
+  return entry.kind === "deployment"
+    ? cellsOfDeployment(entry.deployment, now)
+    : cellsOfUpdate(entry.update, now);
+}
+
+function cellsOfDeployment(one: DeploymentSummary, now: number): string[] {
+  return [
+    one.operation,
+    one.status,
+    one.release === null ? "-" : String(one.release),
+    one.operation === "preview" ? formatPlannedChanges(one.changes) : formatChanges(one.changes),
+    tookOf(one),
+    one.cause === "automatic-rollback" ? "Slipway" : one.requestedBy,
+    formatAge(one.requestedAt, now),
+    one.message ?? one.failure?.detail ?? "",
+  ];
+}
+
+function cellsOfUpdate(one: Update, now: number): string[] {
+  const claims = describeClaims(one.claimed);
+  return [
+    `pulumi ${one.kind}`,
+    one.status,
+    "-",
+    one.dryRun ? formatPlannedChanges(one.changes) : formatChanges(one.changes),
+    tookOf(one),
+    one.principal,
+    formatAge(one.requestedAt, now),
+    [one.message, claims === null ? null : `(claimed: ${claims})`].filter((part) => part !== null).join(" "),
+  ];
+}
+
+function tookOf(one: { startedAt: string | null; finishedAt: string | null }): string {
   if (one.startedAt === null || one.finishedAt === null) return "-";
   return formatDuration(Date.parse(one.finishedAt) - Date.parse(one.startedAt));
 }

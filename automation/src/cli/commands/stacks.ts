@@ -1,27 +1,32 @@
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
-import { formatAge } from "../../client/formats.ts";
+import { formatAge, formatBytes } from "../../client/formats.ts";
 import type { Stack } from "../../contract/stacks.ts";
+import type { StackState } from "../../contract/updates.ts";
 import { connect } from "../connection.ts";
 import type { CliContext, CommonOptions, StackOptions } from "../context.ts";
 import { usageError } from "../failure.ts";
 import { confirmed } from "../hidden-input.ts";
+import { positive } from "../numbers.ts";
 import { collect, withCommonOptions, withStackOptions } from "../options.ts";
 import { clean, printJson, printLine, printTable } from "../output.ts";
 import { allPages } from "../pages.ts";
 import type { Register } from "../program.ts";
+import { updateLabel } from "../run-choice.ts";
 import { chooseStack, stackLabel } from "../stack-choice.ts";
+import { writerLines } from "../writer-lines.ts";
 
 export const register: Register = (program, context) => {
   const stacks = program
     .command("stacks")
-    .description("list, create, show and remove stacks; their tags and outputs");
+    .description("list, create, show and remove stacks; their tags, outputs and states");
   registerList(stacks, context);
   registerCreate(stacks, context);
   registerShow(stacks, context);
   registerRemove(stacks, context);
   registerTags(stacks, context);
   registerOutputs(stacks, context);
+  registerStates(stacks, context);
 };
 
 function labelOf(stack: Stack): string {
@@ -41,7 +46,7 @@ function registerList(stacks: Command, context: CliContext): void {
       const now = Date.now();
       printTable(
         context,
-        ["STACK", "RELEASE", "RESOURCES", "LAST DEPLOYMENT"],
+        ["STACK", "RELEASE", "RESOURCES", "LAST RUN"],
         items.map((one) => [
           labelOf(one),
           one.currentRelease === null ? "-" : String(one.currentRelease),
@@ -53,9 +58,16 @@ function registerList(stacks: Command, context: CliContext): void {
     });
 }
 
+/** The newest run: a deployment, or one of the Pulumi CLI. */
 function lastOf(stack: Stack, now: number): string {
-  if (stack.lastDeployment === null) return "never deployed";
-  const { operation, status, requestedAt } = stack.lastDeployment;
+  const { lastDeployment, lastUpdate } = stack;
+  const isUpdate =
+    lastUpdate !== null &&
+    (lastDeployment === null || Date.parse(lastUpdate.requestedAt) > Date.parse(lastDeployment.requestedAt));
+  if (isUpdate)
+    return `pulumi ${lastUpdate.kind} ${lastUpdate.status}, ${formatAge(lastUpdate.requestedAt, now)}`;
+  if (lastDeployment === null) return "never deployed";
+  const { operation, status, requestedAt } = lastDeployment;
   return `${operation} ${status}, ${formatAge(requestedAt, now)}`;
 }
 
@@ -86,14 +98,15 @@ function registerCreate(stacks: Command, context: CliContext): void {
 
 function registerShow(stacks: Command, context: CliContext): void {
   withStackOptions(stacks.command("show"))
-    .description("show one stack")
+    .description("show one stack, and who holds it")
     .argument("[stack]", "instead of --stack")
     .action(async (given: string | undefined, options: StackOptions) => {
       const client = await connect(context, options);
       const params = await chooseStack(context, client, withArgument(options, given));
       const stack = await client.getStack({ params });
+      const { writer } = await client.getWriter({ params });
       if (options.json === true) {
-        printJson(context, stack);
+        printJson(context, { ...stack, writer });
         return;
       }
       const lines: [string, string][] = [
@@ -101,7 +114,8 @@ function registerShow(stacks: Command, context: CliContext): void {
         ["current release", stack.currentRelease === null ? "none" : String(stack.currentRelease)],
         ["last good release", stack.lastGoodRelease === null ? "none" : String(stack.lastGoodRelease)],
         ["resources", stack.resourceCount === null ? "unknown" : String(stack.resourceCount)],
-        ["last deployment", lastOf(stack, Date.now())],
+        ["last run", lastOf(stack, Date.now())],
+        ...writerLines(writer, Date.now()),
         ...Object.entries(stack.tags).map(([key, value]): [string, string] => [`tag ${key}`, value]),
       ];
       const width = Math.max(...lines.map(([name]) => name.length));
@@ -146,16 +160,16 @@ function registerTags(stacks: Command, context: CliContext): void {
 
 function registerOutputs(stacks: Command, context: CliContext): void {
   withStackOptions(stacks.command("outputs"))
-    .description("print the outputs of the current release, or the value of one; secret ones stay hidden")
+    .description("print the outputs of the current state, or the value of one; secret ones stay hidden")
     .argument("[name]", "print this output's value alone")
     .action(async (name: string | undefined, options: StackOptions) => {
       const client = await connect(context, options);
       const params = await chooseStack(context, client, options);
-      const { release, outputs } = await client.getOutputs({ params });
+      const { state, outputs } = await client.getOutputs({ params });
       if (name !== undefined && !(name in outputs))
         throw usageError(
           `${stackLabel(params)} has no output ${JSON.stringify(name)}.`,
-          release === null ? "Deploy it first." : `It has: ${Object.keys(outputs).join(", ") || "none"}.`,
+          state === null ? "Deploy it first." : `It has: ${Object.keys(outputs).join(", ") || "none"}.`,
         );
       if (options.json === true) printJson(context, name === undefined ? outputs : outputs[name]);
       else if (name !== undefined) printLine(context, clean(textOf(outputs[name])));
@@ -164,9 +178,47 @@ function registerOutputs(stacks: Command, context: CliContext): void {
           context,
           ["OUTPUT", "VALUE"],
           Object.entries(outputs).map(([key, value]) => [key, textOf(value)]),
-          release === null ? "Not deployed yet." : "No outputs.",
+          state === null ? "Not deployed yet." : "No outputs.",
         );
     });
+}
+
+function registerStates(stacks: Command, context: CliContext): void {
+  withStackOptions(stacks.command("states"))
+    .description("list the states of a stack, newest first: which run left each, and whether it is partial")
+    .argument("[stack]", "instead of --stack")
+    .option("--limit <n>", "how many", positive("--limit"), 20)
+    .action(async (given: string | undefined, options: StackOptions & { limit: number }) => {
+      const client = await connect(context, options);
+      const params = await chooseStack(context, client, withArgument(options, given));
+      const states = await allPages((page) => client.listStates({ params, query: page }), options.limit);
+      if (options.json === true) {
+        printJson(context, states);
+        return;
+      }
+      const now = Date.now();
+      printTable(
+        context,
+        ["STATE", "RESOURCES", "SIZE", "LEFT BY", "WHEN", ""],
+        states.map((one) => [
+          String(one.number),
+          String(one.resourceCount),
+          formatBytes(one.sizeBytes),
+          leftBy(one),
+          formatAge(one.createdAt, now),
+          one.partial ? "partial" : "",
+        ]),
+        "No state yet.",
+      );
+    });
+}
+
+function leftBy({ update }: StackState): string {
+  if (update === null) return "an import";
+  const by = `${update.kind} ${updateLabel(update)}`;
+  return update.deploymentId === null
+    ? `pulumi ${by}`
+    : `${by} of deployment ${update.deploymentId.slice(0, 8)}`;
 }
 
 function textOf(value: unknown): string {
