@@ -4,11 +4,14 @@ create table principals (
   id text primary key,
   kind text not null check (kind in ('owner', 'user', 'service')),
   name text not null,
+  -- A service account belongs to one organisation and has a role in no other. People may be members of several.
+  organisation text references organisations (name),
   created_at timestamptz not null default now(),
-  -- A removed principal keeps its row, since audit names it.
-  removed_at timestamptz
+  -- A removed principal keeps its row, since audit names it; its name is free again.
+  removed_at timestamptz,
+  check ((kind = 'service') = (organisation is not null))
 );
-create unique index principals_live_name on principals (name) where removed_at is null;
+create unique index principals_live_name on principals (kind, coalesce(organisation, ''), name) where removed_at is null;
 insert into principals (id, kind, name) values ('owner', 'owner', 'owner');
 
 create table memberships (
@@ -25,6 +28,7 @@ alter table tokens
   add constraint tokens_kind_check check (kind in ('owner', 'worker', 'user', 'service')),
   add column name text,
   add column expires_at timestamptz;
+create index tokens_of_principal on tokens (principal);
 
 -- What the engine of an attempt presents. Good only while the attempt holds its stack, and for that stack alone.
 create table attempt_tokens (

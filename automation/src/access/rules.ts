@@ -101,6 +101,45 @@ export function can(actor: Actor, verb: Verb, resource: Resource): boolean {
   }
 }
 
+/** Who holds a token. */
+export interface TokenHolder {
+  id: string;
+  kind: "owner" | "user" | "service";
+  /** Of a service account. */
+  organisation: string | null;
+}
+
+/**
+ * Whether an actor may make, list and revoke a principal's tokens. An admin of one organisation must not get the token of a person, who may be
+ * a member of others too: people make their own, once the owner gave them their first. A service account makes none for itself.
+ */
+export function canManageTokens(actor: Actor, holder: TokenHolder): boolean {
+  if (actor.kind === "owner" || actor.kind === "system") return true;
+  if (actor.kind === "user" && holder.kind === "user") return holder.id === actor.id;
+  return (
+    holder.kind === "service" &&
+    holder.organisation !== null &&
+    holder.id !== actor.id &&
+    can(actor, "organisation.manage", { organisation: holder.organisation })
+  );
+}
+
+/** Organisations whose members an actor manages. */
+export function managedOrganisations(actor: Actor): readonly string[] {
+  return Object.keys(actor.roles).filter((organisation) =>
+    can(actor, "organisation.manage", { organisation }),
+  );
+}
+
+/** Commands of the CLI during which a program runs and may refer to other stacks. */
+const PROGRAM_COMMANDS = new Set(["up", "update", "preview", "destroy", "refresh", "watch", "import"]);
+
+/** Whether a User-Agent is that of a CLI command that runs a program: `pulumi-cli/1 (v3.250.0; linux; cmd=up)`. */
+export function runsAProgram(userAgent: string | undefined): boolean {
+  const command = /^pulumi-cli\/\d+ \([^)]*\bcmd=([a-z0-9-]+)/.exec(userAgent ?? "")?.[1];
+  return command !== undefined && PROGRAM_COMMANDS.has(command);
+}
+
 function roleCan({ roles }: Actor, verb: Verb, { organisation }: Resource): boolean {
   // An organisation may have the name of something that every object inherits.
   const role = Object.hasOwn(roles, organisation) ? roles[organisation] : undefined;
