@@ -57,6 +57,9 @@ const VERBS_OF_ROLE: Readonly<Record<Role, readonly Verb[]>> = {
 };
 const VERBS_OF_ATTEMPT: readonly Verb[] = ["stack.read", "stack.export", "stack.preview", "stack.decrypt"];
 
+/** On stacks that list the attempt's one as a reader. Without the last one the engine would take `{}` for each secret output, and say so in a note only. */
+const VERBS_OF_READER: readonly Verb[] = ["stack.read", "stack.export", "stack.decrypt"];
+
 /**
  * Whether an actor may do something: `hidden` when it may not even know of the resource, which must be answered as one that is not there.
  */
@@ -90,12 +93,12 @@ export function can(actor: Actor, verb: Verb, resource: Resource): boolean {
     case "system":
       return true;
     case "worker":
-      return verb === "stack.read" || verb === "organisation.read" || verb === "installation.read";
+      return verb === "stack.read" || verb === "organisation.read" || readsInstallation(verb, resource);
     case "user":
       return roleCan(actor, verb, resource);
     case "service":
       // A monitor reads /metrics with a token that can do nothing else.
-      return verb === "installation.read" || roleCan(actor, verb, resource);
+      return readsInstallation(verb, resource) || roleCan(actor, verb, resource);
     case "attempt":
       return actor.attempt !== null && attemptCan(actor.attempt, verb, resource);
   }
@@ -140,6 +143,10 @@ export function runsAProgram(userAgent: string | undefined): boolean {
   return command !== undefined && PROGRAM_COMMANDS.has(command);
 }
 
+function readsInstallation(verb: Verb, { organisation }: Resource): boolean {
+  return verb === "installation.read" && organisation === INSTALLATION.organisation;
+}
+
 function roleCan({ roles }: Actor, verb: Verb, { organisation }: Resource): boolean {
   // An organisation may have the name of something that every object inherits.
   const role = Object.hasOwn(roles, organisation) ? roles[organisation] : undefined;
@@ -150,7 +157,7 @@ function attemptCan(attempt: AttemptGrant, verb: Verb, { organisation, stackId }
   if (organisation !== attempt.organisation) return false;
   if (stackId === undefined) return verb === "organisation.read";
   if (stackId !== attempt.stackId) {
-    return (verb === "stack.read" || verb === "stack.export") && attempt.readableStackIds.includes(stackId);
+    return VERBS_OF_READER.includes(verb) && attempt.readableStackIds.includes(stackId);
   }
   return VERBS_OF_ATTEMPT.includes(verb) || (verb === "stack.update" && attempt.mayChange);
 }
