@@ -1,5 +1,11 @@
 import type { Client } from "@slipway/automation/client";
-import { type Deployment, type StackPath, TERMINAL_STATUSES } from "@slipway/automation/contract";
+import {
+  type Deployment,
+  ENDED_UPDATE_STATUSES,
+  type StackPath,
+  TERMINAL_STATUSES,
+  type Update,
+} from "@slipway/automation/contract";
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 /** Lists are read again this often while they are on screen. */
@@ -31,12 +37,36 @@ export const queries = {
       queryFn: () => client.getStack({ params: stack }),
       refetchInterval: RUNNING_INTERVAL_MS,
     }),
-  stackDeployments: (client: Client, stack: StackPath) =>
+  history: (client: Client, stack: StackPath) =>
     infiniteQueryOptions({
-      queryKey: [...keyOf(stack), "deployments"],
-      queryFn: ({ pageParam }) => client.listStackDeployments({ params: stack, query: pageOf(pageParam) }),
+      queryKey: [...keyOf(stack), "history"],
+      queryFn: ({ pageParam }) => client.listHistory({ params: stack, query: pageOf(pageParam) }),
       ...paging,
       refetchInterval: LIST_INTERVAL_MS,
+    }),
+  writer: (client: Client, stack: StackPath) =>
+    queryOptions({
+      queryKey: [...keyOf(stack), "writer"],
+      queryFn: () => client.getWriter({ params: stack }),
+      refetchInterval: RUNNING_INTERVAL_MS,
+    }),
+  resources: (client: Client, stack: StackPath) =>
+    queryOptions({
+      queryKey: [...keyOf(stack), "resources"],
+      queryFn: () => client.listResources({ params: stack }),
+      refetchInterval: LIST_INTERVAL_MS,
+    }),
+  states: (client: Client, stack: StackPath) =>
+    infiniteQueryOptions({
+      queryKey: [...keyOf(stack), "states"],
+      queryFn: ({ pageParam }) => client.listStates({ params: stack, query: pageOf(pageParam) }),
+      ...paging,
+      refetchInterval: LIST_INTERVAL_MS,
+    }),
+  stackUpdate: (client: Client, stack: StackPath, number: number) =>
+    queryOptions({
+      queryKey: [...keyOf(stack), "update", number],
+      queryFn: () => client.getStackUpdate({ params: { ...stack, number } }),
     }),
   deployments: (client: Client) =>
     infiniteQueryOptions({
@@ -82,6 +112,13 @@ export const queries = {
       refetchInterval: ({ state }) =>
         state.data !== undefined && isSettled(state.data) ? false : RUNNING_INTERVAL_MS,
     }),
+  update: (client: Client, id: string) =>
+    queryOptions({
+      queryKey: ["update", id],
+      queryFn: () => client.getUpdate({ params: { id } }),
+      refetchInterval: ({ state }) =>
+        state.data !== undefined && hasEnded(state.data) ? false : RUNNING_INTERVAL_MS,
+    }),
 };
 
 const paging = {
@@ -96,6 +133,11 @@ function pageOf(after: string | null) {
 /** Whether the deployment's status is one that it never leaves. */
 export function isTerminal(deployment: Pick<Deployment, "status">): boolean {
   return TERMINAL_STATUSES.includes(deployment.status);
+}
+
+/** The same of an update. */
+export function hasEnded(update: Pick<Update, "status">): boolean {
+  return ENDED_UPDATE_STATUSES.includes(update.status);
 }
 
 /** A failed one may still get the id of its automatic rollback a moment later. */

@@ -1,4 +1,4 @@
-import { createRootRoute, createRoute, createRouter } from "@tanstack/react-router";
+import { createRootRoute, createRoute, createRouter, Navigate } from "@tanstack/react-router";
 import { AuditPage } from "./audit/AuditPage.tsx";
 import { DeploymentPage } from "./deployments/DeploymentPage.tsx";
 import { DeploymentsPage } from "./deployments/DeploymentsPage.tsx";
@@ -7,6 +7,8 @@ import { NotFoundPage } from "./shell/NotFoundPage.tsx";
 import { Root } from "./shell/Root.tsx";
 import { StackPage, tabOf } from "./stacks/StackPage.tsx";
 import { StacksPage } from "./stacks/StacksPage.tsx";
+import { NumberedUpdatePage } from "./updates/NumberedUpdatePage.tsx";
+import { UpdatePage } from "./updates/UpdatePage.tsx";
 
 const root = createRootRoute({
   component: Root,
@@ -37,9 +39,59 @@ export const deploymentRoute = createRoute({
     return <DeploymentPage key={id} id={id} />;
   },
 });
+export const updateRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/updates/$id",
+  component: function Page() {
+    const { id } = updateRoute.useParams();
+    return <UpdatePage key={id} id={id} />;
+  },
+});
+
+// The addresses that the Pulumi CLI prints, where PULUMI_CONSOLE_DOMAIN names this server.
+export const numberedUpdateRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/$organisation/$project/$stack/updates/$number",
+  component: function Page() {
+    const { number, ...stack } = numberedUpdateRoute.useParams();
+    return <NumberedUpdatePage stack={stack} number={Number(number)} />;
+  },
+});
+const printedPreviewRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/$organisation/$project/$stack/previews/$id",
+  component: function Page() {
+    return <Navigate to="/updates/$id" params={{ id: printedPreviewRoute.useParams().id }} replace />;
+  },
+});
+const printedStackRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/$organisation/$project/$stack",
+  component: function Page() {
+    const params = printedStackRoute.useParams();
+    return (
+      <Navigate
+        to="/stacks/$organisation/$project/$stack"
+        params={params}
+        search={{ tab: "history" }}
+        replace
+      />
+    );
+  },
+});
 const audit = createRoute({ getParentRoute: () => root, path: "/audit", component: AuditPage });
 
-const routeTree = root.addChildren([stacks, stackRoute, deployments, deploymentRoute, audit]);
+const routeTree = root.addChildren([
+  stacks,
+  stackRoute,
+  deployments,
+  deploymentRoute,
+  updateRoute,
+  audit,
+  numberedUpdateRoute,
+  printedPreviewRoute,
+  printedStackRoute,
+]);
 
 export function createConsoleRouter() {
   return createRouter({ routeTree, defaultPreload: false, scrollRestoration: true });

@@ -62,6 +62,12 @@ function Detail({ name, value }: { name: string; value: unknown }) {
         {shortened(value)}
       </Link>
     );
+  if (name === "update" && LONG_NAME.test(value))
+    return (
+      <Link to="/updates/$id" params={{ id: value }}>
+        {shortened(value)}
+      </Link>
+    );
   return <span title={value}>{shortened(value)}</span>;
 }
 

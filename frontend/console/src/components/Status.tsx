@@ -5,6 +5,9 @@ interface Look {
 }
 
 const LOOKS: Readonly<Record<string, Look>> = {
+  requested: { tone: "calm", sign: "…", text: "requested" },
+  cancelling: { tone: "warn", sign: "…", text: "being cancelled" },
+  partial: { tone: "warn", sign: "!", text: "partial" },
   queued: { tone: "calm", sign: "…", text: "queued" },
   running: { tone: "busy", sign: "▸", text: "running" },
   waiting_approval: { tone: "warn", sign: "…", text: "waiting for approval" },

@@ -34,7 +34,7 @@ export const deploymentColumns: Column<DeploymentSummary>[] = [
 ];
 
 /** Why a deployment was asked for, and why it failed when it did. */
-function whyOf(one: DeploymentSummary) {
+export function whyOf(one: DeploymentSummary) {
   const reason =
     one.message ??
     (one.cause === "automatic-rollback" ? "Automatic rollback after a failed deployment" : null);

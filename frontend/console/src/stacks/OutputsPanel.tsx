@@ -8,21 +8,21 @@ import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { queries } from "../queries.ts";
 import { addressesIn, isSecretOutput } from "./outputs.ts";
 
-/** What the program of the current release put out. */
+/** The outputs in the stack's current state, whoever left it. */
 export function OutputsPanel({ stack }: { stack: StackPath }) {
   const read = useQuery(queries.outputs(useClient(), stack));
   if (read.data === undefined)
     return read.error === null ? <Loading what="outputs" /> : <ProblemAlert error={read.error} />;
   return (
     <DataTable
-      caption="Outputs of the current release"
+      caption="Outputs of the current state"
       rows={Object.entries(read.data.outputs)}
       keyOf={([name]) => name}
       columns={[
         { label: "Output", cell: ([name]) => <Code>{name}</Code> },
         { label: "Value", wide: true, cell: ([name, value]) => <Value name={name} value={value} /> },
       ]}
-      empty={read.data.release === null ? "Not deployed yet." : "The program has no outputs."}
+      empty={read.data.state === null ? "Not deployed yet." : "The program has no outputs."}
     />
   );
 }

@@ -24,6 +24,7 @@ import { DestroyDialog } from "./DestroyDialog.tsx";
 import { addressesIn } from "./outputs.ts";
 import { type Request, RequestDialog } from "./RequestDialog.tsx";
 import { RollbackDialog } from "./RollbackDialog.tsx";
+import { CurrentWriter } from "./Writer.tsx";
 
 type Dialog = Request | "rollback" | "destroy";
 
@@ -73,6 +74,7 @@ export function StackHead({ path, stack }: { path: StackPath; stack: Stack }) {
           </Menu>
         </Group>
       </Group>
+      <CurrentWriter stack={path} />
       <Active stack={stack} />
       <CurrentRelease path={path} stack={stack} />
       <RequestDialog stack={path} request={request} onClose={close} />
@@ -106,6 +108,32 @@ function Tags({ tags }: { tags: Stack["tags"] }) {
   );
 }
 
+/** A stack that only the Pulumi CLI has changed: releases need a source that the server knows. */
+function WithoutRelease({ stack, update }: { stack: Stack; update: NonNullable<Stack["lastUpdate"]> }) {
+  return (
+    <Column gap="xs">
+      <span className="inline">
+        <Text span fw={600}>
+          No release
+        </Text>
+        {stack.resourceCount !== null && <span>{formatResourceCount(stack.resourceCount)}</span>}
+      </span>
+      <Text size="sm" className="inline">
+        Last changed by{" "}
+        <Link to="/updates/$id" params={{ id: update.id }}>
+          pulumi {update.kind}
+          {update.number !== null && ` v${update.number}`}
+        </Link>
+        <Status value={update.status} />
+        <Age at={update.requestedAt} />
+      </Text>
+      <Text size="sm" c="dimmed">
+        The first deployment that completes becomes release 1.
+      </Text>
+    </Column>
+  );
+}
+
 function Active({ stack }: { stack: Stack }) {
   const last = stack.lastDeployment;
   if (last === null || TERMINAL_STATUSES.some((status) => status === last.status)) return null;
@@ -130,7 +158,11 @@ function CurrentRelease({ path, stack }: { path: StackPath; stack: Stack }) {
   if (number === null)
     return (
       <Paper withBorder p="md">
-        <Text>Nothing has been deployed yet. The first deployment that completes becomes release 1.</Text>
+        {stack.lastUpdate === null ? (
+          <Text>Nothing has been deployed yet. The first deployment that completes becomes release 1.</Text>
+        ) : (
+          <WithoutRelease stack={stack} update={stack.lastUpdate} />
+        )}
       </Paper>
     );
   const addresses = addressesIn(outputs.data?.outputs ?? {});

@@ -11,13 +11,17 @@ import { ConfigPanel } from "./ConfigPanel.tsx";
 import { HistoryTable } from "./HistoryTable.tsx";
 import { OutputsPanel } from "./OutputsPanel.tsx";
 import { ReleasesTable } from "./ReleasesTable.tsx";
+import { ResourcesPanel } from "./ResourcesPanel.tsx";
 import { StackHead } from "./StackHead.tsx";
+import { StatesTable } from "./StatesTable.tsx";
 
 const TABS = {
   history: "History",
   releases: "Releases",
-  config: "Config",
+  resources: "Resources",
   outputs: "Outputs",
+  states: "States",
+  config: "Config",
   audit: "Audit",
 };
 export type StackTab = keyof typeof TABS;
@@ -62,6 +66,12 @@ export function StackPage({ stack, tab }: { stack: StackPath; tab: StackTab }) {
         </Tabs.Panel>
         <Tabs.Panel value="releases">
           <ReleasesTable stack={stack} currentRelease={read.data.currentRelease} />
+        </Tabs.Panel>
+        <Tabs.Panel value="resources">
+          <ResourcesPanel stack={stack} />
+        </Tabs.Panel>
+        <Tabs.Panel value="states">
+          <StatesTable stack={stack} />
         </Tabs.Panel>
         <Tabs.Panel value="config">
           <ConfigPanel stack={stack} />

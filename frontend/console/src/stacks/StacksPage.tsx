@@ -54,23 +54,7 @@ const COLUMNS: TableColumn<Stack>[] = [
   },
   { label: "Release", cell: (stack) => <CurrentRelease stack={stack} /> },
   { label: "Resources", cell: (stack) => stack.resourceCount ?? "–" },
-  {
-    label: "Last deployment",
-    cell: ({ lastDeployment }) =>
-      lastDeployment === null ? (
-        <Text c="dimmed" span>
-          never deployed
-        </Text>
-      ) : (
-        <span className="inline">
-          <Link to="/deployments/$id" params={{ id: lastDeployment.id }}>
-            {lastDeployment.operation}
-          </Link>
-          <Status value={lastDeployment.status} />
-          <Age at={lastDeployment.requestedAt} />
-        </span>
-      ),
-  },
+  { label: "Last run", cell: (stack) => <LastRun stack={stack} /> },
 ];
 
 function CurrentRelease({ stack }: { stack: Stack }) {
@@ -79,6 +63,35 @@ function CurrentRelease({ stack }: { stack: Stack }) {
   return (
     <span className="inline">
       {stack.currentRelease} <Status value={isGood ? "good" : "unproven"} />
+    </span>
+  );
+}
+
+/** The newest run: a deployment, or one of the Pulumi CLI. */
+function LastRun({ stack: { lastDeployment, lastUpdate } }: { stack: Stack }) {
+  const isUpdate =
+    lastUpdate !== null &&
+    (lastDeployment === null || Date.parse(lastUpdate.requestedAt) > Date.parse(lastDeployment.requestedAt));
+  const last = isUpdate ? lastUpdate : lastDeployment;
+  if (last === null)
+    return (
+      <Text c="dimmed" span>
+        never deployed
+      </Text>
+    );
+  return (
+    <span className="inline">
+      {isUpdate ? (
+        <Link to="/updates/$id" params={{ id: last.id }}>
+          pulumi {lastUpdate.kind}
+        </Link>
+      ) : (
+        <Link to="/deployments/$id" params={{ id: last.id }}>
+          {lastDeployment?.operation}
+        </Link>
+      )}
+      <Status value={last.status} />
+      <Age at={last.requestedAt} />
     </span>
   );
 }

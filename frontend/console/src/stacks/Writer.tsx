@@ -1,0 +1,102 @@
+import { Code, Stack as Column, Group, Paper, Text } from "@mantine/core";
+import { formatAge, formatDuration } from "@slipway/automation/client";
+import type { StackPath, StackWriter } from "@slipway/automation/contract";
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useClient } from "../api.ts";
+import { Age } from "../components/Age.tsx";
+import { useNow } from "../components/now.ts";
+import { queries } from "../queries.ts";
+import { CancelUpdate } from "../updates/CancelUpdate.tsx";
+
+const TICK_MS = 1_000;
+
+/** Who holds a stack, read again and again; nothing while nobody does. */
+export function CurrentWriter({ stack }: { stack: StackPath }) {
+  const read = useQuery(queries.writer(useClient(), stack));
+  const writer = read.data?.writer ?? null;
+  if (writer === null) return null;
+  return <Writer writer={writer} stack={stack} withCancel />;
+}
+
+/** Who holds a stack, since when and until when, and what frees it. */
+export function Writer({
+  writer,
+  stack,
+  withCancel = false,
+}: {
+  writer: StackWriter;
+  stack: StackPath;
+  withCancel?: boolean;
+}) {
+  const { holder } = writer;
+  return (
+    <Paper withBorder p="md" role="status" aria-label="Who holds the stack">
+      <Group justify="space-between" align="start">
+        <Column gap={4} className="grow">
+          <Text className="inline">
+            <strong>Held by</strong> <Holder holder={holder} />
+            <span>
+              of {writer.principal}
+              {writer.host !== null && ` on ${writer.host}`}, since <Age at={writer.since} />
+            </span>
+          </Text>
+          <Text size="sm">
+            <Until writer={writer} />{" "}
+            {writer.lastEntryAt === null ? (
+              "Its journal has no entry yet."
+            ) : (
+              <>
+                Last journal entry <Age at={writer.lastEntryAt} />.
+              </>
+            )}
+          </Text>
+          <Text size="sm" c="dimmed">
+            Freed by <Code className="breakable">{writer.release}</Code>
+          </Text>
+        </Column>
+        {withCancel && holder.kind === "update" && (
+          <HolderCancel id={holder.updateId} name={`the run on ${stack.project}/${stack.stack}`} />
+        )}
+      </Group>
+    </Paper>
+  );
+}
+
+function HolderCancel({ id, name }: { id: string; name: string }) {
+  const read = useQuery(queries.update(useClient(), id));
+  return <CancelUpdate id={id} name={name} cancelling={read.data?.cancelling === true} />;
+}
+
+function Holder({ holder }: { holder: StackWriter["holder"] }) {
+  if (holder.kind === "attempt")
+    return (
+      <Link to="/deployments/$id" params={{ id: holder.deploymentId }}>
+        deployment #{holder.number}
+      </Link>
+    );
+  return (
+    <Link to="/updates/$id" params={{ id: holder.updateId }}>
+      {holder.number === null ? "a run of the Pulumi CLI" : `update v${holder.number} of the Pulumi CLI`}
+    </Link>
+  );
+}
+
+/** `expired` is the database's word; the seconds left are told by this machine's clock and may be off by its error. */
+function Until({ writer }: { writer: StackWriter }) {
+  const now = useNow(TICK_MS);
+  const { expiresAt, expired } = writer;
+  const at = new Date(expiresAt).toLocaleTimeString();
+  if (expired)
+    return (
+      <span className="failure-line">
+        Its time ran out at {at}, {formatAge(expiresAt, now)}: Slipway frees the stack by itself.
+      </span>
+    );
+  return (
+    <>
+      Until <time dateTime={expiresAt}>{at}</time>, in {formatDuration(Date.parse(expiresAt) - now)}, unless
+      it is renewed.
+    </>
+  );
+}

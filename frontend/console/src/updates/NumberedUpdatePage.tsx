@@ -1,0 +1,25 @@
+import { Stack as Column, Title } from "@mantine/core";
+import type { StackPath } from "@slipway/automation/contract";
+import { useQuery } from "@tanstack/react-query";
+import { Navigate } from "@tanstack/react-router";
+import { useClient } from "../api.ts";
+import { Loading } from "../components/Loading.tsx";
+import { ProblemAlert } from "../components/ProblemAlert.tsx";
+import { queries } from "../queries.ts";
+
+/** The address of an update by its number leads to the update's page, or to the deployment that it belongs to. */
+export function NumberedUpdatePage({ stack, number }: { stack: StackPath; number: number }) {
+  const read = useQuery(queries.stackUpdate(useClient(), stack, number));
+  if (read.data === undefined)
+    return (
+      <Column gap="lg">
+        <Title order={1} size="h2">
+          {stack.project}/{stack.stack}, version {Number.isNaN(number) ? "unknown" : number}
+        </Title>
+        {read.error === null ? <Loading what="the update" /> : <ProblemAlert error={read.error} />}
+      </Column>
+    );
+  const { id, deploymentId } = read.data;
+  if (deploymentId !== null) return <Navigate to="/deployments/$id" params={{ id: deploymentId }} replace />;
+  return <Navigate to="/updates/$id" params={{ id }} replace />;
+}
