@@ -37,3 +37,8 @@ export function clientOf(request: FastifyRequest): string | null {
   const text = request.headers["user-agent"];
   return text === undefined || text === "" ? null : text.slice(0, LONGEST_CLIENT);
 }
+
+/** The command that the CLI says it runs (`up`, `stack-import`); undefined for other clients. A claim: good for what is shown, not for what is allowed. */
+export function commandOf(request: FastifyRequest): string | undefined {
+  return /\bcmd=([a-z0-9-]+)/.exec(request.headers["user-agent"] ?? "")?.[1];
+}

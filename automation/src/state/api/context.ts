@@ -4,8 +4,11 @@ import { decide } from "../../access/rules.ts";
 import { StackPath } from "../../contract/identifiers.ts";
 import type { Database, Transaction } from "../../database.ts";
 import { SlipwayError } from "../../errors.ts";
+import { checkUnused } from "../../stacks/rules.ts";
 import type { StackName } from "../../stacks/store.ts";
-import { referStack } from "../../stacks/store.ts";
+import { readStackUse, referStack } from "../../stacks/store.ts";
+import { lockWriter } from "../updates-store.ts";
+import { stackIsHeld } from "../writer.ts";
 import { actorOfRequest } from "./auth.ts";
 import { resolveStack } from "./stacks-store.ts";
 
@@ -52,6 +55,18 @@ export function allowIn(actor: Actor, verb: Verb, organisation: string): void {
   const decision = decide(actor, verb, { organisation });
   if (decision === "hidden") throw new SlipwayError("not_found", `There is no organisation ${organisation}.`);
   if (decision === "forbidden") throw forbidden(actor, verb);
+}
+
+/**
+ * Locks a stack that nobody writes to: the right to write first, as updates take it, then its row. Throws SlipwayError `conflict` while an update runs or a deployment
+ * is open.
+ */
+export async function lockFreeStack(trx: Transaction, stack: StackContext): Promise<void> {
+  const { holder } = await lockWriter(trx, stack.stackId);
+  await lockStack(trx, stack);
+  if (holder !== null) throw await stackIsHeld(trx, stack.stackId);
+  const { open } = await readStackUse(trx, stack.stackId);
+  checkUnused({ open, isHeld: false });
 }
 
 function forbidden(actor: Actor, verb: Verb): SlipwayError {

@@ -9,7 +9,10 @@ import { SlipwayError } from "../../errors.ts";
 import { insertProject, lockProject } from "../../projects/store.ts";
 import { insertStack } from "../../stacks/store.ts";
 import { editedObject, isAbsent, membersOf, rawText, wholeValue } from "../journal/raw-json.ts";
-import { auditStack } from "./audit.ts";
+import { putState } from "../put-state.ts";
+import { runWork } from "../threads/pool.ts";
+import { lockWriter } from "../updates-store.ts";
+import { auditStack, clientOf } from "./audit.ts";
 import { bodyText, parseText } from "./bodies.ts";
 import { allowIn } from "./context.ts";
 import type { StateApiDependencies } from "./plugin.ts";
@@ -53,10 +56,11 @@ export function readCreateStack(request: FastifyRequest): Pick<NewStack, "stack"
 }
 
 /** Makes a stack, and its project when that is new. Throws SlipwayError `already_exists`, `not_found`, `forbidden`. */
-export async function createStack({ db }: StateApiDependencies, stack: NewStack): Promise<void> {
-  const { organisation, project, actor, request } = stack;
+export async function createStack({ db, keyring }: StateApiDependencies, stack: NewStack): Promise<void> {
+  const { organisation, project, actor, request, state } = stack;
   const name = { organisation, project, stack: stack.stack };
   allowIn(actor, "stack.create", organisation);
+  const checked = state === null ? null : await runWork("checkState", { text: state }, state.length);
   await withTransaction(db, async (trx) => {
     const { id: projectId } = await findOrMakeProject(trx, stack);
     const stackId = await insertStack(trx, {
@@ -76,11 +80,27 @@ export async function createStack({ db }: StateApiDependencies, stack: NewStack)
       );
     }
     await auditStack(trx, { actor, request, stack: name }, "stack.created", { tags: stack.tags });
+    if (state === null || checked === null) return;
+    await lockWriter(trx, stackId);
+    const { resourceCount } = checked;
+    const put = await putState(trx, keyring, {
+      stackId,
+      text: state,
+      resourceCount,
+      kind: "import",
+      principal: actor.id,
+      message: null,
+      client: clientOf(request),
+    });
+    await auditStack(trx, { actor, request, stack: name }, "state.imported", {
+      update: put.number,
+      resources: resourceCount,
+    });
   });
 }
 
 /** The project's row, locked, so that it is not removed before the stack is in it. */
-async function findOrMakeProject(
+export async function findOrMakeProject(
   trx: Transaction,
   { organisation, project, actor, request }: Pick<NewStack, "organisation" | "project" | "actor" | "request">,
 ): Promise<Project> {

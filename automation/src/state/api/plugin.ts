@@ -2,19 +2,25 @@ import type { FastifyInstance } from "fastify";
 import type { Clock } from "../../clock.ts";
 import type { Database } from "../../database.ts";
 import { SlipwayError } from "../../errors.ts";
+import type { Keyring } from "../../secrets/keyring.ts";
 import { guardApi } from "./auth.ts";
 import { readBodies } from "./bodies.ts";
 import { capabilityRoutes } from "./capabilities.ts";
 import { handleApiError } from "./errors.ts";
+import { historyRoutes } from "./history.ts";
 import { lookupRoutes } from "./lookups.ts";
+import { renameRoutes } from "./rename.ts";
 import { apiRoute } from "./route.ts";
+import { secretRoutes } from "./secrets.ts";
 import { stackRoutes } from "./stacks.ts";
+import { stateTextRoutes } from "./state-text.ts";
 import { userRoutes } from "./user.ts";
 
 /** What the service API works with. */
 export interface StateApiDependencies {
   db: Database;
   clock: Clock;
+  keyring: Keyring;
 }
 
 /**
@@ -42,6 +48,10 @@ function routes(api: FastifyInstance, dependencies: StateApiDependencies): void 
   capabilityRoutes(api);
   userRoutes(api, dependencies);
   stackRoutes(api, dependencies);
+  renameRoutes(api, dependencies);
+  stateTextRoutes(api, dependencies);
+  historyRoutes(api, dependencies);
+  secretRoutes(api, dependencies);
   lookupRoutes(api, dependencies);
   apiRoute(
     api,

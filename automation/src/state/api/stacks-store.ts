@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Database } from "../../database.ts";
+import type { Database, Transaction } from "../../database.ts";
 import type { StackName } from "../../stacks/store.ts";
 import type { StackContext } from "./context.ts";
 
@@ -57,6 +57,32 @@ export async function readStackDetails(db: Database, stackId: string): Promise<S
       ? null
       : { id, kind, principal, startedSeconds: started };
   return { tags, version: next_update - 1, active };
+}
+
+/** Gives a stack its new name and project, and keeps the old one as an alias. The caller has locked what it touches. */
+export async function renameStackRow(
+  trx: Transaction,
+  { stackId, from, to, projectId }: { stackId: string; from: StackName; to: StackName; projectId: string },
+): Promise<void> {
+  await trx
+    .updateTable("stacks")
+    .set({ name: to.stack, project_id: projectId })
+    .where("id", "=", stackId)
+    .execute();
+  await trx
+    .deleteFrom("stack_aliases")
+    .where("organisation", "=", to.organisation)
+    .where("project", "=", to.project)
+    .where("stack", "=", to.stack)
+    .where("stack_id", "=", stackId)
+    .execute();
+  await trx
+    .insertInto("stack_aliases")
+    .values({ organisation: from.organisation, project: from.project, stack: from.stack, stack_id: stackId })
+    .onConflict((conflict) =>
+      conflict.columns(["organisation", "project", "stack"]).doUpdateSet({ stack_id: stackId }),
+    )
+    .execute();
 }
 
 function stacks(db: Database) {

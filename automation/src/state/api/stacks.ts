@@ -5,12 +5,12 @@ import { OrganisationName, ProjectName } from "../../contract/identifiers.ts";
 import { withTransaction } from "../../database.ts";
 import { SlipwayError } from "../../errors.ts";
 import { findProject } from "../../projects/store.ts";
-import { checkRemoval, checkUnused } from "../../stacks/rules.ts";
+import { checkRemoval } from "../../stacks/rules.ts";
 import { markStackRemoved, readStackUse, replaceTags } from "../../stacks/store.ts";
 import { auditStack } from "./audit.ts";
 import { actorOfRequest } from "./auth.ts";
 import { checkForm, parseBody, STATE_BODY_BYTES } from "./bodies.ts";
-import { lockStack } from "./context.ts";
+import { lockFreeStack, lockStack } from "./context.ts";
 import { createStack, readCreateStack } from "./create-stack.ts";
 import type { StateApiDependencies } from "./plugin.ts";
 import { apiRoute, stackRoute } from "./route.ts";
@@ -88,10 +88,9 @@ export function stackRoutes(api: FastifyInstance, dependencies: StateApiDependen
     async ({ stack, actor, request }) => {
       const { force } = checkForm(request.query, DeleteQuery, "query");
       await withTransaction(db, async (trx) => {
-        await lockStack(trx, stack);
+        await lockFreeStack(trx, stack);
         const use = await readStackUse(trx, stack.stackId);
-        if (force === "true") checkUnused(use);
-        else checkRemoval(use);
+        if (force === "false") checkRemoval(use);
         await markStackRemoved(trx, stack.stackId);
         await auditStack(trx, { actor, request, stack: stack.name }, "stack.removed", {
           forced: force === "true",

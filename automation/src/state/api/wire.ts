@@ -11,7 +11,7 @@ export const CreateStackRequest = z.object({
   tags: Tags.nullish(),
   teams: z.array(z.string()).nullish(),
   /** Where the stack's config is kept; only Pulumi Cloud has such a place. */
-  config: z.unknown(),
+  config: z.unknown().optional(),
 });
 
 export const TagsRequest = Tags.nullable();

@@ -1,0 +1,91 @@
+import type { FastifyInstance, FastifyReply } from "fastify";
+import { z } from "zod";
+import { noteExport } from "../../access/exports.ts";
+import { withTransaction } from "../../database.ts";
+import { SlipwayError } from "../../errors.ts";
+import { putState } from "../put-state.ts";
+import { currentState, stateByNumber } from "../states-store.ts";
+import { runWork } from "../threads/pool.ts";
+import { auditStack, clientOf, commandOf } from "./audit.ts";
+import { bodyText, checkForm, STATE_BODY_BYTES } from "./bodies.ts";
+import { lockFreeStack } from "./context.ts";
+import { hasRunningUpdate, stateNumberOfUpdate } from "./exports-store.ts";
+import type { StateApiDependencies } from "./plugin.ts";
+import { type StackCall, stackRoute } from "./route.ts";
+
+/** What a stack that was never updated exports. The oldest form that all supported CLIs take. */
+export const EMPTY_STATE = '{"version":3,"deployment":null}';
+
+const VersionParams = z.object({ version: z.coerce.number().int().min(1).max(2_147_483_647) });
+
+/** Export and import of whole states. Their text is passed on byte for byte. */
+export function stateTextRoutes(api: FastifyInstance, dependencies: StateApiDependencies): void {
+  const { db, keyring } = dependencies;
+
+  stackRoute(api, db, { method: "GET", path: "/export", needs: "stack.export" }, async (call) => {
+    const state = await currentState(db, keyring, call.stack.stackId);
+    await tellExport(dependencies, call, state?.number ?? null);
+    return sendState(call.reply, state?.text ?? EMPTY_STATE);
+  });
+
+  stackRoute(api, db, { method: "GET", path: "/export/:version", needs: "stack.export" }, async (call) => {
+    const { version } = checkForm(call.request.params, VersionParams, "address");
+    const { stackId } = call.stack;
+    const found = await stateNumberOfUpdate(db, stackId, version);
+    if (found === undefined) {
+      throw new SlipwayError("not_found", `The stack has no version ${version}.`, {
+        remedy: "pulumi stack history lists them.",
+      });
+    }
+    const state = found.number === null ? null : await stateByNumber(db, keyring, stackId, found.number);
+    await tellExport(dependencies, call, state?.number ?? null);
+    return sendState(call.reply, state?.text ?? EMPTY_STATE);
+  });
+
+  stackRoute(
+    api,
+    db,
+    { method: "POST", path: "/import", needs: "stack.update", bodyLimitBytes: STATE_BODY_BYTES },
+    async ({ stack, actor, request }) => {
+      const text = bodyText(request);
+      const { resourceCount } = await runWork("checkState", { text }, text.length);
+      const kind = commandOf(request) === "stack-import" ? "import" : "edit";
+      const { updateId } = await withTransaction(db, async (trx) => {
+        await lockFreeStack(trx, stack);
+        const put = await putState(trx, keyring, {
+          stackId: stack.stackId,
+          text,
+          resourceCount,
+          kind,
+          principal: actor.id,
+          message: null,
+          client: clientOf(request),
+        });
+        await auditStack(trx, { actor, request, stack: stack.name }, "state.imported", {
+          update: put.number,
+          resources: resourceCount,
+        });
+        return put;
+      });
+      return { updateId };
+    },
+  );
+}
+
+/** An engine that runs an update reads its base state; every other read of a whole state is an entry. */
+async function tellExport(
+  { db }: StateApiDependencies,
+  { stack, actor, request }: StackCall,
+  state: number | null,
+): Promise<void> {
+  const client = request.headers["user-agent"];
+  await noteExport(db, { actor, stackId: stack.stackId, client, requestId: request.id });
+  if (await hasRunningUpdate(db, stack.stackId, actor.id)) return;
+  await withTransaction(db, (trx) =>
+    auditStack(trx, { actor, request, stack: stack.name }, "state.exported", { state }),
+  );
+}
+
+function sendState(reply: FastifyReply, text: string): FastifyReply {
+  return reply.type("application/json; charset=utf-8").send(text);
+}

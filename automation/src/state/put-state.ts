@@ -1,0 +1,53 @@
+import { randomUUID } from "node:crypto";
+import { sql } from "kysely";
+import type { Transaction } from "../database.ts";
+import type { Keyring } from "../secrets/keyring.ts";
+import { appendState } from "./states-store.ts";
+
+/** A state that somebody puts in the place of a stack's state. */
+export interface PutState {
+  stackId: string;
+  /** JSON text of the UntypedDeployment, checked by the caller. */
+  text: string;
+  resourceCount: number;
+  /** `import`: a person brought a whole state. `edit`: a command of the CLI changed parts of it. */
+  kind: "import" | "edit";
+  principal: string;
+  message: string | null;
+  /** User-Agent of the client. */
+  client: string | null;
+}
+
+/**
+ * Makes a text the stack's state, as an update that is over at once: it has a number, is in the history and takes an epoch, so that whoever held the stack before can
+ * write no more. The caller has locked the writer's row and found the stack free. Answers the update's id and number.
+ */
+export async function putState(
+  trx: Transaction,
+  keyring: Keyring,
+  put: PutState,
+): Promise<{ updateId: string; number: number }> {
+  const updateId = randomUUID();
+  const { rows } = await sql<{ number: number }>`
+    with numbered as (
+      update stacks set next_update = next_update + 1 where id = ${put.stackId} returning next_update - 1 as number
+    ), fenced as (
+      update stack_writers set epoch = epoch + 1 where stack_id = ${put.stackId} and holder is null returning epoch
+    )
+    insert into updates (id, stack_id, kind, dry_run, status, number, epoch, principal, message, client, config, base_state, resource_count,
+      resource_changes, started_at, finished_at)
+    select ${updateId}, ${put.stackId}, ${put.kind}, false, 'succeeded', numbered.number, fenced.epoch, ${put.principal}, ${put.message}, ${put.client},
+      -- The CLI reads the newest update's config; one without would empty the local file.
+      coalesce((select config from updates where stack_id = ${put.stackId} and number is not null order by number desc limit 1), '{}'),
+      (select id from states where stack_id = ${put.stackId} order by number desc limit 1),
+      ${put.resourceCount}, '{}', clock_timestamp(), clock_timestamp()
+    from numbered, fenced
+    returning number
+  `.execute(trx);
+  const [row] = rows;
+  if (row === undefined) throw new Error(`the stack ${put.stackId} is held although it was found free`);
+  const { stackId, text, resourceCount } = put;
+  const state = await appendState(trx, keyring, { stackId, updateId, text, resourceCount, partial: false });
+  await trx.updateTable("updates").set({ state_id: state.id }).where("id", "=", updateId).execute();
+  return { updateId, number: row.number };
+}
