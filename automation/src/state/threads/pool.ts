@@ -1,0 +1,54 @@
+import { availableParallelism } from "node:os";
+import { Piscina } from "piscina";
+import { SlipwayError } from "../../errors.ts";
+import type { ThreadAnswer } from "./thread.ts";
+import type { Work, WorkName } from "./work.ts";
+import { work } from "./work.ts";
+
+/** Below it the work takes a few milliseconds, less than the way to a thread and back. */
+const INLINE_BYTES = 256 * 1024;
+/** An unused thread keeps its memory for so long. */
+const IDLE_TIMEOUT_MS = 10_000;
+
+let threads: Piscina | undefined;
+
+/**
+ * Does work on a text: here when it is small, on a thread when it would hold up other requests. `bytes` is about what is read. Threads start when first needed and
+ * keep no process alive.
+ */
+export async function runWork<Name extends WorkName>(
+  name: Name,
+  input: Parameters<Work[Name]>[0],
+  bytes: number,
+): Promise<ReturnType<Work[Name]>> {
+  if (bytes <= INLINE_BYTES) {
+    const job = work[name] as (input: Parameters<Work[Name]>[0]) => ReturnType<Work[Name]>;
+    return job(input);
+  }
+  threads ??= new Piscina({
+    filename: new URL("thread.ts", import.meta.url).href,
+    minThreads: 0,
+    maxThreads: Math.max(1, availableParallelism() - 1),
+    idleTimeout: IDLE_TIMEOUT_MS,
+  });
+  const answer = (await threads.run({ name, input })) as ThreadAnswer;
+  if (!answer.ok) {
+    throw new SlipwayError(
+      answer.code,
+      answer.message,
+      answer.remedy === undefined ? {} : { remedy: answer.remedy },
+    );
+  }
+  return restored(answer.value) as ReturnType<Work[Name]>;
+}
+
+/** What crosses a thread's border as Buffer arrives as Uint8Array. */
+function restored(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => [
+      name,
+      inner instanceof Uint8Array ? Buffer.from(inner.buffer, inner.byteOffset, inner.byteLength) : inner,
+    ]),
+  );
+}

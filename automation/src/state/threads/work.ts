@@ -1,0 +1,135 @@
+import type { DataKey, Purpose } from "../../secrets/envelope.ts";
+import type { CheckedCheckpoint, CheckpointNames } from "../import/check-checkpoint.ts";
+import { checkCheckpoint } from "../import/check-checkpoint.ts";
+import { checkEntries } from "../journal/check-entries.ts";
+import { checkState } from "../journal/check-state.ts";
+import { readEntry } from "../journal/journal-entry.ts";
+import { readArray, skipSpace } from "../journal/raw-json.ts";
+import { renameState, type StackFullName } from "../journal/rename.ts";
+import { replayJournal } from "../journal/replay.ts";
+import { checkpointText } from "../request-text.ts";
+import type { EntryFacts } from "../rules.ts";
+import { isDrained } from "../rules.ts";
+import type { SealedText } from "../sealed-text.ts";
+import { openText, sealText } from "../sealed-text.ts";
+
+/** A sealed text with the key that opens it. */
+export interface Locked {
+  key: DataKey;
+  body: Uint8Array;
+}
+
+/** A journal with the state that it starts from. */
+export interface ReplayTask {
+  /** Null: an empty stack. */
+  base: Locked | null;
+  batches: readonly Locked[];
+  /** Seals the result. */
+  key: DataKey;
+  meta: { manifestTime: string; cliVersion: string };
+}
+
+/** A state, sealed. */
+export interface SealedState extends SealedText {
+  resourceCount: number;
+  /** What was left out because it refers to what is not there. */
+  problems: { sequence: number | undefined; reason: string }[];
+}
+
+/** A batch of entries, checked and sealed. */
+export interface SealedBatch extends SealedText {
+  firstSequence: number;
+  lastSequence: number;
+  count: number;
+}
+
+/** Everything that large texts are put through. Each is pure and blocks; state/threads/pool.ts decides where it runs. */
+export const work = {
+  seal: ({ key, purpose, text }: { key: DataKey; purpose: Purpose; text: string }): SealedText =>
+    sealText(key, purpose, text),
+
+  open: ({ key, purpose, body }: Locked & { purpose: Purpose }): string => openText(key, purpose, body),
+
+  /** Checks the JSON text of a list of entries. Throws SlipwayError `invalid_journal`. */
+  sealEntries: ({ key, entries }: { key: DataKey; entries: string }): SealedBatch => {
+    const { firstSequence, lastSequence, entries: count } = checkEntries(entries);
+    return { ...sealText(key, "journal", entries), firstSequence, lastSequence, count };
+  },
+
+  /** `sealEntries` for those alone that a drain still records; null when there are none. `refused`: how many were left out. */
+  sealDrained: ({
+    key,
+    entries,
+  }: {
+    key: DataKey;
+    entries: string;
+  }): { batch: SealedBatch | null; refused: number } => {
+    checkEntries(entries);
+    const all = entriesOf(entries);
+    const kept = all.filter(isDrained);
+    const refused = all.length - kept.length;
+    if (kept.length === 0) return { batch: null, refused };
+    const text = `[${kept.map((entry) => entry.text).join(",")}]`;
+    return { batch: work.sealEntries({ key, entries: text }), refused };
+  },
+
+  /** What batches tell of operations. */
+  operations: ({ batches }: { batches: readonly Locked[] }): EntryFacts[] =>
+    batches.flatMap(({ key, body }) =>
+      entriesOf(openText(key, "journal", body)).map(({ kind, operationId }) => ({ kind, operationId })),
+    ),
+
+  /** Checks a whole state that a person brings. Throws SlipwayError `invalid_state`. */
+  checkState: ({ text }: { text: string }): { resourceCount: number } => ({
+    resourceCount: checkState(text).resourceCount,
+  }),
+
+  /** A state as it is after its stack was renamed. */
+  rename: ({ text, from, to }: { text: string; from: StackFullName; to: StackFullName }): string =>
+    renameState(text, from, to),
+
+  /** Checks a whole state as the CLI sends it. Throws SlipwayError `invalid_state` or `invalid_json`. */
+  sealCheckpoint: ({ key, text }: { key: DataKey; text: string }): SealedText => {
+    const state = checkpointText(text);
+    checkState(state);
+    return sealText(key, "state", state);
+  },
+
+  /** Checks a state of another backend before it is imported. */
+  checkpoint: ({ text, ...names }: CheckpointNames & { text: string }): CheckedCheckpoint =>
+    checkCheckpoint(text, names),
+
+  /** Makes a state of the newest whole one that an update sent. */
+  takeCheckpoint: ({ key, checkpoint }: { key: DataKey; checkpoint: Locked }): SealedState => {
+    const text = openText(checkpoint.key, "state", checkpoint.body);
+    const { resourceCount } = checkState(text);
+    return { ...sealText(key, "state", text), resourceCount, problems: [] };
+  },
+
+  /** Makes a state of a journal. An end must always leave one: what refers to nothing is left out and told. */
+  replay: ({ base, batches, key, meta }: ReplayTask): SealedState => {
+    const { text, resourceCount, problems } = replayJournal(
+      base === null ? null : openText(base.key, "state", base.body),
+      batches.map((batch) => openText(batch.key, "journal", batch.body)),
+      { ...meta, onProblem: "skip" },
+    );
+    return {
+      ...sealText(key, "state", text),
+      resourceCount,
+      problems: problems.map(({ sequence, reason }) => ({ sequence, reason })),
+    };
+  },
+};
+
+export type Work = typeof work;
+export type WorkName = keyof Work;
+
+function entriesOf(text: string): (EntryFacts & { text: string })[] {
+  const all: (EntryFacts & { text: string })[] = [];
+  readArray(text, skipSpace(text, 0), (at) => {
+    const { entry, end } = readEntry(text, at);
+    all.push({ kind: entry.kind, operationId: entry.operation, text: text.slice(at, end) });
+    return end;
+  });
+  return all;
+}
