@@ -1,4 +1,5 @@
 import type { FastifyRequest } from "fastify";
+import { z } from "zod";
 import type { Actor, Verb } from "../../access/rules.ts";
 import { decide } from "../../access/rules.ts";
 import { StackPath } from "../../contract/identifiers.ts";
@@ -11,6 +12,9 @@ import { lockWriter } from "../updates-store.ts";
 import { stackIsHeld } from "../writer.ts";
 import { actorOfRequest } from "./auth.ts";
 import { resolveStack } from "./stacks-store.ts";
+
+/** A path may name more than the stack. */
+const StackOfPath = z.object(StackPath.shape);
 
 /** A stack that the actor of the request may see. */
 export interface StackContext {
@@ -30,7 +34,7 @@ export async function stackOf(
   verb: Verb,
   { aliases = false }: { aliases?: boolean } = {},
 ): Promise<StackContext> {
-  const path = StackPath.safeParse(request.params);
+  const path = StackOfPath.safeParse(request.params);
   const stack = path.success ? await resolveStack(db, path.data, { aliases }) : undefined;
   if (stack === undefined) throw noStack();
   allow(actorOfRequest(request), verb, stack);
