@@ -35,8 +35,16 @@ export function normaliseUrl(given: string): string {
 
 /** A client of the chosen server with the caller's token. Speaks to nobody yet. */
 export async function connect(context: CliContext, options: CommonOptions): Promise<Client> {
+  return createClient(await connectionTo(context, options));
+}
+
+/** The chosen server and the caller's token for it. */
+export async function connectionTo(
+  context: CliContext,
+  options: CommonOptions,
+): Promise<{ baseUrl: string; token: string }> {
   const baseUrl = await serverUrl(context, options);
-  return createClient({ baseUrl, token: await tokenFor(context, options, baseUrl) });
+  return { baseUrl, token: await tokenFor(context, options, baseUrl) };
 }
 
 /** The token: --token-file, SLIPWAY_TOKEN, `login`, else on the server's own machine the owner's. */

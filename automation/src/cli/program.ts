@@ -82,6 +82,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "list audit entries",
     load: async () => (await import("./commands/audit.ts")).register,
   },
+  state: {
+    summary: "import stacks from another Pulumi backend; export them",
+    load: async () => (await import("./commands/state.ts")).register,
+  },
   pulumi: {
     summary: "run the Pulumi CLI on this installation's state",
     load: async () => (await import("./commands/pulumi.ts")).register,

@@ -32,7 +32,6 @@ export const ImportStackLine = z.strictObject({
   /** Where it comes from, without credentials. */
   source: z.string().max(2_000),
   tags: z.record(z.string().min(1).max(200), z.string().max(2_000)),
-  digest: Digest,
 });
 export type ImportStackLine = z.infer<typeof ImportStackLine>;
 
@@ -66,6 +65,9 @@ export type ImportStateLine = z.infer<typeof ImportStateLine>;
 /** A line of the body of an import, which is application/x-ndjson: a stack, its updates, its state. */
 export const ImportLine = z.discriminatedUnion("type", [ImportStackLine, ImportUpdateLine, ImportStateLine]);
 export type ImportLine = z.infer<typeof ImportLine>;
+
+/** SHA-256 of all lines after the first, each with its line break. */
+export const ImportQuery = z.strictObject({ digest: Digest });
 
 /** What an import did. `imported: false`: the same was imported before, and nothing was changed. */
 export const StateImport = z

@@ -74,6 +74,18 @@ export function stacksAmong(
   });
 }
 
+/** Checkpoint files that lie where the layout keeps no stacks, as after half a move from one layout to the other. */
+export function strangersAmong(objects: readonly SourceObject[], { legacy }: { legacy: boolean }): string[] {
+  return objects
+    .filter(({ key }) => {
+      const place = key.startsWith(STACKS_PREFIX)
+        ? CHECKPOINT.exec(key.slice(STACKS_PREFIX.length))?.[1]
+        : undefined;
+      return place !== undefined && !isStackPlace(place, legacy);
+    })
+    .map(({ key }) => key);
+}
+
 function isStackPlace(place: string, legacy: boolean): boolean {
   const parts = place.split("/");
   const [project = "", stack = ""] = legacy ? ["legacy", ...parts] : parts;

@@ -137,7 +137,7 @@ function checkMagic({ manifest }: Deployment): void {
 }
 
 type Resource = NonNullable<Deployment["resources"]>[number];
-const URN = /^urn:pulumi:([^:]+)::([^:]+)::[^]+::[^]*$/;
+const URN = /^urn:pulumi:([^:]+)::([^:]+)::.+::/s;
 
 function checkUrns(resources: readonly Resource[], stack: string, project: string | null): string[] {
   const projects = new Set<string>();

@@ -43,15 +43,17 @@ const DIGEST_PREFIX = "sha256:";
 export async function importStack(
   dependencies: ImportDependencies,
   importer: Importer,
+  expectedDigest: string,
   lines: AsyncIterable<string>,
 ): Promise<StateImport> {
   const reader = lines[Symbol.asyncIterator]();
   const first = await reader.next();
   const header = first.done === true ? undefined : parseLine(first.value);
   if (header?.type !== "stack") throw invalid("The first line must name the stack.");
+  const digestHex = expectedDigest.slice(DIGEST_PREFIX.length);
   return withTransaction(dependencies.db, async (trx) => {
     const name = { organisation: header.organisation, project: header.project, stack: header.stack };
-    const place = await takePlace(trx, importer, header);
+    const place = await takePlace(trx, importer, header, digestHex);
     if (place === null) return alreadyThere(trx, name);
     const digest = createHash("sha256");
     const past = new Past(trx, dependencies.keyring, place.stackId, header);
@@ -62,7 +64,7 @@ export async function importStack(
       if (line.type === "update") await past.addUpdate(line);
       else await past.addState(line, { importer, now: dependencies.now() });
     }
-    if (`${DIGEST_PREFIX}${digest.digest("hex")}` !== header.digest) {
+    if (digest.digest("hex") !== digestHex) {
       throw invalid("What arrived is not what was sent: its digest is another.");
     }
     const imported = past.finish();
@@ -70,10 +72,10 @@ export async function importStack(
       nextUpdate: past.nextNumber,
       tags: header.tags,
       source: header.source,
-      digestHex: header.digest.slice(DIGEST_PREFIX.length),
+      digestHex,
       principal: importer.actor.id,
     });
-    await audit(trx, importer, header, imported, place.projectCreated);
+    await audit(trx, importer, header, { ...imported, digest: expectedDigest }, place.projectCreated);
     return { ...name, imported: true, ...imported };
   });
 }
@@ -83,9 +85,9 @@ async function takePlace(
   trx: Transaction,
   importer: Importer,
   header: ImportStackLine,
+  digest: string,
 ): Promise<{ stackId: string; projectCreated: boolean } | null> {
   const name = { organisation: header.organisation, project: header.project, stack: header.stack };
-  const digest = header.digest.slice(DIGEST_PREFIX.length);
   await assertOrganisation(trx, importer.actor, header.organisation);
   const before = await store.findImportPlace(trx, name);
   assertAllowed(standingOf(importer.actor, header.organisation, before, digest), header);
@@ -246,8 +248,8 @@ async function alreadyThere(
 async function audit(
   trx: Transaction,
   { actor, requestId }: Importer,
-  { organisation, project, stack, source, digest }: ImportStackLine,
-  imported: Pick<StateImport, "updates" | "states" | "resources" | "secretsProvider">,
+  { organisation, project, stack, source }: ImportStackLine,
+  facts: Readonly<Record<string, unknown>>,
   projectCreated: boolean,
 ): Promise<void> {
   const common = { principal: actor.id, organisation, requestId };
@@ -258,7 +260,7 @@ async function audit(
     ...common,
     action: "state.imported",
     subject: `${organisation}/${project}/${stack}`,
-    details: { source, digest, ...imported },
+    details: { source, ...facts },
   });
 }
 

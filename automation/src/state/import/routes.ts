@@ -1,10 +1,10 @@
 import type { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
-import { z } from "zod";
+import type { z } from "zod";
 import type { Clock } from "../../clock.ts";
 import { endpoints } from "../../contract/endpoints.ts";
 import { Problem } from "../../contract/problems.ts";
-import { IMPORT_MEDIA_TYPE, IMPORT_PATH, StateImport } from "../../contract/state-imports.ts";
+import { IMPORT_MEDIA_TYPE, IMPORT_PATH, ImportQuery, StateImport } from "../../contract/state-imports.ts";
 import type { Database } from "../../database.ts";
 import { actorIn, callerOf, serve } from "../../http/endpoint.ts";
 import { PROBLEM_TYPE } from "../../http/problems.ts";
@@ -52,7 +52,7 @@ export async function importRoutes(
         summary: "Import one stack with its history: lines of JSON (stack, updates, state), all or nothing",
         tags: ["state-imports"],
         consumes: [IMPORT_MEDIA_TYPE],
-        querystring: z.strictObject({}),
+        querystring: ImportQuery,
         response: {
           200: StateImport,
           "4xx": {
@@ -69,6 +69,7 @@ export async function importRoutes(
         importStack(
           { db, keyring, now: () => clock.now() },
           { actor: actorIn(request), requestId: callerOf(request).requestId },
+          (request.query as z.output<typeof ImportQuery>).digest,
           readLines(request.body as Readable, request.headers["content-encoding"]),
         ),
     });
