@@ -29,6 +29,11 @@ export class OpenStreams {
     });
   }
 
+  /** Aborts when the server closes. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
   /** Aborts when the server closes or the client of this request is gone. */
   signalOf(reply: FastifyReply): AbortSignal {
     const gone = new AbortController();

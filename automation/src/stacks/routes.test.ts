@@ -115,13 +115,14 @@ describe("a stack", () => {
     });
     expect((await api.ask("GET", `${url}/outputs`)).body).toEqual({
       release: 1,
+      state: null,
       outputs: { url: "http://localhost", password: { secret: true } },
     });
   });
 
   test("H5: without an output answers 200 with none, also after a failed deployment", async () => {
     const url = await api.makeStack("bare");
-    const none = { release: null, outputs: {} };
+    const none = { release: null, state: null, outputs: {} };
     expect((await api.ask("GET", `${url}/outputs`)).body).toEqual(none);
     const { body } = await api.ask("POST", `${url}/deployments`, { body: { operation: "update" } });
     await endDeployment(api.db, body.id, "failed");

@@ -25,7 +25,7 @@ export interface StackRoutesOptions {
   keyring: Keyring;
 }
 
-/** Routes of stacks with their tags, config and outputs. */
+/** Routes of stacks with their tags and config. */
 export function stackRoutes(app: FastifyInstance, { db, keyring }: StackRoutesOptions): void {
   serve(app, endpoints.listStacks, async ({ query, actor }) => {
     const rows = await store.listStacks(db, {
@@ -110,14 +110,6 @@ export function stackRoutes(app: FastifyInstance, { db, keyring }: StackRoutesOp
       return null;
     }),
   );
-
-  serve(app, endpoints.getOutputs, async ({ params }) => {
-    const stack = found(await store.referStack(db, params), params);
-    const released = await store.readOutputs(db, stack.id);
-    return released === undefined
-      ? { release: null, state: null, outputs: {} }
-      : { ...released, state: null };
-  });
 }
 
 /** Changes one stack in a transaction that nobody else changes it in. */

@@ -2,8 +2,25 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { TestApi } from "../../../test/helpers/api.ts";
 import { startTestApi } from "../../../test/helpers/api.ts";
 import { startDeployment } from "../../../test/helpers/records.ts";
-import { endUpdateRecord, recordEvents, recordUpdate, saying } from "../../../test/helpers/updates.ts";
-import type { HistoryEntry, Update, UpdateEvent } from "../contract/updates.ts";
+import {
+  endUpdateRecord,
+  holdStack,
+  recordEvents,
+  recordState,
+  recordUpdate,
+  saying,
+  stateText,
+} from "../../../test/helpers/updates.ts";
+import type { AuditEntry } from "../contract/audit.ts";
+import type { StackOutputs } from "../contract/stacks.ts";
+import type {
+  HistoryEntry,
+  StackResources,
+  StackState,
+  StackWriter,
+  Update,
+  UpdateEvent,
+} from "../contract/updates.ts";
 
 let api: TestApi;
 beforeAll(async () => {
@@ -189,6 +206,131 @@ test("a request can wait for the end of an update", async () => {
 test("what is not there answers 404, and a stream of it too", async () => {
   const nothing = "/v1/updates/00000000-0000-4000-8000-000000000000";
   for (const url of [nothing, `${nothing}/events`]) expect((await api.ask("GET", url)).status).toBe(404);
-  for (const part of ["history", "updates", "states", "updates/1"])
+  expect((await api.ask("POST", `${nothing}/cancel`)).status).toBe(404);
+  for (const part of ["history", "updates", "states", "updates/1", "writer", "resources", "outputs"])
     expect((await api.ask("GET", `/v1/stacks/default/none/none/${part}`)).status).toBe(404);
+});
+
+test("resources are those of the newest state, without any value; outputs too, with secrets hidden", async () => {
+  const { address, id } = await makeStack("resources");
+  const name = { project: "resources", stack: "test" };
+  expect(await ask<StackResources>(`${address}/resources`)).toEqual({
+    state: null,
+    items: [],
+    pendingOperations: [],
+  });
+  await recordState(api.dependencies, id, stateText(name));
+  const urn = "urn:pulumi:test::resources::aws:s3/bucket:Bucket::logs";
+  const bucket = {
+    urn,
+    type: "aws:s3/bucket:Bucket",
+    id: "logs-1",
+    protect: true,
+    inputs: { acl: "hidden-input" },
+    outputs: { arn: "hidden-output" },
+    provider: "urn:pulumi:test::resources::pulumi:providers:aws::default::p1",
+  };
+  const queue = { urn: urn.replace("logs", "queue"), type: bucket.type };
+  await recordState(
+    api.dependencies,
+    id,
+    stateText(name, [bucket], [{ resource: queue, type: "creating" }]),
+    {
+      resourceCount: 2,
+    },
+  );
+  const { text } = await api.ask("GET", `${address}/resources`);
+  expect(text).not.toContain("hidden");
+  expect(JSON.parse(text)).toMatchObject({
+    state: 2,
+    items: [
+      { name: "resources-test", parent: null, id: null },
+      { name: "logs", id: "logs-1", protect: true, pendingDeletion: false, provider: bucket.provider },
+    ],
+    pendingOperations: [{ operation: "creating", name: "queue" }],
+  });
+  expect(await ask<StackOutputs>(`${address}/outputs`)).toEqual({
+    release: null,
+    state: 2,
+    outputs: { url: "http://localhost:1", password: { secret: true }, list: [{ secret: true }, 1] },
+  });
+});
+
+test("states say which update left them, how large they are and whether they are partial", async () => {
+  const { address, id } = await makeStack("states");
+  const name = { project: "states", stack: "test" };
+  const text = stateText(name);
+  const update = await recordUpdate(api.db, id, { number: 4, status: "cancelled" });
+  await recordState(api.dependencies, id, text);
+  await recordState(api.dependencies, id, text, { updateId: update, partial: true });
+  const { items } = await ask<{ items: StackState[] }>(`${address}/states`);
+  const size = { sizeBytes: Buffer.byteLength(text), resourceCount: 1 };
+  expect(items).toMatchObject([
+    {
+      number: 2,
+      partial: true,
+      update: { id: update, number: 4, kind: "update", deploymentId: null },
+      ...size,
+    },
+    { number: 1, partial: false, update: null, ...size },
+  ]);
+  const first = await ask<{ items: StackState[]; next: string }>(`${address}/states?limit=1`);
+  expect(first.items).toMatchObject([{ number: 2 }]);
+  expect(await ask(`${address}/states?limit=1&after=${first.next}`)).toMatchObject({
+    items: [{ number: 1 }],
+    next: null,
+  });
+  expect(await ask<Update>(`/v1/updates/${update}`)).toMatchObject({ state: 2, resourceCount: 1 });
+});
+
+test("the writer of a stack is told with its end, and one whose time is over as expired", async () => {
+  const { address, id } = await makeStack("writer");
+  const writer = async () => (await ask<{ writer: StackWriter | null }>(`${address}/writer`)).writer;
+  expect(await writer()).toBeNull();
+  const update = await recordUpdate(api.db, id, { status: "running", number: 9 });
+  await holdStack(api.db, id, update, 300);
+  expect(await writer()).toMatchObject({
+    holder: { kind: "update", updateId: update, number: 9 },
+    principal: "owner",
+    expired: false,
+    lastEntryAt: null,
+    release: expect.stringContaining("cancel") as string,
+  });
+  await holdStack(api.db, id, update, -1);
+  expect(await writer()).toMatchObject({ expired: true });
+});
+
+test("a cancel ends a bare update, frees its stack, and is in the audit log under who asked", async () => {
+  const { address, id } = await makeStack("cancel");
+  const update = await recordUpdate(api.db, id, { status: "running" });
+  await holdStack(api.db, id, update, 300);
+  const { status, body } = await api.ask("POST", `/v1/updates/${update}/cancel`);
+  expect([status, body.status, body.cancelling]).toEqual([202, "cancelled", false]);
+  expect(await ask(`${address}/writer`)).toEqual({ writer: null });
+  const { items } = await ask<{ items: AuditEntry[] }>(
+    `/v1/audit?project=cancel&stack=test&action=update.cancelled`,
+  );
+  expect(items).toMatchObject([{ principal: "owner", details: { update } }]);
+});
+
+test("an update of a deployment is cancelled by cancelling the deployment, and an ended one not at all", async () => {
+  const { address, id } = await makeStack("refused");
+  const { body: deployment } = await api.ask("POST", `${address}/deployments`, {
+    body: { operation: "update" },
+  });
+  const owned = await recordUpdate(api.db, id, { status: "running", number: 1, deploymentId: deployment.id });
+  const refused = await api.ask("POST", `/v1/updates/${owned}/cancel`);
+  expect([refused.status, refused.body.code]).toEqual([409, "conflict"]);
+  expect(refused.body.remedy).toContain(deployment.id);
+  const ended = await recordUpdate(api.db, id, { number: 2 });
+  expect((await api.ask("POST", `/v1/updates/${ended}/cancel`)).status).toBe(409);
+});
+
+test("a stack names its newest bare update, which is no preview and none of a deployment", async () => {
+  const { address, id } = await makeStack("last");
+  const last = async () => (await ask<{ lastUpdate: unknown }>(address)).lastUpdate;
+  expect(await last()).toBeNull();
+  const first = await recordUpdate(api.db, id, { number: 1 });
+  await recordUpdate(api.db, id, { kind: "preview", dryRun: true });
+  expect(await last()).toMatchObject({ id: first, number: 1, kind: "update", status: "succeeded" });
 });

@@ -10,23 +10,28 @@ import { decodeCursor, pageFrom } from "../http/cursor.ts";
 import { serve } from "../http/endpoint.ts";
 import type { OpenStreams } from "../http/event-stream.ts";
 import { messagesOf, resumeAfter, sendEventStream } from "../http/event-stream.ts";
+import type { Keyring } from "../secrets/keyring.ts";
 import { found } from "../stacks/routes.ts";
-import { referStack } from "../stacks/store.ts";
+import { readOutputs, referStack } from "../stacks/store.ts";
+import { currentFacts } from "./current-facts.ts";
+import { cancelUpdate } from "./end-update.ts";
 import * as store from "./history-store.ts";
 import { hasEnded, lookAtUpdate, updateFeed } from "./update-feed.ts";
 import { waitForUpdate } from "./wait-for-update.ts";
+import { describeWriter } from "./writer.ts";
 
 const NumberPlace = z.tuple([z.int().min(1)]);
 
 export interface UpdateRoutesOptions {
   db: Database;
+  keyring: Keyring;
   notifications: Notifications;
   streams: OpenStreams;
 }
 
-/** Slipway's own view of updates and of what they left: history, live events, writer, states, resources. */
+/** Slipway's own view of updates and of what they left: history, live events, writer, states, resources, outputs. */
 export function updateRoutes(app: FastifyInstance, options: UpdateRoutesOptions): void {
-  const { db, notifications, streams } = options;
+  const { db, keyring, notifications, streams } = options;
 
   serve(app, endpoints.listHistory, async ({ params, query }) => {
     const stack = found(await referStack(db, params), params);
@@ -53,6 +58,13 @@ export function updateRoutes(app: FastifyInstance, options: UpdateRoutesOptions)
     foundUpdate(await waitForUpdate(db, notifications, id, query.wait, streams.signalOf(reply)), id),
   );
 
+  serve(app, endpoints.cancelUpdate, async ({ params: { id }, caller }) => {
+    const { stackId } = foundUpdate(await store.findUpdate(db, id), id);
+    // Not ended by a client that goes away: what was asked for is done.
+    await cancelUpdate({ db, keyring }, { stackId, updateId: id, by: caller, signal: streams.closing });
+    return foundUpdate(await store.findUpdate(db, id), id).update;
+  });
+
   serve(app, endpoints.listUpdateEvents, async ({ params: { id }, query, request, reply }) => {
     const { status } = foundUpdate((await store.findUpdate(db, id))?.update, id);
     if (request.headers.accept?.includes("text/event-stream") === true) {
@@ -62,6 +74,30 @@ export function updateRoutes(app: FastifyInstance, options: UpdateRoutesOptions)
     }
     const { events, more } = await lookAtUpdate(db, id, query);
     return { items: [...events], complete: hasEnded(status) && !more };
+  });
+
+  serve(app, endpoints.getWriter, async ({ params }) => {
+    const stack = found(await referStack(db, params), params);
+    return { writer: await describeWriter(db, stack.id) };
+  });
+
+  serve(app, endpoints.listResources, async ({ params }) => {
+    const stack = found(await referStack(db, params), params);
+    const current = await currentFacts(db, keyring, stack.id);
+    if (current === null) return { state: null, items: [], pendingOperations: [] };
+    const { resources, pendingOperations } = current.facts;
+    return { state: current.number, items: [...resources], pendingOperations: [...pendingOperations] };
+  });
+
+  serve(app, endpoints.getOutputs, async ({ params }) => {
+    const stack = found(await referStack(db, params), params);
+    const released = await readOutputs(db, stack.id);
+    const current = await currentFacts(db, keyring, stack.id);
+    return {
+      release: released?.release ?? null,
+      state: current?.number ?? null,
+      outputs: current?.facts.outputs ?? released?.outputs ?? {},
+    };
   });
 
   serve(app, endpoints.listStates, async ({ params, query }) => {

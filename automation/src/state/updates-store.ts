@@ -2,10 +2,11 @@ import type { RawBuilder } from "kysely";
 import { sql } from "kysely";
 import type { UpdateKind, UpdateStatus } from "../contract/updates.ts";
 import type { Database, Transaction } from "../database.ts";
+import { DEPLOYMENT_CHANNEL } from "../deployments/events-store.ts";
 import type { EndStatus, WriterRow } from "./rules.ts";
 
-/** Told on this channel, with the update's id: it has new events, or its status moved. */
-export const UPDATE_CHANNEL = "slipway_update";
+/** Told on this channel, with the update's id: it has new events, or its status moved. A deployment's is the same, so that a server listens once. */
+export const UPDATE_CHANNEL = DEPLOYMENT_CHANNEL;
 
 /** An update as whoever moves it needs it. */
 export interface UpdateRow {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { StateResource } from "../../contract/updates.ts";
+import type { PendingOperation, StateResource } from "../../contract/updates.ts";
 import { named } from "./invalid.ts";
 import { rawText } from "./raw-json.ts";
 import { flagMember, memberOf, type Resource, stringMember } from "./resource.ts";
@@ -41,6 +41,8 @@ export interface StateFacts {
   /** The stack's outputs; a secret one, or a secret inside of one, is the marker `{secret: true}`. */
   readonly outputs: Readonly<Record<string, unknown>>;
   readonly resources: readonly StateResource[];
+  /** What was begun and not ended, in the state's order. */
+  readonly pendingOperations: readonly PendingOperation[];
 }
 
 /**
@@ -57,6 +59,12 @@ export function factsOf(text: string): StateFacts {
       plugins: pluginsOf(snapshot),
       outputs: outputsOf(snapshot),
       resources,
+      pendingOperations: snapshot.operations.map(({ type, resource }) => ({
+        operation: type,
+        urn: resource.urn,
+        type: stringMember(resource, "type"),
+        name: urnParts(resource.urn)?.name ?? resource.urn,
+      })),
     };
   });
 }

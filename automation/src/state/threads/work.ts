@@ -1,8 +1,12 @@
 import type { DataKey, Purpose } from "../../secrets/envelope.ts";
+import type { ReadEvent } from "../event-batch.ts";
+import { isAskedFor, readEventBatch } from "../event-batch.ts";
 import type { CheckedCheckpoint, CheckpointNames } from "../import/check-checkpoint.ts";
 import { checkCheckpoint } from "../import/check-checkpoint.ts";
 import { checkEntries } from "../journal/check-entries.ts";
 import { checkState } from "../journal/check-state.ts";
+import type { StateFacts } from "../journal/facts.ts";
+import { factsOf } from "../journal/facts.ts";
 import { readEntry } from "../journal/journal-entry.ts";
 import { readArray, skipSpace } from "../journal/raw-json.ts";
 import { renameState, type StackFullName } from "../journal/rename.ts";
@@ -43,6 +47,11 @@ export interface SealedBatch extends SealedText {
   count: number;
 }
 
+/** An engine event, with what is kept of it as it came. */
+export interface SealedEvent extends Omit<ReadEvent, "text"> {
+  raw: Buffer;
+}
+
 /** Everything that large texts are put through. Each is pure and blocks; state/threads/pool.ts decides where it runs. */
 export const work = {
   seal: ({ key, purpose, text }: { key: DataKey; purpose: Purpose; text: string }): SealedText =>
@@ -72,6 +81,40 @@ export const work = {
     const text = `[${kept.map((entry) => entry.text).join(",")}]`;
     return { batch: work.sealEntries({ key, entries: text }), refused };
   },
+
+  /** What is shown of a state. */
+  facts: ({ key, body }: Locked): StateFacts => factsOf(openText(key, "state", body)),
+
+  /** Reads a batch of engine events. Throws SlipwayError `invalid_request`. */
+  sealEvents: ({
+    key,
+    body,
+    step,
+  }: {
+    key: DataKey;
+    body: string;
+    step: string;
+  }): { events: SealedEvent[]; changes: Record<string, number> | null } => {
+    const { events, changes } = readEventBatch(body, step);
+    return {
+      events: events.map(({ text, ...event }) => ({ ...event, raw: sealText(key, "event", text).body })),
+      changes,
+    };
+  },
+
+  /** Texts of kept engine events, those alone that are asked for. */
+  events: ({
+    events,
+    types,
+    urn,
+  }: {
+    events: readonly Locked[];
+    types: readonly string[] | null;
+    urn: string | null;
+  }): string[] =>
+    events
+      .map(({ key, body }) => openText(key, "event", body))
+      .filter((text) => isAskedFor(text, types, urn)),
 
   /** What batches tell of operations. */
   operations: ({ batches }: { batches: readonly Locked[] }): EntryFacts[] =>
