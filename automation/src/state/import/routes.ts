@@ -47,6 +47,8 @@ export async function importRoutes(
       method: "POST",
       url: IMPORT_PATH,
       config: { permission: "any" },
+      // readLines unpacks, within its limits.
+      decompress: false,
       bodyLimit: STREAMED_BODY_BYTES,
       schema: {
         summary: "Import one stack with its history: lines of JSON (stack, updates, state), all or nothing",
