@@ -78,6 +78,18 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "list the releases of a stack",
     load: async () => (await import("./commands/releases.ts")).register,
   },
+  members: {
+    summary: "list, set and remove the members of an organisation",
+    load: async () => (await import("./commands/members.ts")).register,
+  },
+  tokens: {
+    summary: "create, list and revoke access tokens",
+    load: async () => (await import("./commands/tokens.ts")).register,
+  },
+  readers: {
+    summary: "whose programs may read a stack's outputs, and who has",
+    load: async () => (await import("./commands/readers.ts")).register,
+  },
   audit: {
     summary: "list audit entries",
     load: async () => (await import("./commands/audit.ts")).register,
