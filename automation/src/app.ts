@@ -47,6 +47,8 @@ export interface AppDependencies {
   schemaVersion: number;
   /** Of Slipway, for the API's document. */
   version: string;
+  /** Of updates of the CLI, when not as the protocol expects. */
+  timing?: { leaseMs?: number; drainMs?: number };
 }
 
 /** Puts the HTTP side together. Listens to nothing. Throws when a route does not state its permission. */

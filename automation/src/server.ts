@@ -10,6 +10,7 @@ import { DEPLOYMENT_CHANNEL } from "./deployments/events-store.ts";
 import { messageOf, SlipwayError, systemCode } from "./errors.ts";
 import { createLogger } from "./logger.ts";
 import { openKeyring } from "./secrets/open-keyring.ts";
+import { reapExpiredUpdates } from "./state/reap.ts";
 import { version } from "./version.ts";
 
 /** Open requests get so long to end after a signal. */
@@ -55,6 +56,8 @@ async function serve(): Promise<void> {
     version,
   });
 
+  const stopping = new AbortController();
+  const reaping = reapExpiredUpdates({ db, keyring, logger }, stopping.signal);
   let isStopping = false;
   const stop = (): void => {
     // A second signal (Ctrl-C reaches the whole process group) changes nothing.
@@ -62,7 +65,9 @@ async function serve(): Promise<void> {
     isStopping = true;
     setTimeout(() => process.exit(1), CLOSE_TIMEOUT_MS).unref();
     const closeAll = async (): Promise<void> => {
+      stopping.abort();
       await app.close();
+      await reaping;
       await notifications.stop();
       await close();
     };

@@ -67,7 +67,7 @@ export interface AnswerBody {
 }
 
 export async function startTestApi(
-  overrides: Partial<Pick<AppDependencies, "hosts" | "consoleDir" | "clock">> = {},
+  overrides: Partial<Pick<AppDependencies, "hosts" | "consoleDir" | "clock" | "timing">> = {},
 ): Promise<TestApi> {
   const database = await testPostgres().freshDatabase();
   const home = await realpath(await mkdtemp(path.join(tmpdir(), "slipway-api-")));
@@ -106,6 +106,7 @@ export async function startTestApi(
     hosts: overrides.hosts ?? { host: "127.0.0.1", publicUrl: undefined },
     schemaVersion: (await readMigrations()).length,
     version: "0.0.0-test",
+    ...(overrides.timing === undefined ? {} : { timing: overrides.timing }),
   };
   const app = await buildApp(dependencies);
   await app.ready();

@@ -162,7 +162,8 @@ export async function cancelUpdate(deps: WriteDependencies, cancelling: Cancelli
   const { signal } = cancelling;
   const until = await holdWhileDatabaseIsAway(() => startCancel(deps, cancelling), signal);
   if (until === null) return;
-  await drain(deps, cancelling, until);
+  // Whoever asked has gone: the reaper ends the drain.
+  if (!(await drain(deps, cancelling, until))) return;
   await holdWhileDatabaseIsAway(() => finishCancel(deps, cancelling), signal);
 }
 
@@ -201,26 +202,27 @@ async function startCancel(
   });
 }
 
-/** Waits until nothing is under way any more. */
+/** Waits until nothing is under way any more or the time is up. Answers false when the wait was given up. */
 async function drain(
   { db, keyring }: WriteDependencies,
   { stackId, updateId, signal }: Cancelling,
   until: number,
-): Promise<void> {
+): Promise<boolean> {
   let open = new Set<number>();
   let seen = 0;
   for (;;) {
     const update = await holdWhileDatabaseIsAway(() => findUpdateRow(db, { stackId, updateId }), signal);
     // Whole states say nothing of what is under way but at their end: the CLI's completion is waited for.
-    if (update?.status !== "running") return;
+    if (update?.status !== "running") return true;
     const batches = await holdWhileDatabaseIsAway(() => readBatches(db, updateId, seen), signal);
     if (batches.length > 0) {
       const locked = await lockAll(db, keyring, stackId, batches);
       open = openOperations(await runWork("operations", { batches: locked }, sizeOf(locked)), open);
       seen = batches.at(-1)?.id ?? seen;
     }
-    if (update.journalVersion > 0 && open.size === 0) return;
-    if (performance.now() >= until || signal.aborted) return;
+    if (update.journalVersion > 0 && open.size === 0) return true;
+    if (performance.now() >= until) return true;
+    if (signal.aborted) return false;
     // The only rejection is the abort, which the loop looks at.
     await pause(DRAIN_POLL_MS, undefined, { signal }).catch(() => {});
   }

@@ -129,7 +129,8 @@ function hold<T>(writing: Writing, work: () => Promise<T>): Promise<T> {
   return holdWhileDatabaseIsAway(work, writing.signal);
 }
 
-async function keyOf({ db, keyring }: WriteDependencies, target: WriteTarget): Promise<DataKey> {
+/** The data key that the stack of an update seals with now. */
+export async function keyOf({ db, keyring }: WriteDependencies, target: WriteTarget): Promise<DataKey> {
   const name = `${target.updateId} ${target.tokenHash.toString("base64")}`;
   const kept = keys.get(name);
   if (kept !== undefined && kept.until > performance.now()) return kept.key;

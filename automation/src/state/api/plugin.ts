@@ -14,13 +14,17 @@ import { apiRoute } from "./route.ts";
 import { secretRoutes } from "./secrets.ts";
 import { stackRoutes } from "./stacks.ts";
 import { stateTextRoutes } from "./state-text.ts";
+import { updateApiRoutes } from "./updates.ts";
 import { userRoutes } from "./user.ts";
+import { writeApiRoutes } from "./writes.ts";
 
 /** What the service API works with. */
 export interface StateApiDependencies {
   db: Database;
   clock: Clock;
   keyring: Keyring;
+  /** Other times than those that the protocol expects. */
+  timing?: { leaseMs?: number; drainMs?: number };
 }
 
 /**
@@ -51,6 +55,8 @@ function routes(api: FastifyInstance, dependencies: StateApiDependencies): void 
   renameRoutes(api, dependencies);
   stateTextRoutes(api, dependencies);
   historyRoutes(api, dependencies);
+  updateApiRoutes(api, dependencies);
+  writeApiRoutes(api, dependencies);
   secretRoutes(api, dependencies);
   lookupRoutes(api, dependencies);
   apiRoute(

@@ -44,11 +44,8 @@ export async function runWork<Name extends WorkName>(
 
 /** What crosses a thread's border as Buffer arrives as Uint8Array. */
 function restored(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  if (Array.isArray(value)) return value.map(restored);
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([name, inner]) => [
-      name,
-      inner instanceof Uint8Array ? Buffer.from(inner.buffer, inner.byteOffset, inner.byteLength) : inner,
-    ]),
-  );
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, restored(inner)]));
 }
