@@ -128,3 +128,11 @@ export function stackLabel(stack: { organisation: string; project: string; stack
   const short = `${stack.project}/${stack.stack}`;
   return stack.organisation === DEFAULT_ORGANISATION ? short : `${stack.organisation}/${short}`;
 }
+
+/** The options of a command that takes its stack as an argument too. Throws when both name one. */
+export function withStackArgument(options: StackOptions, given: string | undefined): StackOptions {
+  if (given === undefined) return options;
+  if (options.stack !== undefined && options.stack !== given)
+    throw usageError("The stack was named twice.", "Give it once, as argument or with --stack.");
+  return { ...options, stack: given };
+}

@@ -15,7 +15,7 @@ import { printJson, printTable } from "../output.ts";
 import { allPages } from "../pages.ts";
 import type { Register } from "../program.ts";
 import { runLabel } from "../run-choice.ts";
-import { chooseStack } from "../stack-choice.ts";
+import { chooseStack, withStackArgument } from "../stack-choice.ts";
 
 interface Options extends StackOptions {
   readonly limit: number;
@@ -24,10 +24,11 @@ interface Options extends StackOptions {
 export const register: Register = (program, context) => {
   withStackOptions(program.command("history"))
     .description("list the deployments of a stack and the runs of the Pulumi CLI on it, newest first")
+    .argument("[stack]", "instead of --stack")
     .option("--limit <n>", "how many", positive("--limit"), 20)
-    .action(async (options: Options) => {
+    .action(async (given: string | undefined, options: Options) => {
       const client = await connect(context, options);
-      const stack = await chooseStack(context, client, options);
+      const stack = await chooseStack(context, client, withStackArgument(options, given));
       const entries = await allPages(
         (page) => client.listHistory({ params: stack, query: page }),
         options.limit,

@@ -5,7 +5,7 @@ import type { StackOptions } from "../context.ts";
 import { withStackOptions } from "../options.ts";
 import { painter, printJson, printLine, printTable } from "../output.ts";
 import type { Register } from "../program.ts";
-import { chooseStack } from "../stack-choice.ts";
+import { chooseStack, withStackArgument } from "../stack-choice.ts";
 
 const INDENT = "  ";
 
@@ -14,9 +14,10 @@ export const register: Register = (program, context) => {
     .description(
       "list the resources in the current state of a stack, children below their parents; no values",
     )
-    .action(async (options: StackOptions) => {
+    .argument("[stack]", "instead of --stack")
+    .action(async (given: string | undefined, options: StackOptions) => {
       const client = await connect(context, options);
-      const params = await chooseStack(context, client, options);
+      const params = await chooseStack(context, client, withStackArgument(options, given));
       const resources = await client.listResources({ params });
       if (options.json === true) {
         printJson(context, resources);

@@ -13,7 +13,7 @@ import { clean, printJson, printLine, printTable } from "../output.ts";
 import { allPages } from "../pages.ts";
 import type { Register } from "../program.ts";
 import { updateLabel } from "../run-choice.ts";
-import { chooseStack, stackLabel } from "../stack-choice.ts";
+import { chooseStack, stackLabel, withStackArgument } from "../stack-choice.ts";
 import { writerLines } from "../writer-lines.ts";
 
 export const register: Register = (program, context) => {
@@ -102,7 +102,7 @@ function registerShow(stacks: Command, context: CliContext): void {
     .argument("[stack]", "instead of --stack")
     .action(async (given: string | undefined, options: StackOptions) => {
       const client = await connect(context, options);
-      const params = await chooseStack(context, client, withArgument(options, given));
+      const params = await chooseStack(context, client, withStackArgument(options, given));
       const stack = await client.getStack({ params });
       const { writer } = await client.getWriter({ params });
       if (options.json === true) {
@@ -130,7 +130,7 @@ function registerRemove(stacks: Command, context: CliContext): void {
     .option("-y, --yes", "do not ask for confirmation")
     .action(async (given: string | undefined, options: StackOptions & { yes?: boolean }) => {
       const client = await connect(context, options);
-      const params = await chooseStack(context, client, withArgument(options, given));
+      const params = await chooseStack(context, client, withStackArgument(options, given));
       const goesOn =
         options.yes === true ||
         (await confirmed(context, `${stackLabel(params)} will be removed. Go on?`, "--yes"));
@@ -192,7 +192,7 @@ function registerStates(stacks: Command, context: CliContext): void {
     .option("--limit <n>", "how many", positive("--limit"), 20)
     .action(async (given: string | undefined, options: StackOptions & { limit: number }) => {
       const client = await connect(context, options);
-      const params = await chooseStack(context, client, withArgument(options, given));
+      const params = await chooseStack(context, client, withStackArgument(options, given));
       const states = await allPages((page) => client.listStates({ params, query: page }), options.limit);
       if (options.json === true) {
         printJson(context, states);
@@ -228,13 +228,6 @@ function textOf(value: unknown): string {
   if (typeof value === "object" && value !== null && "secret" in value && value.secret === true)
     return "[secret]";
   return JSON.stringify(value);
-}
-
-function withArgument(options: StackOptions, given: string | undefined): StackOptions {
-  if (given === undefined) return options;
-  if (options.stack !== undefined && options.stack !== given)
-    throw usageError("The stack was named twice.", "Give it once, as argument or with --stack.");
-  return { ...options, stack: given };
 }
 
 function parseTags(given: readonly string[]): Record<string, string> {
