@@ -2,6 +2,8 @@ import { createRootRoute, createRoute, createRouter, Navigate } from "@tanstack/
 import { AuditPage } from "./audit/AuditPage.tsx";
 import { DeploymentPage } from "./deployments/DeploymentPage.tsx";
 import { DeploymentsPage } from "./deployments/DeploymentsPage.tsx";
+import { CliLoginPage } from "./login/CliLoginPage.tsx";
+import { WelcomePage } from "./login/WelcomePage.tsx";
 import { CrashPage } from "./shell/CrashPage.tsx";
 import { NotFoundPage } from "./shell/NotFoundPage.tsx";
 import { Root } from "./shell/Root.tsx";
@@ -81,7 +83,12 @@ const printedStackRoute = createRoute({
 });
 const audit = createRoute({ getParentRoute: () => root, path: "/audit", component: AuditPage });
 
+const cliLogin = createRoute({ getParentRoute: () => root, path: "/cli-login", component: CliLoginPage });
+const welcome = createRoute({ getParentRoute: () => root, path: "/welcome/cli", component: WelcomePage });
+
 const routeTree = root.addChildren([
+  cliLogin,
+  welcome,
   stacks,
   stackRoute,
   deployments,
