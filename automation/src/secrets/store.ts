@@ -115,13 +115,15 @@ export async function listWrappingKeys(db: Database): Promise<KnownWrappingKey[]
   return rows;
 }
 
-/** Makes a wrapping key known, or takes a retired one back into use. Keeps the canary of the first who came. */
-export async function putWrappingKey(db: Database, id: string, canary: Buffer): Promise<void> {
-  await db
+/** Makes a wrapping key known, or takes a retired one back into use. Answers its canary: that of whoever was first. */
+export async function putWrappingKey(db: Database, id: string, canary: Buffer): Promise<Buffer> {
+  const row = await db
     .insertInto("wrapping_keys")
     .values({ id, canary })
     .onConflict((conflict) => conflict.column("id").doUpdateSet({ retired_at: null }))
-    .execute();
+    .returning("canary")
+    .executeTakeFirstOrThrow();
+  return row.canary;
 }
 
 /** Whether config values are stored that were sealed before there were data keys. */

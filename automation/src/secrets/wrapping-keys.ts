@@ -1,14 +1,17 @@
 import type { Database } from "../database.ts";
-import { messageOf, SlipwayError } from "../errors.ts";
-import type { FileKey } from "./file-key.ts";
+import { SlipwayError } from "../errors.ts";
+import { awsKmsKey } from "./aws-kms-key.ts";
 import { readFileKey, readOrMakeFileKey } from "./file-key.ts";
-import type { KeySettings } from "./key-settings.ts";
+import type { KeyChoice, KeySettings } from "./key-settings.ts";
+import { parseKeyChoice } from "./key-settings.ts";
 import type { KnownWrappingKey } from "./store.ts";
 import { listWrappingKeys, putWrappingKey } from "./store.ts";
+import { vaultKey } from "./vault-key.ts";
 import type { WrappingKey } from "./wrapping-key.ts";
 
 const CANARY = "slipway canary";
 const CANARY_CONTEXT = { "slipway:canary": "v1" };
+const OTHER_CONTEXT = { "slipway:canary": "v1 of another place" };
 
 /** The wrapping keys of a process. */
 export interface WrappingKeys {
@@ -25,69 +28,98 @@ export interface WrappingKeys {
 export async function openWrappingKeys(db: Database, settings: KeySettings): Promise<WrappingKeys> {
   const known = await listWrappingKeys(db);
   const opened = new Map<string, WrappingKey>();
-  const find = async (id: string): Promise<WrappingKey> => {
-    const present = opened.get(id);
-    if (present !== undefined) return present;
-    const key = await openById(settings, id);
+  const byId = async (id: string): Promise<WrappingKey> => {
+    const key = opened.get(id) ?? (await openKnown(settings, id));
     opened.set(id, key);
     return key;
   };
-  for (const one of known.filter(({ wraps }) => wraps > 0)) await checkCanary(await find(one.id), one);
+  for (const one of known.filter(({ wraps }) => wraps > 0)) await checkCanary(await byId(one.id), one.canary);
 
   const current = await openConfigured(settings, known);
   opened.set(current.id, current);
-  const registered = known.find(({ id }) => id === current.id);
-  if (registered === undefined || registered.retired) {
-    const canary = await current.wrap(CANARY_CONTEXT, Buffer.from(CANARY));
-    // A key that may wrap and not unwrap would lock everything in.
-    await checkCanary(current, { id: current.id, canary });
-    await putWrappingKey(db, current.id, canary);
-  }
-  const now = (await listWrappingKeys(db)).find(({ id }) => id === current.id);
-  if (now !== undefined) await checkCanary(current, now);
-  return { current, byId: find };
+  await register(
+    db,
+    current,
+    known.find(({ id }) => id === current.id),
+  );
+  return { current, byId };
 }
 
-async function checkCanary(key: WrappingKey, known: Pick<KnownWrappingKey, "id" | "canary">): Promise<void> {
-  const clear = await key.unwrap(CANARY_CONTEXT, known.canary);
+/** Makes the configured key known, with a canary for all later starts. */
+async function register(db: Database, key: WrappingKey, known: KnownWrappingKey | undefined): Promise<void> {
+  if (known !== undefined) {
+    // One that still wraps something was checked above.
+    if (known.wraps === 0) await checkCanary(key, known.canary);
+    if (!known.retired) return;
+  }
+  const canary = await key.wrap(CANARY_CONTEXT, Buffer.from(CANARY));
+  // A key that may wrap and not unwrap would lock everything in.
+  await checkCanary(key, canary);
+  await checkContextCounts(key, canary);
+  const kept = await putWrappingKey(db, key.id, canary);
+  // Another process may have been first, with another key of the same name.
+  await checkCanary(key, kept);
+}
+
+async function checkCanary(key: WrappingKey, canary: Buffer): Promise<void> {
+  const clear = await key.unwrap(CANARY_CONTEXT, canary);
   if (clear.toString() === CANARY) return;
   throw new SlipwayError("key_wrong", `The key ${key.id} is not the one that this database was made with.`, {
-    remedy: "Restore the key, or the database that belongs to it.",
+    remedy: "Restore the key, or start with the database that belongs to it.",
   });
 }
 
-/** The key of the configuration. A key file is made only for a database that has never known one. */
+async function checkContextCounts(key: WrappingKey, canary: Buffer): Promise<void> {
+  try {
+    await key.unwrap(OTHER_CONTEXT, canary);
+  } catch (error) {
+    if (error instanceof SlipwayError && error.code === "key_wrong") return;
+    throw error;
+  }
+  throw new SlipwayError("key_unavailable", `The key ${key.id} does not bind what it wraps to a place.`, {
+    remedy: "Vault binds it since version 1.13, with keys of type aes256-gcm96 or chacha20-poly1305.",
+  });
+}
+
 async function openConfigured(
   settings: KeySettings,
   known: readonly KnownWrappingKey[],
 ): Promise<WrappingKey> {
-  const { choice } = settings;
-  switch (choice.provider) {
-    case "file": {
-      if (choice.file === settings.defaultFile && !known.some(({ id }) => id.startsWith("file:"))) {
-        return readOrMakeFileKey(choice.file);
-      }
-      const key = await readFileKey(choice.file);
-      if (key !== undefined) return key;
-      throw new SlipwayError("key_unavailable", `The key file ${choice.file} is not there.`, {
-        remedy: `Restore it from a backup. For a new one: (umask 077; openssl rand -base64 32 > ${choice.file}).`,
-      });
-    }
-    default:
-      throw new Error("not built");
+  const { choice, defaultFile } = settings;
+  if (choice.provider !== "file") return openRemote(choice, settings);
+  // Only for a database that has never known one: else a lost file would silently become another key.
+  if (choice.file === defaultFile && !known.some(({ id }) => id.startsWith("file:"))) {
+    return readOrMakeFileKey(choice.file);
   }
+  const key = await readFileKey(choice.file);
+  if (key !== undefined) return key;
+  throw new SlipwayError("key_unavailable", `The key file ${choice.file} is not there.`, {
+    remedy: `Restore it from a backup. A new key: (umask 077; openssl rand -base64 32 > ${choice.file}).`,
+  });
 }
 
-async function openById(settings: KeySettings, id: string): Promise<WrappingKey> {
-  if (id.startsWith("file:")) return openFileById(settings, id);
-  throw new Error("not built");
+function openRemote(choice: Exclude<KeyChoice, { provider: "file" }>, settings: KeySettings): WrappingKey {
+  return choice.provider === "aws-kms"
+    ? awsKmsKey(choice.arn)
+    : vaultKey(choice.mount, choice.key, settings.vault);
 }
 
-async function openFileById(settings: KeySettings, id: string): Promise<FileKey> {
+/** A key that the database names. */
+async function openKnown(settings: KeySettings, id: string): Promise<WrappingKey> {
+  if (!id.startsWith("file:")) {
+    const choice = parseKeyChoice(id, { root: "/", defaultFile: settings.defaultFile });
+    if (choice !== undefined && choice.provider !== "file") return openRemote(choice, settings);
+    throw new SlipwayError(
+      "key_unavailable",
+      `The database needs the wrapping key ${id}, which is of no kind known here.`,
+      {
+        remedy: "Start the newer Slipway that has used it.",
+      },
+    );
+  }
   const configured = settings.choice.provider === "file" ? [settings.choice.file] : [];
-  const files = [...new Set([settings.defaultFile, ...configured])];
   const seen: string[] = [];
-  for (const file of files) {
+  for (const file of new Set([settings.defaultFile, ...configured])) {
     const key = await readFileKey(file);
     if (key?.id === id) return key;
     seen.push(key === undefined ? `${file} is not there` : `${file} holds ${key.id}`);
@@ -99,9 +131,4 @@ async function openFileById(settings: KeySettings, id: string): Promise<FileKey>
       remedy: `Restore the key file of this installation as ${settings.defaultFile}, or start with the database that belongs to it.`,
     },
   );
-}
-
-/** For texts that name what went wrong with a provider. */
-export function causeOf(error: unknown): string {
-  return messageOf(error).replace(/\.$/, "");
 }
