@@ -1,5 +1,5 @@
 import { request } from "node:http";
-import { gzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { sql } from "kysely";
 import type { Database } from "../../automation/src/database.ts";
 
@@ -53,7 +53,9 @@ export function askServiceApi(
         response.on("data", (chunk: Buffer) => chunks.push(chunk));
         response.once("error", reject);
         response.once("end", () => {
-          const text = Buffer.concat(chunks).toString("utf8");
+          const received = Buffer.concat(chunks);
+          const unpacked = response.headers["content-encoding"] === "gzip" ? gunzipSync(received) : received;
+          const text = unpacked.toString("utf8");
           resolve({
             status: response.statusCode ?? 0,
             headers: response.headers,
