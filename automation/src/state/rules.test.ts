@@ -93,8 +93,12 @@ test("a completion ends what runs, repeats harmlessly, and never changes what ha
 });
 
 test("a cancel drains a bare update, drops what holds nothing, repeats harmlessly, and leaves deployments and ends alone", () => {
-  const bare = { number: 3, dryRun: false, deploymentId: null };
-  const kinds = (more: Partial<typeof bare> & { deploymentId?: string | null }) =>
+  const bare: Omit<Parameters<typeof decideCancel>[0], "status"> = {
+    number: 3,
+    dryRun: false,
+    deploymentId: null,
+  };
+  const kinds = (more: Partial<typeof bare>) =>
     Object.fromEntries(STATUSES.map((status) => [status, decideCancel({ ...bare, ...more, status }).kind]));
   const ended = { succeeded: "refused", failed: "refused", cancelled: "done", expired: "refused" };
   expect(kinds({})).toEqual({ requested: "drop", running: "drain", ...ended });
