@@ -57,6 +57,13 @@ function filesUnder(top: string): string[] {
     .map((entry) => join(entry.parentPath, entry.name));
 }
 
+/** Whether the program has printed `text`. */
+function says(message: RunnerMessage, text: string): boolean {
+  return (
+    message.type === "engine-event" && JSON.stringify(message.event.diagnosticEvent ?? "").includes(text)
+  );
+}
+
 function kindsOf(messages: readonly RunnerMessage[]): string[] {
   return messages
     .flatMap((message) =>
@@ -286,7 +293,7 @@ describe("programs that go wrong", () => {
   test("a hanging program that ignores signals ends by the ladder, and the containment is empty", async () => {
     const { stack, attempt } = await start("hangs");
     const running = attempt.run(stack.request("update"), (message) => {
-      if (message.type === "output" && message.line.includes("hanging")) attempt.interrupt(2_000);
+      if (says(message, "hanging")) attempt.interrupt(2_000);
     });
     const outcome = await running.catch((error: unknown) => error);
     // Pulumi ends a program that does not heed the interrupt; where it does not, the ladder ends everything.
@@ -330,7 +337,7 @@ describe("programs that go wrong", () => {
     const half = await attempt.run(
       stack.request("update", { config: plain({ ledger: stack.ledger, waits: "true" }) }),
       (message) => {
-        if (message.type === "output" && message.line.includes("half-way")) attempt.interrupt(10_000);
+        if (says(message, "half-way")) attempt.interrupt(10_000);
       },
     );
     expect(half.status).toBe("interrupted");

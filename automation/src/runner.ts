@@ -19,8 +19,19 @@ let request = 0;
 let interruptedRequest = 0;
 let runningChild: number | undefined;
 
+/** Messages of one turn of the event loop: one write to the pipe, and one wake-up of the worker, for all of them. */
+let unsent = "";
+
 function send(message: RunnerMessage): void {
-  process.stdout.write(`${JSON.stringify(message)}\n`);
+  if (unsent === "") setImmediate(flush);
+  unsent += `${JSON.stringify(message)}\n`;
+}
+
+function flush(): void {
+  const text = unsent;
+  unsent = "";
+  // A pipe is written synchronously: nothing is lost when the process ends right after.
+  if (text !== "") process.stdout.write(text);
 }
 
 const supervision: Supervision = {
@@ -42,6 +53,7 @@ const supervision: Supervision = {
 };
 
 function end(code: number): void {
+  flush();
   // Where the kernel does not end a containment by itself, this is what can still be done.
   if (cgroup !== undefined) writeFileSync(join(cgroup, "cgroup.kill"), "1");
   if (runningChild !== undefined) {

@@ -3,10 +3,15 @@ import type { Fence } from "../attempts/store.ts";
 import type { EventBody } from "../contract/events.ts";
 import type { Database } from "../database.ts";
 
-/** Told on this channel, with the deployment's id: there are new events, or its status moved. */
+/** Told on this channel, with the deployment's id: there are new events; with `statusTopic` of it: its status moved. */
 export const DEPLOYMENT_CHANNEL = "slipway_deployment";
 /** Told on this channel: there may be something to claim, or a cancel was asked for. */
 export const WORK_CHANNEL = "slipway_work";
+
+/** The payload that tells of a deployment's status alone, for those who do not care for each of its events. */
+export function statusTopic(deploymentId: string): string {
+  return `${deploymentId} status`;
+}
 
 const UNIQUE_VIOLATION = "23505";
 const MAX_TRIES = 20;
@@ -65,6 +70,8 @@ async function appendOnce(
       ? sql`select 1`
       : sql`select 1 from stack_writers where stack_id = ${fence.stackId} and holder = ${fence.attemptId}
             and epoch = ${fence.epoch} and expires_at > now() for share`;
+  const moves = events.some(({ body }) => body.type === "status");
+  const topics = moves ? [deploymentId, statusTopic(deploymentId)] : [deploymentId];
   const { rows } = await sql<{ allowed: boolean }>`
     with allowed as materialized (${allowed}),
     changed as (
@@ -81,7 +88,8 @@ async function appendOnce(
         (select coalesce(max(sequence), 0)::integer as sequence from deployment_events where deployment_id = ${deploymentId}) last
       where exists (select 1 from allowed)
     )
-    select true as allowed, pg_notify(${DEPLOYMENT_CHANNEL}, ${deploymentId}) from allowed
+    select true as allowed, pg_notify(${DEPLOYMENT_CHANNEL}, topic)
+    from allowed, unnest(${topics}::text[]) as topic
   `.execute(db);
   return rows.length > 0;
 }

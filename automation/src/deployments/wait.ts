@@ -2,6 +2,7 @@ import type { Deployment } from "../contract/deployments.ts";
 import type { Notifications } from "../database/notifications.ts";
 import { waitUntil } from "../database/notifications.ts";
 import type { Database } from "../database.ts";
+import { statusTopic } from "./events-store.ts";
 import { isTerminal } from "./rules.ts";
 import { findDeployment, readStatus } from "./store.ts";
 
@@ -20,6 +21,6 @@ export async function waitForEnd(
     const status = await readStatus(db, id);
     return status === undefined || isTerminal(status);
   };
-  await waitUntil(notifications, id, seconds, hasEnded, signal);
+  await waitUntil(notifications, statusTopic(id), seconds, hasEnded, signal);
   return findDeployment(db, id);
 }

@@ -37,4 +37,6 @@ export interface ContainmentOptions {
   deadlineMs: number;
   /** Folder that belongs to this attempt, for logs and work; 0700. */
   attemptDir: string;
+  /** Where Node keeps the compiled code of guardian and runner between starts. */
+  compileCache?: string;
 }

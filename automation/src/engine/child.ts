@@ -16,6 +16,8 @@ export interface ChildProgram {
   /** Whom an interrupt is sent to. */
   interrupts: "process" | "group";
   redactor: Redactor;
+  /** Streams that nobody reads go nowhere, so that neither side spends anything on them. Both when absent. */
+  reads?: readonly ("stdout" | "stderr")[];
   onLine: (stream: "stdout" | "stderr", line: string) => void;
 }
 
@@ -38,18 +40,23 @@ const DRAIN_MS = 500;
  */
 export async function runChild(program: ChildProgram, supervision: Supervision): Promise<ChildEnd> {
   const [file = "", ...args] = program.argv;
+  const read = program.reads ?? (["stdout", "stderr"] as const);
   const child = spawn(file, args, {
     cwd: program.cwd,
     env: { ...program.env, ...supervision.extraEnvironment },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: [
+      "ignore",
+      read.includes("stdout") ? "pipe" : "ignore",
+      read.includes("stderr") ? "pipe" : "ignore",
+    ],
     detached: true,
   });
   const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  const outputs = (["stdout", "stderr"] as const).map((name) => {
+  const outputs = read.map((name) => {
     const lines = splitLines((line) => program.onLine(name, line));
     const clean = program.redactor.stream(lines.push);
     const decoder = new StringDecoder("utf8");
-    child[name].on("data", (chunk: Buffer) => clean.push(decoder.write(chunk)));
+    child[name]?.on("data", (chunk: Buffer) => clean.push(decoder.write(chunk)));
     return () => {
       clean.push(decoder.end());
       clean.end();
@@ -90,8 +97,8 @@ export async function runChild(program: ChildProgram, supervision: Supervision):
     });
   });
   if (end.startError === undefined) await Promise.race([closed, pause(DRAIN_MS, undefined, { ref: false })]);
-  child.stdout.destroy();
-  child.stderr.destroy();
+  child.stdout?.destroy();
+  child.stderr?.destroy();
   for (const finish of outputs) finish();
   return end;
 }

@@ -83,7 +83,12 @@ export async function openContainment(
     options.nodePath,
     [programs.guardian ?? fileURLToPath(new URL("../guardian.ts", import.meta.url)), JSON.stringify(plan)],
     // A session of its own: the Ctrl-C of a terminal is the worker's to handle.
-    { stdio: ["pipe", "pipe", log, "pipe", "pipe"], env: {}, cwd: "/", detached: true },
+    {
+      stdio: ["pipe", "pipe", log, "pipe", "pipe"],
+      env: options.compileCache === undefined ? {} : { NODE_COMPILE_CACHE: options.compileCache },
+      cwd: "/",
+      detached: true,
+    },
   );
   closeSync(log);
   const containment = superviseContainment(guardian, means, cgroup);
@@ -185,7 +190,7 @@ function superviseContainment(
   const answer = (line: string): void => {
     let message: RunnerMessage;
     try {
-      message = RunnerMessage.parse(JSON.parse(line));
+      message = readMessage(JSON.parse(line));
     } catch {
       // Only something that is not our runner writes this; nothing it does can be trusted any more.
       askForEnd("kill");
@@ -251,6 +256,16 @@ function superviseContainment(
     },
   };
   return { attempt, ready: ready.promise };
+}
+
+/** An event or line of output comes by the thousand: its few fields are looked at here, and whoever uses the event checks what is in it. */
+function readMessage(value: unknown): RunnerMessage {
+  const { type, id, event, stream, line } = value as Record<string, unknown>;
+  if (type === "engine-event" && typeof id === "string" && typeof event === "object" && event !== null)
+    return { type, id, event: event as Record<string, unknown> };
+  if (type === "output" && typeof id === "string" && typeof line === "string")
+    if (stream === "stdout" || stream === "stderr") return { type, id, stream, line };
+  return RunnerMessage.parse(value);
 }
 
 async function withSecretsKey(request: RunnerRequest): Promise<RunnerRequest> {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { messageOf } from "../errors.ts";
 import { type ChildEnd, runChild } from "./child.ts";
 import { statusOf } from "./command.ts";
-import { digestEvents } from "./engine-events.ts";
+import { digestEvents, slimEvent } from "./engine-events.ts";
 import { QUIET_ENGINE_ENVIRONMENT } from "./environment.ts";
 import { followEventLog } from "./event-log.ts";
 import { pulumiArguments } from "./pulumi-arguments.ts";
@@ -78,8 +78,9 @@ async function operate(
 
   const digest = digestEvents();
   const log = await followEventLog(files.eventLog, (raw) => {
-    const { sequence: _sequence, ...rest } = raw;
-    const event = redactor.json(rest) as Record<string, unknown>;
+    const slim = slimEvent(raw);
+    if (slim === null) return;
+    const event = redactor.json(slim) as Record<string, unknown>;
     digest.add(event);
     supervision.send({ type: "engine-event", id: request.id, event });
   });
@@ -145,6 +146,8 @@ async function runCli(
       // The CLI passes an interrupt on by itself; the same signal to its children would end them first.
       interrupts: "process",
       redactor,
+      // What it shows on stdout is what its events say already.
+      reads: ["stderr"],
       onLine: (stream, line) => {
         if (line.startsWith("error: ") && errors.length < MAX_ERROR_LINES) errors.push(line.slice(7));
         supervision.send({ type: "output", id: request.id, stream, line });

@@ -92,7 +92,7 @@ export const RunnerMessage = z.discriminatedUnion("type", [
     stream: z.enum(["stdout", "stderr"]),
     line: z.string(),
   }),
-  /** `event` is Pulumi's own apitype.EngineEvent, redacted and without its sequence. */
+  /** `event` is Pulumi's own apitype.EngineEvent, redacted, with nothing but what slimEvent leaves. */
   z.strictObject({
     type: z.literal("engine-event"),
     id: z.string(),

@@ -10,7 +10,7 @@ import { appendEvents } from "../deployments/events-store.ts";
  * Least time between two writes. The first event after a pause is written at once; each write costs a flush of the disk, which an
  * update on the same disk would feel.
  */
-const BATCH_MS = 120;
+const BATCH_MS = 200;
 /** So many events are written at once at most; the next ones follow. */
 const MAX_BATCH = 500;
 

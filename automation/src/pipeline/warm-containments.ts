@@ -11,6 +11,7 @@ import { attemptFolder } from "./work-folders.ts";
 const IDLE_DEADLINE_MS = 60_000;
 const IDLE_RENEWAL_MS = 20_000;
 const RETRY_MS = 2_000;
+const BUSY_PAUSE_MS = 10_000;
 /** One for the next claim and one for a claim that follows at once: making one takes a third of a second. */
 const SPARES = 2;
 
@@ -49,7 +50,12 @@ export function openWarmContainments(options: {
   const make = async (): Promise<ReadyContainment> => {
     const attemptId = randomUUID();
     const folder = attemptFolder(dataDir, workerId, attemptId);
-    const containment = await openContainment({ nodePath, deadlineMs: IDLE_DEADLINE_MS, attemptDir: folder });
+    const containment = await openContainment({
+      nodePath,
+      deadlineMs: IDLE_DEADLINE_MS,
+      attemptDir: folder,
+      compileCache: path.join(path.resolve(dataDir), "cache", "slipway-node"),
+    });
     return { attemptId, folder, containment };
   };
   const drop = (ready: ReadyContainment): void => {
@@ -86,9 +92,9 @@ export function openWarmContainments(options: {
         prepareLater();
       });
   };
-  const prepareLater = (): void => {
+  const prepareLater = (ms = RETRY_MS): void => {
     clearTimeout(retry);
-    if (!isClosed) retry = setTimeout(prepare, RETRY_MS);
+    if (!isClosed) retry = setTimeout(prepare, ms);
   };
   const renewing = setInterval(() => {
     for (const ready of spare) ready.containment.renew(performance.now(), IDLE_DEADLINE_MS);
@@ -100,6 +106,8 @@ export function openWarmContainments(options: {
       if (spare.length === 0 && making !== undefined) await making.catch(() => {});
       const ready = spare.shift() ?? (await make());
       inUse.add(ready);
+      // Most attempts have ended by then: what they need of the processor comes first.
+      prepareLater(BUSY_PAUSE_MS);
       void ready.containment.ended.then(() => {
         if (!inUse.delete(ready)) return;
         // The next deployment of the same person may follow at once.
