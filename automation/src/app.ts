@@ -24,6 +24,7 @@ import { watchAddresses } from "./http/unknown-address.ts";
 import { projectRoutes } from "./projects/routes.ts";
 import { releaseRoutes } from "./releases/routes.ts";
 import type { Keyring } from "./secrets/keyring.ts";
+import { keyRoutes } from "./secrets/routes.ts";
 import { stackRoutes } from "./stacks/routes.ts";
 import { registerStateApi } from "./state/api/plugin.ts";
 import { importRoutes } from "./state/import/routes.ts";
@@ -98,6 +99,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   releaseRoutes(app, dependencies);
   updateRoutes(app, { ...dependencies, streams });
   auditRoutes(app, dependencies);
+  keyRoutes(app, dependencies);
   await importRoutes(app, dependencies);
   await registerStateApi(app, dependencies);
 

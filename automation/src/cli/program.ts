@@ -98,6 +98,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "import stacks from another Pulumi backend; export them",
     load: async () => (await import("./commands/state.ts")).register,
   },
+  keys: {
+    summary: "list, rotate and rewrap the keys that secrets and states are sealed with",
+    load: async () => (await import("./commands/keys.ts")).register,
+  },
   pulumi: {
     summary: "run the Pulumi CLI on this installation's state",
     load: async () => (await import("./commands/pulumi.ts")).register,

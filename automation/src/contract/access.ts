@@ -5,7 +5,7 @@ export const Role = z.enum(["viewer", "deployer", "admin"]);
 export type Role = z.infer<typeof Role>;
 
 /**
- * What somebody wants to do. `stack.preview` takes no lock and changes nothing; `stack.update` is a bare update of the Pulumi CLI or an
+ * What somebody wants to do. `stack.see` is to know that a stack is there; `stack.preview` takes no lock and changes nothing; `stack.update` is a bare update of the Pulumi CLI or an
  * edit of the state. `installation.*` is about no organisation: figures of all, organisations and people themselves.
  */
 export const Verb = z.enum([
@@ -15,6 +15,7 @@ export const Verb = z.enum([
   "organisation.manage",
   "project.create",
   "project.remove",
+  "stack.see",
   "stack.read",
   "stack.export",
   "stack.preview",

@@ -24,6 +24,7 @@ import {
 } from "./deployments.ts";
 import { DeploymentEvent } from "./events.ts";
 import { Id, OrganisationName, PageQuery, ProjectName, pageOf, StackName, StackPath } from "./identifiers.ts";
+import { DataKeyVersion, KeysRewrapped, KeysRotated, RewrapKeys, RotateKeys, WrappingKey } from "./keys.ts";
 import { CreateProject, Project, ProjectPath } from "./projects.ts";
 import { Release } from "./releases.ts";
 import {
@@ -464,6 +465,46 @@ export const endpoints = {
     permission: "stack.configure",
     params: ReaderPath,
     success: { status: 204, body: null },
+  },
+
+  listKeys: {
+    method: "GET",
+    path: "/v1/keys",
+    summary: "Wrapping keys, oldest first",
+    permission: "installation.manage",
+    success: { status: 200, body: z.object({ items: z.array(WrappingKey) }) },
+  },
+  rotateKeys: {
+    method: "POST",
+    path: "/v1/keys/rotate",
+    summary: "Make a new version of the data keys of all stacks, some of them a request",
+    permission: "installation.manage",
+    body: RotateKeys,
+    success: { status: 200, body: KeysRotated },
+  },
+  rewrapKeys: {
+    method: "POST",
+    path: "/v1/keys/rewrap",
+    summary: "Move data keys to the wrapping key of the configuration, some of them a request",
+    permission: "installation.manage",
+    body: RewrapKeys,
+    success: { status: 200, body: KeysRewrapped },
+  },
+  listDataKeys: {
+    method: "GET",
+    path: `${STACK}/data-keys`,
+    summary: "Versions of a stack's data key, newest first",
+    permission: "stack.read",
+    params: StackPath,
+    success: { status: 200, body: z.object({ items: z.array(DataKeyVersion) }) },
+  },
+  rotateDataKey: {
+    method: "POST",
+    path: `${STACK}/data-keys`,
+    summary: "Make a new version of a stack's data key",
+    permission: "organisation.manage",
+    params: StackPath,
+    success: { status: 201, body: DataKeyVersion },
   },
 
   planStateImport: {

@@ -4,6 +4,7 @@ export * from "./deployments.ts";
 export * from "./endpoints.ts";
 export * from "./events.ts";
 export * from "./identifiers.ts";
+export * from "./keys.ts";
 export * from "./problems.ts";
 export * from "./projects.ts";
 export * from "./releases.ts";

@@ -132,3 +132,120 @@ export async function hasOldSecrets(db: Database): Promise<boolean> {
     select exists (select from stack_config where get_byte(ciphertext, 0) = 1) as found`.execute(db);
   return rows[0]?.found === true;
 }
+
+/** Versions of a stack's data key, newest first, without the keys. */
+export async function listDataKeys(
+  db: Database,
+  stackId: string,
+): Promise<{ version: number; wrappingKey: string; createdAt: Date }[]> {
+  return db
+    .selectFrom("data_keys")
+    .select(["version", "wrapping_key as wrappingKey", "created_at as createdAt"])
+    .where("stack_id", "=", stackId)
+    .orderBy("version", "desc")
+    .execute();
+}
+
+/** A stack with a name for its audit entry. */
+export interface NamedStack {
+  stackId: string;
+  organisation: string;
+  project: string;
+  stack: string;
+}
+
+const ROTATABLE = sql`
+  from stacks s join projects p on p.id = s.project_id
+  join lateral (select max(created_at) as newest from data_keys where stack_id = s.id) k on true
+  where s.removed_at is null and k.newest`;
+
+/** Stacks whose newest data key was made before an instant, and how many there are in all. */
+export async function findStacksToRotate(
+  db: Database,
+  before: Date,
+  limit: number,
+): Promise<{ stacks: NamedStack[]; count: number }> {
+  const { rows: stacks } = await sql<NamedStack>`
+    select s.id as "stackId", p.organisation, p.name as project, s.name as stack ${ROTATABLE} < ${before}
+    order by s.id limit ${limit}`.execute(db);
+  const { rows } = await sql<{ count: number }>`select count(*) as count ${ROTATABLE} < ${before}`.execute(
+    db,
+  );
+  return { stacks, count: rows[0]?.count ?? 0 };
+}
+
+/** The database's clock, to the millisecond. */
+export async function readNow(db: Database): Promise<Date> {
+  const { rows } = await sql<{
+    now: Date;
+  }>`select date_trunc('milliseconds', clock_timestamp()) as now`.execute(db);
+  return rows[0]?.now ?? new Date(0);
+}
+
+/** Data keys that another key wraps, locked: two who move them at once take turns. */
+export async function lockDataKeysWrappedOtherwise(
+  trx: Transaction,
+  wrappingKey: string,
+  limit: number,
+): Promise<Omit<WrappedDataKey, "committed">[]> {
+  const { rows } = await sql<Omit<WrappedDataKey, "committed">>`
+    select stack_id as "stackId", version, wrapping_key as "wrappingKey", wrapped from data_keys
+    where wrapping_key <> ${wrappingKey} order by stack_id, version limit ${limit} for update`.execute(trx);
+  return rows;
+}
+
+/** The same for keys that belong to no stack; all of them. */
+export async function lockInstallationKeysWrappedOtherwise(
+  trx: Transaction,
+  wrappingKey: string,
+): Promise<{ name: string; wrappingKey: string; wrapped: Buffer }[]> {
+  const { rows } = await sql<{ name: string; wrappingKey: string; wrapped: Buffer }>`
+    select name, wrapping_key as "wrappingKey", wrapped from installation_keys
+    where wrapping_key <> ${wrappingKey} order by name for update`.execute(trx);
+  return rows;
+}
+
+/** Puts a data key's new wrapping in place of the old one. */
+export async function rewrapDataKey(trx: Transaction, key: Omit<WrappedDataKey, "committed">): Promise<void> {
+  await trx
+    .updateTable("data_keys")
+    .set({ wrapping_key: key.wrappingKey, wrapped: key.wrapped })
+    .where("stack_id", "=", key.stackId)
+    .where("version", "=", key.version)
+    .execute();
+}
+
+/** The same for a key that belongs to no stack. */
+export async function rewrapInstallationKey(
+  trx: Transaction,
+  key: { name: string; wrappingKey: string; wrapped: Buffer },
+): Promise<void> {
+  await trx
+    .updateTable("installation_keys")
+    .set({ wrapping_key: key.wrappingKey, wrapped: key.wrapped })
+    .where("name", "=", key.name)
+    .execute();
+}
+
+/** How many keys are wrapped by another key. */
+export async function countWrappedOtherwise(db: Database, wrappingKey: string): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select (select count(*) from data_keys where wrapping_key <> ${wrappingKey})
+    + (select count(*) from installation_keys where wrapping_key <> ${wrappingKey}) as count`.execute(db);
+  return rows[0]?.count ?? 0;
+}
+
+/** Retires the wrapping keys but one that wrap nothing; answers which were not retired before. */
+export async function retireUnused(trx: Transaction, current: string): Promise<string[]> {
+  // In a statement of its own: whoever is about to use one has it locked, and what they add must be seen below.
+  await sql`select 1 from wrapping_keys where id <> ${current} and retired_at is null order by id for update`.execute(
+    trx,
+  );
+  const { rows } = await sql<{ id: string }>`
+    update wrapping_keys w set retired_at = now()
+    where id <> ${current} and retired_at is null
+      and not exists (select from data_keys where wrapping_key = w.id)
+      and not exists (select from installation_keys where wrapping_key = w.id)
+    returning id`.execute(trx);
+  return rows.map(({ id }) => id).toSorted();
+}
