@@ -1,0 +1,120 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { access, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import { execa } from "execa";
+import { cacheLayout } from "../../automation/src/engine/pulumi-cli/cache.ts";
+import { messageOf } from "../../automation/src/errors.ts";
+
+/** Stands in for AWS. Pinned: what it answers is part of the tests. */
+const MOTO_VERSION = "5.2.5";
+const INSTALL_LIMIT_MS = 10 * 60_000;
+const READY_LIMIT_MS = 60_000;
+const READY = /Running on (http:\/\/127\.0\.0\.1:\d+)/;
+
+/** A running stand-in for AWS. */
+export interface Moto {
+  url: string;
+  /** For AWS clients that take their settings from the environment. */
+  env: Record<string, string>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts moto, which is installed into Slipway's cache the first time. Answers why it cannot be had as `missing`: a test prints that and skips, or fails with
+ * CI=true.
+ */
+export async function startMoto(): Promise<Moto | { missing: string }> {
+  let packages: string;
+  try {
+    packages = await installed();
+  } catch (thrown) {
+    return {
+      missing: `moto ${MOTO_VERSION} cannot be installed with python3: ${messageOf(thrown).split("\n")[0] ?? ""}`,
+    };
+  }
+  const child = spawn("python3", ["-m", "moto.server", "-H", "127.0.0.1", "-p", "0"], {
+    env: { ...process.env, PYTHONPATH: packages, PYTHONUNBUFFERED: "1", ...settings("") },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const exited = once(child, "exit");
+  const said: string[] = [];
+  const ready = new Promise<string>((resolve) => {
+    createInterface(child.stderr).on("line", (line) => {
+      said.push(line);
+      const url = READY.exec(line)?.[1];
+      if (url !== undefined) resolve(url);
+    });
+  });
+  const url = await Promise.race([
+    ready,
+    exited.then(() => Promise.reject(new Error(`moto ended:\n${said.join("\n")}`))),
+    once(AbortSignal.timeout(READY_LIMIT_MS), "abort").then(() =>
+      Promise.reject(new Error("moto is not ready")),
+    ),
+  ]);
+  return {
+    url,
+    env: settings(url),
+    stop: async () => {
+      child.kill("SIGTERM");
+      await exited;
+    },
+  };
+}
+
+function settings(url: string): Record<string, string> {
+  return {
+    AWS_ACCESS_KEY_ID: "testing",
+    AWS_SECRET_ACCESS_KEY: "testing",
+    AWS_REGION: "us-east-1",
+    AWS_EC2_METADATA_DISABLED: "true",
+    ...(url === "" ? {} : { AWS_ENDPOINT_URL: url }),
+  };
+}
+
+/** Folder of moto's packages for this python. Whole or absent: it appears by a rename. */
+async function installed(): Promise<string> {
+  const { stdout: version } = await execa("python3", [
+    "-c",
+    "import sys; print('%d.%d' % sys.version_info[:2])",
+  ]);
+  const { root } = cacheLayout(process.env);
+  const place = path.join(root, `moto-${MOTO_VERSION}-python-${version.trim()}`);
+  if (await isThere(path.join(place, "complete"))) return place;
+  await mkdir(root, { recursive: true });
+  const aside = await mkdtemp(path.join(root, ".moto-"));
+  try {
+    const venv = path.join(aside, "venv");
+    const packages = path.join(aside, "packages");
+    await execa("python3", ["-m", "venv", venv], { timeout: INSTALL_LIMIT_MS });
+    const pip = [
+      "install",
+      "--quiet",
+      "--disable-pip-version-check",
+      "--target",
+      packages,
+      `moto[server]==${MOTO_VERSION}`,
+    ];
+    await execa(path.join(venv, "bin", "pip"), pip, { timeout: INSTALL_LIMIT_MS });
+    await writeFile(path.join(packages, "complete"), "");
+    // Another test file may have been faster; its folder is as good.
+    await rename(packages, place).catch(async (thrown: unknown) => {
+      if ((await readdir(place)).length === 0) throw thrown;
+    });
+    return place;
+  } finally {
+    await rm(aside, { recursive: true, force: true });
+  }
+}
+
+async function isThere(file: string): Promise<boolean> {
+  try {
+    await access(file);
+    return true;
+  } catch {
+    // Nothing was installed yet.
+    return false;
+  }
+}
