@@ -20,12 +20,20 @@ const BODIES: Readonly<Record<string, (place: Place) => unknown>> = {
   replaceTags: () => ({ tags: {} }),
   setConfig: () => ({ value: "x" }),
   requestDeployment: () => ({ operation: "destroy" }),
+  rotateKeys: () => ({}),
+  rewrapKeys: () => ({}),
   planStateImport: ({ organisation }) => ({ organisation, stacks: [] }),
 };
 const ALL = Object.entries(endpoints) as [EndpointName, Endpoint][];
 const GUARDED = ALL.filter(([, { permission }]) => Verb.safeParse(permission).success);
 /** About no organisation: nothing of anybody can be hidden. */
-const OF_INSTALLATION = new Set<string>(["createOrganisation", "removeUser"]);
+const OF_INSTALLATION = new Set<string>([
+  "createOrganisation",
+  "removeUser",
+  "listKeys",
+  "rotateKeys",
+  "rewrapKeys",
+]);
 
 interface Place {
   organisation: string;
