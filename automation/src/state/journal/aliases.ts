@@ -9,7 +9,6 @@ import {
 } from "./raw-json.ts";
 import {
   memberOf,
-  propertyDependencies,
   type Resource,
   stringMember,
   stringsMember,
@@ -72,13 +71,7 @@ export function withRenamed(resource: Resource, renamed: Renamed): Resource {
     result = withString(result, "provider", providerReferenceOf(now(provider.urn), provider.id));
   }
   result = withStrings(result, "dependencies", stringsMember(result, "dependencies").map(now));
-  const byProperty = propertyDependencies(result);
-  if ([...byProperty.values()].some((urns) => urns.some((urn) => renamed.has(urn)))) {
-    result = withPropertyDependencies(
-      result,
-      new Map([...byProperty].map(([key, urns]) => [key, urns.map(now)])),
-    );
-  }
+  result = withPropertyDependencies(result, (urns) => urns.map(now));
   const aliases = memberOf(result, "aliases");
   return aliases !== undefined && elementsOf(aliases).length > 0
     ? withMember(result, "aliases", undefined)

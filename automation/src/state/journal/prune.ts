@@ -1,6 +1,5 @@
 import {
   memberOf,
-  propertyDependencies,
   type Resource,
   stringMember,
   stringsMember,
@@ -32,14 +31,10 @@ function withoutDangling(resource: Resource, known: ReadonlySet<string>): Resour
   if (memberOf(pruned, "dependencies") !== undefined) {
     pruned = withStrings(pruned, "dependencies", stringsMember(pruned, "dependencies").filter(isKnown));
   }
-  const before = propertyDependencies(pruned);
-  const after = new Map(
-    [...before]
-      .map(([key, urns]): [string, string[]] => [key, urns.filter(isKnown)])
-      .filter(([, urns]) => urns.length > 0),
-  );
-  const isSame = [...before].every(([key, urns]) => after.get(key)?.length === urns.length);
-  if (!isSame) pruned = withPropertyDependencies(pruned, after);
+  pruned = withPropertyDependencies(pruned, (urns) => {
+    const kept = urns.filter(isKnown);
+    return kept.length === 0 ? undefined : kept;
+  });
   if (!known.has(stringMember(pruned, "deletedWith"))) pruned = withString(pruned, "deletedWith", "");
   if (!stringsMember(pruned, "replaceWith").every(isKnown)) pruned = withStrings(pruned, "replaceWith", []);
   return pruned;

@@ -54,8 +54,12 @@ export function withUrn(resource: Resource, urn: string): Resource {
 /** A resource with a list of strings set, removed when empty; itself when it says so already. */
 export function withStrings(resource: Resource, name: string, values: readonly string[]): Resource {
   const now = stringsMember(resource, name);
-  if (now.length === values.length && now.every((value, index) => value === values[index])) return resource;
+  if (isSameList(now, values)) return resource;
   return withMember(resource, name, values.length === 0 ? undefined : encodeStrings(values));
+}
+
+function isSameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((value, index) => value === b[index]);
 }
 
 /** A resource with a boolean member that is true; itself when it is so already. */
@@ -94,26 +98,27 @@ export function flagMember(resource: Resource, name: string): boolean {
   return flagOf(memberOf(resource, name));
 }
 
-/** Which resources each input depends on, in the order of the text; a property without a list has none. */
-export function propertyDependencies(resource: Resource): Map<string, string[]> {
-  const member = memberOf(resource, "propertyDependencies");
-  const found = new Map<string, string[]>();
-  if (member === undefined) return found;
-  for (const [key, urns] of membersOf(member)) found.set(key, stringsOf(urns));
-  return found;
-}
-
-/** A resource with other property dependencies, removed when there are none. */
+/**
+ * A resource whose property dependencies, a list of URNs for each input, went through `change`; undefined takes an input's list away. Itself when nothing changed, and
+ * lists that did not change keep their bytes.
+ */
 export function withPropertyDependencies(
   resource: Resource,
-  dependencies: ReadonlyMap<string, readonly string[]>,
+  change: (urns: string[]) => string[] | undefined,
 ): Resource {
-  const parts = [...dependencies].map(([key, urns]) => `${encodeString(key)}:${encodeStrings(urns)}`);
-  return withMember(
-    resource,
-    "propertyDependencies",
-    parts.length === 0 ? undefined : `{${parts.join(",")}}`,
-  );
+  const member = memberOf(resource, "propertyDependencies");
+  if (member === undefined) return resource;
+  const lists = membersOf(member);
+  const edits = new Map<string, string | undefined>();
+  for (const [key, raw] of lists) {
+    const before = stringsOf(raw);
+    const after = change(before);
+    if (after === undefined) edits.set(key, undefined);
+    else if (!isSameList(before, after)) edits.set(key, encodeStrings(after));
+  }
+  if (edits.size === 0) return resource;
+  const text = editedObject(member, lists, edits);
+  return withMember(resource, "propertyDependencies", text === "{}" ? undefined : text);
 }
 
 /** The resource as JSON: byte for byte as it came where nothing was edited. */
@@ -132,7 +137,7 @@ export function assertReadable(resource: Resource): void {
   for (const name of ["dependencies", "replaceWith", "aliases"]) stringsMember(resource, name);
   for (const name of ["delete", "pendingReplacement", "taint", "refreshBeforeUpdate"])
     flagMember(resource, name);
-  propertyDependencies(resource);
+  withPropertyDependencies(resource, (urns) => urns);
   isEmptyObject(memberOf(resource, "resourceHooks"));
 }
 
