@@ -17,18 +17,18 @@ export interface NotedExport {
 
 /**
  * Records that a program has read another stack's outputs (StackReference), for the owner of these: each read is counted, the first of a
- * reader and day is audited. Does nothing for any other export. The reader is the attempt's stack; of a bare CLI run it is the stack where
+ * reader and day is audited. Answers false for any other export, and does nothing then. The reader is the attempt's stack; of a bare CLI run it is the stack where
  * its principal has a running update, which the CLI has whenever a program runs.
  */
 export async function noteExport(
   db: Database,
   { actor, stackId, client, requestId }: NotedExport,
-): Promise<void> {
-  if (!runsAProgram(client)) return;
+): Promise<boolean> {
+  if (!runsAProgram(client)) return false;
   const own = actor.attempt?.stackId;
-  if (own === stackId) return;
+  if (own === stackId) return false;
   const reader = own ?? (await findRunningReader(db, actor.id, stackId));
-  if (reader === undefined) return;
+  if (reader === undefined) return false;
   // All attempts of a stack are one reader.
   const principal = actor.attempt === null ? actor.id : "attempt";
   await withTransaction(db, async (trx) => {
@@ -47,4 +47,5 @@ export async function noteExport(
       requestId,
     });
   });
+  return true;
 }

@@ -77,6 +77,7 @@ organisation.read    + + + - - - - - - - - - - -
 organisation.manage  + + - - - - - - - - - - - -
 project.create       + + - - - - - - - - - - - -
 project.remove       + + - - - - - - - - - - - -
+stack.see            + + + - - - - - - - - - - -
 stack.read           + + + - - - - - - - - - - -
 stack.export         + + - - - - - - - - - - - -
 stack.preview        + + - - - - - - - - - - - -
@@ -96,6 +97,7 @@ organisation.read    + + + + + + . + + + . + + .
 organisation.manage  + + - + - - . + - - . - - .
 project.create       + + - + + - . + + - . - - .
 project.remove       + + - + - - . + - - . - - .
+stack.see            + + + + + + . + + + . - - .
 stack.read           + + + + + + . + + + . - - .
 stack.export         + + - + + + . + + + . - - .
 stack.preview        + + - + + - . + + - . - - .
@@ -115,6 +117,7 @@ organisation.read    + + + + + + . + + + . - - .
 organisation.manage  + + - + - - . + - - . - - .
 project.create       + + - + + - . + + - . - - .
 project.remove       + + - + - - . + - - . - - .
+stack.see            + + + + + + . + + + . + + .
 stack.read           + + + + + + . + + + . + + .
 stack.export         + + - + + + . + + + . + + .
 stack.preview        + + - + + - . + + - . + + .
@@ -134,7 +137,8 @@ organisation.read    + + + + + + . + + + . - - .
 organisation.manage  + + - + - - . + - - . - - .
 project.create       + + - + + - . + + - . - - .
 project.remove       + + - + - - . + - - . - - .
-stack.read           + + + + + + . + + + . + + .
+stack.see            + + + + + + . + + + . + + .
+stack.read           + + + + + + . + + + . - - .
 stack.export         + + - + + + . + + + . + + .
 stack.preview        + + - + + - . + + - . - - .
 stack.update         + + - + + - . + + - . - - .
@@ -153,6 +157,7 @@ organisation.read    + + + + + + . + + + . . . .
 organisation.manage  + + - + - - . + - - . . . .
 project.create       + + - + + - . + + - . . . .
 project.remove       + + - + - - . + - - . . . .
+stack.see            + + + + + + . + + + . . . .
 stack.read           + + + + + + . + + + . . . .
 stack.export         + + - + + + . + + + . . . .
 stack.preview        + + - + + - . + + - . . . .
@@ -172,6 +177,7 @@ organisation.read    + + + . . . . . . . . . . .
 organisation.manage  + + - . . . . . . . . . . .
 project.create       + + - . . . . . . . . . . .
 project.remove       + + - . . . . . . . . . . .
+stack.see            + + + . . . . . . . . . . .
 stack.read           + + + . . . . . . . . . . .
 stack.export         + + - . . . . . . . . . . .
 stack.preview        + + - . . . . . . . . . . .
@@ -191,6 +197,7 @@ organisation.read    + + + . . . . . . . . . . .
 organisation.manage  + + - . . . . . . . . . . .
 project.create       + + - . . . . . . . . . . .
 project.remove       + + - . . . . . . . . . . .
+stack.see            + + + . . . . . . . . . . .
 stack.read           + + + . . . . . . . . . . .
 stack.export         + + - . . . . . . . . . . .
 stack.preview        + + - . . . . . . . . . . .
@@ -222,7 +229,7 @@ describe("what may be done to", () => {
 test("an attempt reads other stacks only where they list it, and changes nothing there", () => {
   const mine = attempt();
   const changing = Verb.options.filter(
-    (verb) => !["stack.read", "stack.export", "stack.decrypt"].includes(verb),
+    (verb) => !["stack.see", "stack.export", "stack.decrypt"].includes(verb),
   );
   for (const verb of changing)
     expect(can(mine, verb, { organisation: "shop", stackId: "listed" }), verb).toBe(false);

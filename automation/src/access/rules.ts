@@ -37,7 +37,13 @@ export interface AttemptGrant {
   readableStackIds: readonly string[];
 }
 
-const VIEWER: readonly Verb[] = ["organisation.read", "stack.read", "stack.export", "audit.read"];
+const VIEWER: readonly Verb[] = [
+  "organisation.read",
+  "stack.see",
+  "stack.read",
+  "stack.export",
+  "audit.read",
+];
 const DEPLOYER: readonly Verb[] = [
   ...VIEWER,
   "project.create",
@@ -55,10 +61,17 @@ const VERBS_OF_ROLE: Readonly<Record<Role, readonly Verb[]>> = {
   deployer: DEPLOYER,
   admin: ADMIN,
 };
-const VERBS_OF_ATTEMPT: readonly Verb[] = ["stack.read", "stack.export", "stack.preview", "stack.decrypt"];
+const VERBS_OF_WORKER: readonly Verb[] = ["organisation.read", "stack.see", "stack.read"];
+const VERBS_OF_ATTEMPT: readonly Verb[] = [
+  "stack.see",
+  "stack.read",
+  "stack.export",
+  "stack.preview",
+  "stack.decrypt",
+];
 
 /** On stacks that list the attempt's one as a reader. Without the last one the engine would take `{}` for each secret output, and say so in a note only. */
-const VERBS_OF_READER: readonly Verb[] = ["stack.read", "stack.export", "stack.decrypt"];
+const VERBS_OF_READER: readonly Verb[] = ["stack.see", "stack.export", "stack.decrypt"];
 
 /**
  * Whether an actor may do something: `hidden` when it may not even know of the resource, which must be answered as one that is not there.
@@ -67,7 +80,7 @@ export function decide(actor: Actor, verb: Verb, resource: Resource): "allowed" 
   if (can(actor, verb, resource)) return "allowed";
   const isVisible =
     resource.organisation === INSTALLATION.organisation ||
-    can(actor, resource.stackId === undefined ? "organisation.read" : "stack.read", resource);
+    can(actor, resource.stackId === undefined ? "organisation.read" : "stack.see", resource);
   return isVisible ? "forbidden" : "hidden";
 }
 
@@ -93,7 +106,7 @@ export function can(actor: Actor, verb: Verb, resource: Resource): boolean {
     case "system":
       return true;
     case "worker":
-      return verb === "stack.read" || verb === "organisation.read" || readsInstallation(verb, resource);
+      return VERBS_OF_WORKER.includes(verb) || readsInstallation(verb, resource);
     case "user":
       return roleCan(actor, verb, resource);
     case "service":

@@ -57,7 +57,7 @@ export function stackRoutes(api: FastifyInstance, dependencies: StateApiDependen
   stackRoute(
     api,
     db,
-    { method: "GET", path: "", needs: "stack.read" },
+    { method: "GET", path: "", needs: "stack.see" },
     async ({ stack: { stackId, name } }) => {
       const { tags, version, active } = await readStackDetails(db, stackId);
       return {

@@ -1,4 +1,6 @@
 import type { DataKey, Purpose } from "../../secrets/envelope.ts";
+import type { CheckedImport } from "../check-import.ts";
+import { checkImport } from "../check-import.ts";
 import type { ReadEvent } from "../event-batch.ts";
 import { isAskedFor, readEventBatch } from "../event-batch.ts";
 import type { CheckedCheckpoint, CheckpointNames } from "../import/check-checkpoint.ts";
@@ -8,6 +10,7 @@ import { checkState } from "../journal/check-state.ts";
 import type { StateFacts } from "../journal/facts.ts";
 import { factsOf } from "../journal/facts.ts";
 import { readEntry } from "../journal/journal-entry.ts";
+import { outputsOnly } from "../journal/outputs-only.ts";
 import { readArray, skipSpace } from "../journal/raw-json.ts";
 import { renameState, type StackFullName } from "../journal/rename.ts";
 import { replayJournal } from "../journal/replay.ts";
@@ -123,9 +126,10 @@ export const work = {
     ),
 
   /** Checks a whole state that a person brings. Throws SlipwayError `invalid_state`. */
-  checkState: ({ text }: { text: string }): { resourceCount: number } => ({
-    resourceCount: checkState(text).resourceCount,
-  }),
+  checkImport: ({ text }: { text: string }): CheckedImport => checkImport(text),
+
+  /** A state with nothing but the stack's outputs. */
+  outputsOnly: ({ text }: { text: string }): string => outputsOnly(text),
 
   /** A state as it is after its stack was renamed. */
   rename: ({ text, from, to }: { text: string; from: StackFullName; to: StackFullName }): string =>
