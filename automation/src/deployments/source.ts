@@ -5,10 +5,12 @@ import type { DeploymentOperation } from "../contract/deployments.ts";
 import type { StoredConfig } from "../database/tables.ts";
 import type { Database } from "../database.ts";
 import { SlipwayError, systemCode } from "../errors.ts";
+import type { Keyring } from "../secrets/keyring.ts";
 import type { ProjectFiles } from "../sources/project-files.ts";
 import { committedConfig } from "../sources/project-files.ts";
 import { snapshotSource } from "../sources/snapshot.ts";
 import { readStoredConfig } from "../stacks/config-store.ts";
+import { adoptCommittedConfig } from "./committed-secrets.ts";
 import { checkRequiredConfig } from "./rules.ts";
 import type { DeploymentContent } from "./store.ts";
 import { findLastContent } from "./store.ts";
@@ -23,6 +25,7 @@ export interface RequestedSource extends Omit<DeploymentContent, "configDigest">
 
 export interface SourceOptions {
   db: Database;
+  keyring: Keyring;
   artifacts: ContentStore;
   projectRoots: readonly string[];
 }
@@ -32,7 +35,7 @@ export interface SourceOptions {
  * deployed from, so that nothing is left behind for ever. Throws the problems of sources/.
  */
 export async function requestedSource(
-  { db, artifacts, projectRoots }: SourceOptions,
+  { db, keyring, artifacts, projectRoots }: SourceOptions,
   operation: DeploymentOperation,
   stack: { id: string; name: string; folder: string | null },
 ): Promise<RequestedSource> {
@@ -52,19 +55,21 @@ export async function requestedSource(
       },
     );
   }
+  const configOf = (files: ProjectFiles): Promise<StoredConfig> =>
+    adoptCommittedConfig(keyring, db, stack, committedConfig(files, stack.name));
   const snapshot = await snapshotSource({
     folder,
     allowedRoots: projectRoots,
     artifacts,
     // Looked at again under the stack's lock; here, so that a request which will be refused leaves no archive behind.
     accept: async (files) => {
-      const committed = clearConfig(committedConfig(files, stack.name));
+      const committed = await configOf(files);
       checkRequiredConfig(requiredBy(files), { ...committed, ...(await readStoredConfig(db, stack.id)) });
     },
   });
   const required = requiredBy(snapshot);
   const { digest, sizeBytes, lockfileDigest, commit, dirty } = snapshot;
-  const config = clearConfig(committedConfig(snapshot, stack.name));
+  const config = await configOf(snapshot);
   return { sourceDigest: digest, sizeBytes, lockfileDigest, commit, dirty, config, required };
 }
 
@@ -72,10 +77,6 @@ function requiredBy({ pulumiProject }: ProjectFiles): string[] {
   return Object.entries(pulumiProject.config)
     .filter(([, declared]) => !declared.hasDefault)
     .map(([key]) => key);
-}
-
-function clearConfig(values: Readonly<Record<string, string>>): StoredConfig {
-  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, { secret: false, value }]));
 }
 
 async function isGone(folder: string): Promise<boolean> {

@@ -44,22 +44,23 @@ export async function readProjectFiles(folder: string): Promise<ProjectFiles> {
 }
 
 /**
- * The config that the archive itself holds for a stack; empty when there is no file for it. Throws `source_invalid` when the file has encrypted values: they were
- * encrypted for another backend, and nothing here can read them.
+ * The config that the archive itself holds for a stack; empty when there is no file for it. Throws `source_invalid` when the file is for a key that is not
+ * Slipway's: neither its values nor the stack's secrets could be read.
  */
-export function committedConfig(files: ProjectFiles, stack: string): Record<string, string> {
+export function committedConfig(
+  files: ProjectFiles,
+  stack: string,
+): Pick<StackConfigFile, "values" | "encrypted"> {
   const file = files.stackConfigFiles[stack];
-  if (file === undefined) return {};
-  if (file.encrypted.length > 0) {
-    throw new SlipwayError(
-      "source_invalid",
-      `Pulumi.${stack}.yaml holds encrypted values: ${file.encrypted.join(", ")}`,
-      {
-        remedy: "Remove them from the file and set them as secrets of the stack on the server.",
-      },
-    );
-  }
-  return file.values;
+  if (file === undefined) return { values: {}, encrypted: {} };
+  if (file.foreignKey === null) return file;
+  throw new SlipwayError(
+    "source_invalid",
+    `Pulumi.${stack}.yaml encrypts with a key that Slipway does not have (${file.foreignKey}).`,
+    {
+      remedy: `Run 'pulumi stack change-secrets-provider default --stack ${stack}' against Slipway and commit the file, or take that line and the encrypted values out and set these with 'slipway config set --secret'.`,
+    },
+  );
 }
 
 async function readText(file: string): Promise<string | null> {

@@ -23,8 +23,10 @@ export interface PulumiProject {
 export interface StackConfigFile {
   /** By full key. Values that are not strings are their JSON text, which is what a program reads from Pulumi. */
   values: Record<string, string>;
-  /** Keys with an encrypted value, which a committed file may not have: their key is not known here. */
-  encrypted: string[];
+  /** Values that are `{secure: <ciphertext>}` or hold such, by full key. */
+  encrypted: Record<string, unknown>;
+  /** What encrypts them, when that is not the backend: `encryptionsalt`, or `secretsprovider` with its address. */
+  foreignKey: string | null;
 }
 
 const ConfigType = z.union([
@@ -70,19 +72,47 @@ export function parsePulumiProject(text: string): PulumiProject {
 /** Parses a Pulumi.<stack>.yaml of the project `projectName`. Throws `source_invalid`. */
 export function parseStackConfig(text: string, file: string, projectName: string): StackConfigFile {
   const parsed = z
-    .looseObject({ config: z.record(z.string(), z.unknown()).nullish() })
+    .looseObject({
+      config: z.record(z.string(), z.unknown()).nullish(),
+      secretsprovider: z.string().nullish(),
+      encryptedkey: z.string().nullish(),
+      encryptionsalt: z.string().nullish(),
+    })
     .nullish()
     .safeParse(parseYaml(text, file));
   if (!parsed.success) {
-    throw new SlipwayError("source_invalid", `${file}: config must be a map`, { remedy: `Correct ${file}.` });
+    throw new SlipwayError("source_invalid", `${file}: config must be a map, the other fields texts`, {
+      remedy: `Correct ${file}.`,
+    });
   }
   const values: Record<string, string> = {};
-  const encrypted: string[] = [];
+  const encrypted: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(parsed.data?.config ?? {})) {
-    if (holdsSecure(value)) encrypted.push(fullKey(key, projectName));
+    if (holdsSecure(value)) encrypted[fullKey(key, projectName)] = value;
     else values[fullKey(key, projectName)] = typeof value === "string" ? value : JSON.stringify(value);
   }
-  return { values, encrypted };
+  return { values, encrypted, foreignKey: foreignKeyOf(parsed.data ?? {}) };
+}
+
+/** The names that the Pulumi CLI gives to the backend's own encryption. */
+const OF_THE_BACKEND = new Set(["", "default", "service"]);
+
+function foreignKeyOf(file: {
+  secretsprovider?: string | null | undefined;
+  encryptedkey?: string | null | undefined;
+  encryptionsalt?: string | null | undefined;
+}): string | null {
+  const provider = file.secretsprovider ?? "";
+  if (!OF_THE_BACKEND.has(provider)) return `secretsprovider: ${provider}`;
+  if (file.encryptionsalt) return "encryptionsalt: a passphrase";
+  return file.encryptedkey ? "encryptedkey: a key of a cloud" : null;
+}
+
+/** The ciphertext of a `{secure: <ciphertext>}`; undefined for any other value. */
+export function secureText(value: unknown): string | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  const [[name, text] = [], ...others] = Object.entries(value);
+  return name === "secure" && typeof text === "string" && others.length === 0 ? text : undefined;
 }
 
 function fullKey(key: string, projectName: string): string {
@@ -91,7 +121,7 @@ function fullKey(key: string, projectName: string): string {
 
 function holdsSecure(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
-  if (!Array.isArray(value) && Object.keys(value).length === 1 && "secure" in value) return true;
+  if (secureText(value) !== undefined) return true;
   return Object.values(value).some(holdsSecure);
 }
 

@@ -157,13 +157,42 @@ test("a source without Pulumi.yaml, with a broken one, or too large names what i
   });
 });
 
-test("config of a stack's file is read; encrypted values are refused by key", async () => {
+test("config of a stack's file is read; a file for another key is refused with the remedy", async () => {
   write("Pulumi.dev.yaml", "config:\n  port: 7430\n  other:flags: { a: true }\n");
-  write("Pulumi.prod.yaml", "config:\n  password: { secure: AAAB }\n");
+  write(
+    "Pulumi.prod.yaml",
+    "config:\n  password: { secure: AAAB }\n  db: { user: me, password: { secure: AAAC } }\n",
+  );
+  write("Pulumi.salted.yaml", "encryptionsalt: v1:abc:def\nconfig: {}\n");
+  write("Pulumi.cloud.yaml", "secretsprovider: awskms://alias/mine\nencryptedkey: abc\n");
+  write("Pulumi.plain.yaml", "secretsprovider: default\n");
   const taken = await snapshot();
-  expect(committedConfig(taken, "dev")).toEqual({ "desk:port": "7430", "other:flags": '{"a":true}' });
-  expect(committedConfig(taken, "none")).toEqual({});
-  expect(() => committedConfig(taken, "prod")).toThrow("desk:password");
+  expect(committedConfig(taken, "dev")).toMatchObject({
+    values: { "desk:port": "7430", "other:flags": '{"a":true}' },
+    encrypted: {},
+  });
+  const none = { values: {}, encrypted: {} };
+  expect(committedConfig(taken, "none")).toEqual(none);
+  expect(committedConfig(taken, "plain")).toMatchObject(none);
+  expect(committedConfig(taken, "prod")).toMatchObject({
+    values: {},
+    encrypted: {
+      "desk:password": { secure: "AAAB" },
+      "desk:db": { user: "me", password: { secure: "AAAC" } },
+    },
+  });
+  for (const [stack, key] of [
+    ["salted", "encryptionsalt: a passphrase"],
+    ["cloud", "secretsprovider: awskms://alias/mine"],
+  ] as const) {
+    expect(() => committedConfig(taken, stack)).toThrow(
+      expect.objectContaining({
+        code: "source_invalid",
+        message: expect.stringContaining(key),
+        remedy: expect.stringContaining(`change-secrets-provider default --stack ${stack}`),
+      }),
+    );
+  }
 });
 
 test("stored bytes that were changed are not taken", async () => {
