@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
-import type { Transaction } from "../database.ts";
+import type { Database, Transaction } from "../database.ts";
+import { SlipwayError } from "../errors.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { appendState } from "./states-store.ts";
+import { runWork } from "./threads/pool.ts";
 
 /** A state that somebody puts in the place of a stack's state. */
 export interface PutState {
@@ -16,6 +18,40 @@ export interface PutState {
   message: string | null;
   /** User-Agent of the client. */
   client: string | null;
+}
+
+/**
+ * Checks a state that replaces a stack's state, before any transaction. Throws SlipwayError `invalid_state`, also for one whose secrets another service has sealed: no
+ * update could open it.
+ */
+export async function readImport(
+  { db, keyring }: { db: Database; keyring: Keyring },
+  stackId: string | null,
+  text: string,
+): Promise<{ text: string; resourceCount: number }> {
+  const { resourceCount, sealedByService } = await runWork("checkImport", { text }, text.length);
+  if (sealedByService !== null) {
+    const sealed = Buffer.from(sealedByService, "base64");
+    // A stack that is yet to be made has sealed nothing.
+    if (stackId === null) throw foreignSecrets();
+    await keyring.open(db, stackId, "config", sealed).catch((cause: unknown) => {
+      throw cause instanceof SlipwayError && cause.code === "secret_unreadable"
+        ? foreignSecrets(cause)
+        : cause;
+    });
+  }
+  return { text, resourceCount };
+}
+
+function foreignSecrets(cause?: unknown): SlipwayError {
+  return new SlipwayError(
+    "invalid_state",
+    "Another stack or another server has sealed the secrets of this state.",
+    {
+      cause,
+      remedy: "Export it where it comes from with pulumi stack export --show-secrets, and import that.",
+    },
+  );
 }
 
 /**

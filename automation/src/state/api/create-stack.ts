@@ -9,8 +9,7 @@ import { SlipwayError } from "../../errors.ts";
 import { insertProject, lockProject } from "../../projects/store.ts";
 import { insertStack } from "../../stacks/store.ts";
 import { editedObject, isAbsent, membersOf, rawText, wholeValue } from "../journal/raw-json.ts";
-import { putState } from "../put-state.ts";
-import { runWork } from "../threads/pool.ts";
+import { putState, readImport } from "../put-state.ts";
 import { lockWriter } from "../updates-store.ts";
 import { auditStack, clientOf } from "./audit.ts";
 import { bodyText, parseText } from "./bodies.ts";
@@ -56,11 +55,12 @@ export function readCreateStack(request: FastifyRequest): Pick<NewStack, "stack"
 }
 
 /** Makes a stack, and its project when that is new. Throws SlipwayError `already_exists`, `not_found`, `forbidden`. */
-export async function createStack({ db, keyring }: StateApiDependencies, stack: NewStack): Promise<void> {
+export async function createStack(dependencies: StateApiDependencies, stack: NewStack): Promise<void> {
+  const { db, keyring } = dependencies;
   const { organisation, project, actor, request, state } = stack;
   const name = { organisation, project, stack: stack.stack };
   allowIn(actor, "stack.create", organisation);
-  const checked = state === null ? null : await runWork("checkState", { text: state }, state.length);
+  const checked = state === null ? null : await readImport(dependencies, null, state);
   await withTransaction(db, async (trx) => {
     const { id: projectId } = await findOrMakeProject(trx, stack);
     const stackId = await insertStack(trx, {
@@ -80,13 +80,11 @@ export async function createStack({ db, keyring }: StateApiDependencies, stack: 
       );
     }
     await auditStack(trx, { actor, request, stack: name }, "stack.created", { tags: stack.tags });
-    if (state === null || checked === null) return;
+    if (checked === null) return;
     await lockWriter(trx, stackId);
-    const { resourceCount } = checked;
     const put = await putState(trx, keyring, {
       stackId,
-      text: state,
-      resourceCount,
+      ...checked,
       kind: "import",
       principal: actor.id,
       message: null,
@@ -94,7 +92,7 @@ export async function createStack({ db, keyring }: StateApiDependencies, stack: 
     });
     await auditStack(trx, { actor, request, stack: name }, "state.imported", {
       update: put.number,
-      resources: resourceCount,
+      resources: checked.resourceCount,
     });
   });
 }

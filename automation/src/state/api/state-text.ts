@@ -3,7 +3,7 @@ import { z } from "zod";
 import { noteExport } from "../../access/exports.ts";
 import { withTransaction } from "../../database.ts";
 import { SlipwayError } from "../../errors.ts";
-import { putState } from "../put-state.ts";
+import { putState, readImport } from "../put-state.ts";
 import { currentState, stateByNumber } from "../states-store.ts";
 import { runWork } from "../threads/pool.ts";
 import { auditStack, clientOf, commandOf } from "./audit.ts";
@@ -25,7 +25,7 @@ export function stateTextRoutes(api: FastifyInstance, dependencies: StateApiDepe
   stackRoute(api, db, { method: "GET", path: "/export", needs: "stack.export" }, async (call) => {
     const state = await currentState(db, keyring, call.stack.stackId);
     await tellExport(dependencies, call, state?.number ?? null);
-    return sendState(call.reply, state?.text ?? EMPTY_STATE);
+    return sendState(call, state?.text ?? EMPTY_STATE);
   });
 
   stackRoute(api, db, { method: "GET", path: "/export/:version", needs: "stack.export" }, async (call) => {
@@ -39,7 +39,7 @@ export function stateTextRoutes(api: FastifyInstance, dependencies: StateApiDepe
     }
     const state = found.number === null ? null : await stateByNumber(db, keyring, stackId, found.number);
     await tellExport(dependencies, call, state?.number ?? null);
-    return sendState(call.reply, state?.text ?? EMPTY_STATE);
+    return sendState(call, state?.text ?? EMPTY_STATE);
   });
 
   stackRoute(
@@ -48,7 +48,7 @@ export function stateTextRoutes(api: FastifyInstance, dependencies: StateApiDepe
     { method: "POST", path: "/import", needs: "stack.update", bodyLimitBytes: STATE_BODY_BYTES },
     async ({ stack, actor, request }) => {
       const text = bodyText(request);
-      const { resourceCount } = await runWork("checkState", { text }, text.length);
+      const { resourceCount } = await readImport(dependencies, stack.stackId, text);
       const kind = commandOf(request) === "stack-import" ? "import" : "edit";
       const { updateId } = await withTransaction(db, async (trx) => {
         await lockFreeStack(trx, stack);
@@ -72,20 +72,23 @@ export function stateTextRoutes(api: FastifyInstance, dependencies: StateApiDepe
   );
 }
 
-/** An engine that runs an update reads its base state; every other read of a whole state is an entry. */
+/** An engine that runs an update reads its base state; every other read of a whole state is an entry, of a program that refers to the stack once a day. */
 async function tellExport(
   { db }: StateApiDependencies,
   { stack, actor, request }: StackCall,
   state: number | null,
 ): Promise<void> {
   const client = request.headers["user-agent"];
-  await noteExport(db, { actor, stackId: stack.stackId, client, requestId: request.id });
+  if (await noteExport(db, { actor, stackId: stack.stackId, client, requestId: request.id })) return;
   if (await hasRunningUpdate(db, stack.stackId, actor.id)) return;
   await withTransaction(db, (trx) =>
     auditStack(trx, { actor, request, stack: stack.name }, "state.exported", { state }),
   );
 }
 
-function sendState(reply: FastifyReply, text: string): FastifyReply {
+/** An attempt gets the outputs alone of a stack that is not its own: that is what was allowed. */
+async function sendState({ actor, stack, reply }: StackCall, state: string): Promise<FastifyReply> {
+  const isReader = actor.attempt !== null && actor.attempt.stackId !== stack.stackId;
+  const text = isReader ? await runWork("outputsOnly", { text: state }, state.length) : state;
   return reply.type("application/json; charset=utf-8").send(text);
 }
