@@ -1,23 +1,22 @@
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  ANIMATION_MS,
+  faultsOf,
+  hasChromium,
+  LOOKS,
+  openBrowser,
+  watchedContext,
+} from "../helpers/console.ts";
 import { type Installation, newPlace, type Place, startInstallation } from "../helpers/installation.ts";
 import { program, writeProject } from "../helpers/trivial-project.ts";
 
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const AXE = readFileSync(path.resolve(import.meta.dirname, "../../node_modules/axe-core/axe.min.js"), "utf8");
-const SCREENSHOTS = process.env.CONSOLE_SCREENSHOTS;
-const WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 const DEPLOYED_WITHIN_MS = 90_000;
-const SHOWN_WITHIN_MS = 12_000;
-const DESKTOP = { width: 1280, height: 800 };
-const PHONE = { width: 375, height: 740 };
 const FAILING = 'throw new Error("the licence has run out");';
 
-// With CI=true nothing is skipped: without the browser the tests then fail.
-const hasBrowser = existsSync(CHROMIUM) || process.env.CI === "true";
-if (!hasBrowser) console.warn(`skipped: the console in a browser needs ${CHROMIUM} (or CHROMIUM=<path>)`);
+const hasBrowser = hasChromium();
+if (!hasBrowser) console.warn("skipped: the console in a browser needs Chromium (or CHROMIUM=<path>)");
 
 describe.skipIf(!hasBrowser)("the console", () => {
   let place: Place;
@@ -34,11 +33,8 @@ describe.skipIf(!hasBrowser)("the console", () => {
     installation = await startInstallation({ place });
     folder = writeProject(path.join(place.projects, "thing"), "thing");
     await installation.client.createProject({ body: { name: "thing", folder } });
-    browser = await chromium.launch({
-      executablePath: CHROMIUM,
-      args: ["--disable-background-networking", ...(process.getuid?.() === 0 ? ["--no-sandbox"] : [])],
-    });
-    context = await newContext(DESKTOP, "light");
+    browser = await openBrowser();
+    context = await watchedContext(browser, installation.baseUrl, LOOKS[0], complaints);
     page = await context.newPage();
   });
   afterAll(async () => {
@@ -46,26 +42,6 @@ describe.skipIf(!hasBrowser)("the console", () => {
     await installation?.stop();
     place?.remove();
   });
-
-  async function newContext(
-    viewport: typeof DESKTOP,
-    colorScheme: "light" | "dark",
-  ): Promise<BrowserContext> {
-    // axe is injected into the page, which the page's own policy would refuse.
-    const made = await browser.newContext({ viewport, colorScheme, bypassCSP: true });
-    made.setDefaultTimeout(SHOWN_WITHIN_MS);
-    made.on("console", (message) => {
-      // The browser itself reports each answer of 4xx; that they are shown is tested below.
-      if (message.type() === "error" && !message.text().includes("status of 4"))
-        complaints.push(message.text());
-    });
-    made.on("weberror", (error) => complaints.push(error.error().message));
-    made.on("request", (request) => {
-      const url = request.url();
-      if (!url.startsWith(installation.baseUrl) && !url.startsWith("data:")) complaints.push(`asked ${url}`);
-    });
-    return made;
-  }
 
   async function open(address: string): Promise<void> {
     await page.goto(`${installation.baseUrl}${address}`);
@@ -215,24 +191,14 @@ describe.skipIf(!hasBrowser)("the console", () => {
     await page.getByRole("dialog").waitFor({ state: "hidden" });
   });
 
-  describe.each(["light", "dark"] as const)("in %s colours", (scheme) => {
-    test.each([
-      ["desktop", DESKTOP],
-      ["phone", PHONE],
-    ])("every page passes WCAG 2.2 AA and fits the width of a %s", async (device, viewport) => {
-      const mine = await newContext(viewport, scheme);
+  test.each(LOOKS)(
+    "every page passes WCAG 2.2 AA and fits the width of a $device in $scheme colours",
+    async (its) => {
+      const mine = await watchedContext(browser, installation.baseUrl, its, complaints);
       const tab = await mine.newPage();
       const found: string[] = [];
       const look = async (name: string) => {
-        found.push(...(await violations(tab)).map((one) => `${name}: ${one}`));
-        const tooWide = await tab.evaluate<number>("document.documentElement.scrollWidth - innerWidth");
-        if (tooWide > 0) found.push(`${name}: ${tooWide} pixels too wide`);
-        if (SCREENSHOTS === undefined) return;
-        mkdirSync(SCREENSHOTS, { recursive: true });
-        await tab.screenshot({
-          path: path.join(SCREENSHOTS, `${name}-${scheme}-${device}.png`),
-          fullPage: true,
-        });
+        found.push(...(await faultsOf(tab, `${name}-${its.scheme}-${its.device}`)));
       };
       await tab.goto(installation.baseUrl);
       await tab.getByLabel("Token", { exact: true }).waitFor();
@@ -265,8 +231,8 @@ describe.skipIf(!hasBrowser)("the console", () => {
       await look("menu");
       await mine.close();
       expect(found).toEqual([]);
-    });
-  });
+    },
+  );
 
   test("a token that is revoked while the console is open leads back to the sign-in page, which says why", async () => {
     await open("/");
@@ -280,20 +246,3 @@ describe.skipIf(!hasBrowser)("the console", () => {
     expect(complaints).toEqual([]);
   });
 });
-
-/** Colours in the middle of a fade would be judged as they are. */
-const ANIMATION_MS = 400;
-
-interface AxeResult {
-  violations: { id: string; nodes: { html: string; any: { message: string }[] }[] }[];
-}
-
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  const result = (await page.evaluate(
-    `axe.run(document, { runOnly: ${JSON.stringify(WCAG)} })`,
-  )) as AxeResult;
-  return result.violations.flatMap(({ id, nodes }) =>
-    nodes.map((node) => `${id} ${node.html.slice(0, 120)} ${node.any[0]?.message ?? ""}`),
-  );
-}

@@ -10,10 +10,7 @@ export function writerLines(writer: StackWriter | null, now: number): [string, s
     : `${writer.expiresAt}, in ${formatDuration(left)} unless it is renewed`;
   const entry = writer.lastEntryAt === null ? "none yet" : formatAge(writer.lastEntryAt, now);
   return [
-    [
-      "held by",
-      `${holderOf(writer)}, ${writer.principal}${writer.host === null ? "" : ` on ${writer.host}`}`,
-    ],
+    ["held by", `${holderOf(writer)} of ${writer.principal}${placeOf(writer)}`],
     ["held since", formatAge(writer.since, now)],
     ["held until", until],
     ["last journal entry", entry],
@@ -25,4 +22,10 @@ export function writerLines(writer: StackWriter | null, now: number): [string, s
 function holderOf({ holder }: StackWriter): string {
   if (holder.kind === "attempt") return `deployment #${holder.number}`;
   return holder.number === null ? "the Pulumi CLI" : `update v${holder.number} of the Pulumi CLI`;
+}
+
+/** A worker's host, or the address that a client asked from. */
+function placeOf({ holder, host }: StackWriter): string {
+  if (host === null) return "";
+  return holder.kind === "attempt" ? ` on ${host}` : ` from ${host}`;
 }

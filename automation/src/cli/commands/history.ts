@@ -74,7 +74,7 @@ function cellsOfDeployment(one: DeploymentSummary, now: number): string[] {
 }
 
 function cellsOfUpdate(one: Update, now: number): string[] {
-  const claims = describeClaims(one.claimed);
+  const claimed = [one.message, describeClaims(one.claimed)].filter((part) => part !== null);
   return [
     `pulumi ${one.kind}`,
     one.status,
@@ -83,7 +83,7 @@ function cellsOfUpdate(one: Update, now: number): string[] {
     tookOf(one),
     one.principal,
     formatAge(one.requestedAt, now),
-    [one.message, claims === null ? null : `(claimed: ${claims})`].filter((part) => part !== null).join(" "),
+    claimed.length === 0 ? "" : `claimed: ${claimed.join("; ")}`,
   ];
 }
 

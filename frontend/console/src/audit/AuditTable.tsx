@@ -1,4 +1,5 @@
 import { Code } from "@mantine/core";
+import { describeClaims, describeClient } from "@slipway/automation/client";
 import type { AuditEntry, StackPath } from "@slipway/automation/contract";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
@@ -55,6 +56,7 @@ function Details({ details }: { details: AuditEntry["details"] }) {
 }
 
 function Detail({ name, value }: { name: string; value: unknown }) {
+  if (name === "claimed") return <Claims value={value} />;
   if (typeof value !== "string") return <>{JSON.stringify(value)}</>;
   if ((name === "deployment" || name === "causedBy") && LONG_NAME.test(value))
     return (
@@ -69,6 +71,29 @@ function Detail({ name, value }: { name: string; value: unknown }) {
       </Link>
     );
   return <span title={value}>{shortened(value)}</span>;
+}
+
+/** What a client said of itself: the gist, and on request all of it. */
+function Claims({ value }: { value: unknown }) {
+  const said = Object.entries(typeof value === "object" && value !== null ? value : {}).map(
+    ([key, one]): [string, string] => [key, typeof one === "string" ? one : JSON.stringify(one)],
+  );
+  const claimed = Object.fromEntries(said);
+  const client = claimed.client === undefined ? null : describeClient(claimed.client);
+  const gist = [client, claimed.message, describeClaims(claimed)].filter((part) => part != null);
+  return (
+    <details>
+      <summary>by the client: {gist.length > 0 ? gist.join("; ") : `${said.length} values`}</summary>
+      <dl className="facts">
+        {said.map(([key, one]) => (
+          <div key={key}>
+            <dt>{key}</dt>
+            <dd>{one}</dd>
+          </div>
+        ))}
+      </dl>
+    </details>
+  );
 }
 
 function shortened(name: string): string {

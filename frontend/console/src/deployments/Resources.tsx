@@ -12,7 +12,16 @@ import { DataTable } from "../components/DataTable.tsx";
 import { Elapsed } from "../components/Elapsed.tsx";
 
 /** One row a resource, as the engine reports on it. */
-export function Resources({ progress, ended }: { progress: DeploymentProgress; ended: boolean }) {
+export function Resources({
+  progress,
+  ended,
+  wholeSeconds = false,
+}: {
+  progress: DeploymentProgress;
+  ended: boolean;
+  /** The instants of its events are cut to seconds, as the Pulumi CLI sends them. */
+  wholeSeconds?: boolean;
+}) {
   const [includeUnchanged, setIncludeUnchanged] = useState(false);
   if (progress.resources.length === 0) return null;
   const unchanged = resourceRows(progress, { includeUnchanged: true }).filter(isUnchanged).length;
@@ -42,15 +51,27 @@ export function Resources({ progress, ended }: { progress: DeploymentProgress; e
           { label: "Changed", cell: (one) => one.changedProperties.join(", ") || "–" },
           {
             label: "Took",
-            cell: (one) => (
-              <Elapsed from={one.startedAt} to={one.finishedAt ?? (ended ? one.startedAt : null)} />
-            ),
+            cell: (one) => <Took one={one} ended={ended} wholeSeconds={wholeSeconds} />,
           },
         ]}
         empty={<Text c="dimmed">No resource needs a change.</Text>}
       />
     </section>
   );
+}
+
+function Took({
+  one: { state, startedAt, finishedAt },
+  ended,
+  wholeSeconds,
+}: {
+  one: ResourceProgress;
+  ended: boolean;
+  wholeSeconds: boolean;
+}) {
+  if (state === "unknown") return <>–</>;
+  if (wholeSeconds && finishedAt !== null && finishedAt === startedAt) return <>under 1 s</>;
+  return <Elapsed from={startedAt} to={finishedAt ?? (ended ? startedAt : null)} />;
 }
 
 const SIGNS: Readonly<Record<string, string>> = { create: "+", update: "~", replace: "±", delete: "−" };

@@ -40,7 +40,7 @@ const COLUMNS: Column<HistoryEntry>[] = [
   },
   {
     label: "Took",
-    cell: (one) => <Elapsed from={runOf(one).startedAt} to={runOf(one).finishedAt ?? runOf(one).startedAt} />,
+    cell: (one) => <Elapsed from={runOf(one).startedAt} to={runOf(one).finishedAt} />,
   },
   {
     label: "By",

@@ -38,7 +38,8 @@ export function Writer({
             <strong>Held by</strong> <Holder holder={holder} />
             <span>
               of {writer.principal}
-              {writer.host !== null && ` on ${writer.host}`}, since <Age at={writer.since} />
+              {writer.host !== null && ` ${holder.kind === "attempt" ? "on" : "from"} ${writer.host}`}, taken{" "}
+              <Age at={writer.since} />
             </span>
           </Text>
           <Text size="sm">

@@ -70,7 +70,7 @@ function Happening({ update }: { update: Update }) {
             : "Waiting for what the Pulumi CLI tells of this run."}
         </Text>
       )}
-      <Resources progress={shown} ended={ended} />
+      <Resources progress={shown} ended={ended} wholeSeconds />
       <Diagnostics diagnostics={shown.diagnostics} />
     </>
   );
