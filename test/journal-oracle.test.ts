@@ -5,7 +5,15 @@ import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
 import { SlipwayError } from "../automation/src/errors.ts";
-import { elementsOf, membersOf, rawText, wholeValue } from "../automation/src/state/journal/raw-json.ts";
+import { checkState } from "../automation/src/state/journal/check-state.ts";
+import { factsOf } from "../automation/src/state/journal/facts.ts";
+import {
+  elementsOf,
+  membersOf,
+  type Raw,
+  rawText,
+  wholeValue,
+} from "../automation/src/state/journal/raw-json.ts";
 import { renameState } from "../automation/src/state/journal/rename.ts";
 import { replayJournal } from "../automation/src/state/journal/replay.ts";
 import type { Recording } from "./doubles/recording-service.ts";
@@ -22,6 +30,8 @@ import {
 
 const FIXTURES = join(import.meta.dirname, "fixtures", "journals");
 const META = { manifestTime: "2026-01-01T00:00:00Z", cliVersion: "v3.250.0" };
+/** As for the end of an update, which always leaves a state. */
+const LENIENT = { ...META, onProblem: "skip" } as const;
 
 let oracle: Oracle | undefined;
 let missing = "";
@@ -110,10 +120,12 @@ test.for(RECORDED)(
     const questions = states.map((base) => ({ base, entries: "[]", rename: to }));
     const answers = await needOracle(skip).ask(questions);
     for (const [index, state] of states.entries()) {
+      // Pulumi's own rename panics on it.
+      if (state.includes('"replaceWith"')) continue;
       const renamed = renameState(state, from, to);
       expect(renamed).not.toContain("urn:pulumi:dev::stage::");
-      expect(withoutSecretsProvider(canonicalState(JSON.parse(renamed)))).toEqual(
-        withoutSecretsProvider(compared(answers[index])),
+      expect(asPulumiRenames(canonicalState(JSON.parse(renamed)))).toEqual(
+        asPulumiRenames(compared(answers[index])),
       );
     }
   },
@@ -161,7 +173,142 @@ function asQuestion({ base, entries }: { base: string | null; entries: string[] 
   return { base, entries: list(entries) };
 }
 
-/** Pulumi's rename leaves the secrets provider to the service. */
-function withoutSecretsProvider(state: unknown): unknown {
-  return { ...(state as object), secrets_providers: undefined };
+/** Pulumi's rename leaves the secrets provider to the service, and the aliases of operations as they are. */
+function asPulumiRenames(state: unknown): unknown {
+  const { operations } = state as { operations: string[] };
+  const withoutAliases = operations.map((operation) => operation.replace(/"aliases":\[[^\]]*\],/u, ""));
+  return { ...(state as object), operations: withoutAliases, secrets_providers: undefined };
 }
+
+const theSame = { numRuns: 500 };
+
+test("entries that come twice, in other batches or in another order make the same state", () => {
+  const arrivals = fc.record({
+    journal: generatedJournals,
+    order: fc.infiniteStream(fc.nat()),
+    batchSize: fc.integer({ min: 1, max: 9 }),
+  });
+  const property = fc.property(arrivals, ({ journal: { base, entries }, order, batchSize }) => {
+    const once = replayJournal(base, [list(entries)], LENIENT);
+    const twice = [...entries, ...entries.filter((_, index) => index % 3 === 0)];
+    const shuffled = twice.map((entry) => ({ entry, at: order.next().value })).sort((a, b) => a.at - b.at);
+    const batches: string[] = [];
+    for (let from = 0; from < shuffled.length; from += batchSize) {
+      batches.push(list(shuffled.slice(from, from + batchSize).map(({ entry }) => entry)));
+    }
+    expect(replayJournal(base, batches, LENIENT)).toEqual(once);
+  });
+  fc.assert(property, theSame);
+});
+
+test("whatever of a journal is there when an update ends makes a state that can be read, renamed and begun with", () => {
+  const property = fc.property(generatedJournals, fc.nat(), ({ base, entries }, cut) => {
+    const prefix = entries.slice(0, cut % (entries.length + 1));
+    const { text, resourceCount, problems } = replayJournal(base, [list(prefix)], LENIENT);
+    expect(problems.every(({ sequence }) => sequence === undefined)).toBe(true);
+    expect(checkState(text).resourceCount).toBe(resourceCount);
+    expect(factsOf(text).resourceCount).toBe(resourceCount);
+    const names = { organisation: "acme", project: "shop", stack: "dev" };
+    const other = { organisation: "acme", project: "shop", stack: "other" };
+    expect(renameState(renameState(text, names, other), other, names)).toBe(text);
+  });
+  fc.assert(property, theSame);
+});
+
+test("resources keep their bytes, but for the members that the journal changes", () => {
+  const property = fc.property(generatedJournals, ({ base, entries }) => {
+    const { text } = replayJournal(base, [list(entries)], LENIENT);
+    const sources = new Set(
+      [base ?? "", ...entries].flatMap((source) => (source === "" ? [] : resourcesIn(source))),
+    );
+    for (const resource of resourcesIn(text)) {
+      if (sources.has(resource)) continue;
+      expect([...sources].some((source) => unchangedOf(source) === unchangedOf(resource))).toBe(true);
+    }
+  });
+  fc.assert(property, theSame);
+});
+
+/** Members of a resource that a replay may change, among them those that name another resource. */
+const CHANGED = [
+  "urn delete pendingReplacement dependencies propertyDependencies deletedWith replaceWith parent provider viewOf",
+  "aliases",
+].flatMap((names) => names.split(" "));
+
+/** The text of a resource without what a replay may change, member by member. */
+function unchangedOf(resource: string): string {
+  const members = [...membersOf(wholeValue(resource))].filter(([name]) => !CHANGED.includes(name));
+  return members.map(([name, value]) => `${name}:${rawText(value)}`).join("\n");
+}
+
+/** The texts of all resources in a state or an entry, at whatever depth. */
+function resourcesIn(source: string): string[] {
+  const found: string[] = [];
+  const visit = (value: Raw) => {
+    const [first] = rawText(value);
+    if (first === "[") elementsOf(value).forEach(visit);
+    if (first !== "{") return;
+    const members = membersOf(value);
+    if (members.has("urn") && members.has("custom")) found.push(rawText(value));
+    else for (const [name, member] of members) if (name !== "snippets") visit(member);
+  };
+  visit(wholeValue(source));
+  return found;
+}
+
+test("the comparison sees a replay that is wrong", async ({ skip }) => {
+  const questions = RECORDED.flatMap(({ recordings }) => recordings).map((recording) => ({
+    base: recording.base,
+    entries: list(entriesOf(recording)),
+  }));
+  const answers = await needOracle(skip).ask(questions);
+  const seen = (wrong: (entries: string) => string) => {
+    const pairs = questions.map(
+      ({ base, entries }, index) => [{ base, entries: wrong(entries) }, answers[index]] as const,
+    );
+    return pairs.filter(([question, answer]) => !isDeepStrictEqual(replayed(question), compared(answer)))
+      .length;
+  };
+  expect(seen((entries) => entries)).toBe(0);
+  expect(seen((entries) => entries.replaceAll('"removeOld":', '"was":'))).toBeGreaterThan(20);
+  for (const lost of ["deleteOld", "removeNew", "operation", "isRefresh", "pendingReplacementOld"]) {
+    expect(
+      seen((entries) => entries.replaceAll(`"${lost}":`, '"was":')),
+      lost,
+    ).toBeGreaterThan(0);
+  }
+});
+
+test("a lost resource leaves no reference by replaceWith, where Pulumi's replayer leaves a state that Pulumi refuses", async ({
+  skip,
+}) => {
+  const urn = (name: string) => `urn:pulumi:dev::shop::a:b:C::${name}`;
+  const resource = (name: string, more = {}) => ({
+    urn: urn(name),
+    custom: true,
+    id: name,
+    type: "a:b:C",
+    ...more,
+  });
+  const resources = [resource("first"), resource("gone"), resource("left", { replaceWith: [urn("gone")] })];
+  const question = {
+    base: JSON.stringify({
+      version: 3,
+      deployment: { manifest: { time: META.manifestTime, magic: "", version: "" }, resources },
+    }),
+    entries: JSON.stringify([
+      { version: 1, kind: 3, sequenceID: 1, operationID: 1, removeOld: 1, removeNew: null, isRefresh: true },
+    ]),
+  };
+  const [answer] = await needOracle(skip).ask([question]);
+  const rest = [resource("first"), resource("left")];
+  expect(replayed(question)).toMatchObject({ resources: rest });
+  expect(JSON.stringify(replayed(question))).not.toContain(urn("gone"));
+  // When this fails Pulumi does it right: generate replaceWith with refreshes too, and compare.
+  expect(compared(answer)).toMatchObject({
+    resources: [
+      { ...resource("first"), replaceWith: [""] },
+      resource("left", { replaceWith: [urn("gone")] }),
+    ],
+  });
+});
