@@ -14,15 +14,13 @@ const RETRY_AFTER_SECONDS = 1;
 /** The CLI compares the text: only then it says that the stack has to be destroyed first. */
 const STACK_NOT_EMPTY = "Bad Request: Stack still contains resources.";
 
-/** What the readers of raw JSON throw; only below /api is it the sender's fault. */
-const FORM_ERRORS: ReadonlySet<string> = new Set(["invalid_json", "invalid_journal"]);
-
 /**
  * Turns anything that was thrown into what the CLI understands. Statuses are those that it acts on: 401 asks for a login, 403 ends an update, 409 and
  * 404 are told from other failures, 413 makes it send less at once, 5xx is tried again. Never 429: the CLI gives up at once.
  */
 export function apiErrorOf(error: unknown, requestId: string): ApiError {
-  if (error instanceof SlipwayError && FORM_ERRORS.has(error.code))
+  // From the readers of raw JSON; only below /api is it the sender's fault.
+  if (error instanceof SlipwayError && error.code === "invalid_json")
     return { code: 400, message: error.message };
   const problem = problemOf(error, requestId);
   switch (problem.code) {
