@@ -35,6 +35,20 @@ describe("an organisation", () => {
     expect(names).toEqual(expect.arrayContaining(["acme", "default"]));
   });
 
+  test("that the owner names in a project is made with it, audited; nobody else can name one that is not theirs", async () => {
+    const folder = await api.makeProject("first");
+    const ask = (token: string) =>
+      api.ask("POST", "/v1/projects", {
+        headers: bearer(token),
+        body: { organisation: "implied", name: "first", folder },
+      });
+    const token = await tokenOf(api, "founder", { default: "admin" });
+    expect((await ask(token)).status).toBe(404);
+    expect((await ask(api.token)).status).toBe(201);
+    const made = (await audited("organisation.created")).filter(({ subject }) => subject === "implied");
+    expect(made).toMatchObject([{ principal: "owner" }]);
+  });
+
   test("is listed to its members, with their role, and to nobody else", async () => {
     const token = await tokenOf(api, "lister", { listed: "viewer" });
     const { body } = await api.ask("GET", "/v1/organisations", { headers: bearer(token) });

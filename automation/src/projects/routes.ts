@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { FastifyInstance } from "fastify";
 import { missing } from "../access/missing.ts";
+import { insertOrganisation } from "../access/principals-store.ts";
 import { listableOrganisations } from "../access/rules.ts";
 import { appendAudit } from "../audit/store.ts";
 import { endpoints } from "../contract/endpoints.ts";
@@ -41,6 +42,15 @@ export function projectRoutes(app: FastifyInstance, { db, projectRoots }: Projec
       prepare: () => checkFolder(call.body.folder, call.body.name, projectRoots),
       apply: async (trx, folder) => {
         const { organisation, name } = call.body;
+        // Only the owner gets here with a name that no organisation has.
+        if ((await insertOrganisation(trx, organisation)) !== undefined) {
+          await appendAudit(trx, {
+            ...call.caller,
+            action: "organisation.created",
+            organisation,
+            subject: organisation,
+          });
+        }
         const made = await store.insertProject(trx, { id: randomUUID(), organisation, name, folder });
         // One that `pulumi stack init` made has no folder yet.
         const project = made ?? (await store.attachFolder(trx, { organisation, name, folder }));

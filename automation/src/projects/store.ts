@@ -17,16 +17,11 @@ interface Row {
   created_at: Date;
 }
 
-/** Adds a project, and its organisation when that is new. Answers undefined when the name is taken. `folder` is null for one that the Pulumi CLI makes. */
+/** Adds a project to an organisation that exists. Answers undefined when the name is taken. `folder` is null for one that the Pulumi CLI makes. */
 export async function insertProject(
   trx: Transaction,
   project: { id: string; organisation: string; name: string; folder: string | null },
 ): Promise<Project | undefined> {
-  await trx
-    .insertInto("organisations")
-    .values({ name: project.organisation })
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
   const row = await trx
     .insertInto("projects")
     .values(project)
