@@ -42,7 +42,7 @@ describe("an organisation", () => {
         headers: bearer(token),
         body: { organisation: "implied", name: "first", folder },
       });
-    const token = await tokenOf(api, "founder", { default: "admin" });
+    const token = await tokenOf(api, "founder", { acme: "admin" });
     expect((await ask(token)).status).toBe(404);
     expect((await ask(api.token)).status).toBe(201);
     const made = (await audited("organisation.created")).filter(({ subject }) => subject === "implied");

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { insertDeployment, insertStack } from "../../../test/helpers/access.ts";
 import type { TestApi } from "../../../test/helpers/api.ts";
 import { startTestApi } from "../../../test/helpers/api.ts";
 import { ensureOwnerToken } from "../access/owner-token.ts";
@@ -102,7 +103,9 @@ test("a worker's token reads and changes nothing", async () => {
   expect((await api.ask("GET", "/v1/projects", { headers })).status).toBe(200);
   const refused = await api.ask("POST", "/v1/projects", { headers, body: { name: "a", folder: "/" } });
   expect([refused.status, refused.body.code]).toEqual([403, "forbidden"]);
-  const deployment = await api.ask("POST", `/v1/deployments/${randomUUID()}/cancel`, { headers });
+  const { stackId } = await insertStack(api.db, { project: "of-worker", stack: "test" });
+  const id = await insertDeployment(api.db, stackId);
+  const deployment = await api.ask("POST", `/v1/deployments/${id}/cancel`, { headers });
   expect(deployment.status).toBe(403);
 });
 
