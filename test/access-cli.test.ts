@@ -107,6 +107,19 @@ describe("members and their tokens on the command line", () => {
   });
 });
 
+test("the owner creates organisations; a member sees their own with their role", async () => {
+  expect((await owner(["organisations", "create", "team"])).stdout).toBe("Organisation team is created.\n");
+  const elsewhere = ["--organisation", "team"];
+  expect((await owner(["members", "set", "tim", "--role", "admin", ...elsewhere])).exitCode).toBe(0);
+  const token = (await owner(["tokens", "create", "x", "--for", "tim"])).stdout.trim();
+  const listed = JSON.parse((await as(token, ["organisations", "list", "--json"])).stdout) as unknown[];
+  expect(listed).toMatchObject([{ name: "team", role: "admin" }]);
+  expect((await as(token, ["organisations", "create", "mine"])).exitCode).not.toBe(0);
+  expect((await as(token, ["stacks", "show", "desk/test"])).stderr).toContain(
+    "There is no stack default/desk/test",
+  );
+});
+
 test("readers of outputs are allowed, listed and removed", async () => {
   const stack = ["--stack", "desk/test"];
   const allowed = await owner(["readers", "allow", "desk/production", ...stack]);

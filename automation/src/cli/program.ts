@@ -78,6 +78,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "list the releases of a stack",
     load: async () => (await import("./commands/releases.ts")).register,
   },
+  organisations: {
+    summary: "list and create organisations",
+    load: async () => (await import("./commands/organisations.ts")).register,
+  },
   members: {
     summary: "list, set and remove the members of an organisation",
     load: async () => (await import("./commands/members.ts")).register,
