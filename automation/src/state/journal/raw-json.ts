@@ -250,24 +250,26 @@ export function editedObject(
   let copied = object.start + 1;
   let before = object.start + 1;
   let kept = 0;
+  let hasLeadingComma = false;
   for (const [name, value] of members) {
-    if (!edits.has(name)) {
-      kept++;
-    } else {
-      const replacement = edits.get(name);
-      if (replacement === undefined) {
-        // From the end of the value before it, its own comma included; a first member leaves a comma behind, dropped below.
-        edited += text.slice(copied, before);
-      } else {
-        edited += text.slice(copied, value.start) + replacement;
-        kept++;
-      }
+    const isEdited = edits.has(name);
+    const replacement = edits.get(name);
+    if (isEdited && replacement === undefined) {
+      // From the end of the value before it, its own comma included; one without a value before it leaves a comma behind.
+      edited += text.slice(copied, before);
+      hasLeadingComma ||= kept === 0;
       copied = value.end;
+    } else {
+      kept++;
+      if (isEdited) {
+        edited += text.slice(copied, value.start) + String(replacement);
+        copied = value.end;
+      }
     }
     before = value.end;
   }
   edited += text.slice(copied, object.end - 1);
-  const body = kept === 0 ? "" : edited.replace(/^\s*,/u, "");
+  const body = hasLeadingComma ? edited.replace(/^\s*,/u, "") : edited;
   const added = [...edits].filter(([name, value]) => value !== undefined && !members.has(name));
   const parts = [
     ...(kept === 0 ? [] : [body]),
