@@ -104,6 +104,24 @@ test("numbers and key order that JavaScript would change come back as they were 
   });
   expect(sent.status).toBe(200);
   expect(await stateText("exact")).toBe(text);
+  // An import has no config of its own: taken for the newest, it would empty the local file.
+  const file = path.join(shop, "Pulumi.exact.yaml");
+  writeFileSync(file, "config:\n  shop:colour: red\n");
+  const refused = await cli.run(["config", "refresh", "--force", "--stack", "exact"], { cwd: shop });
+  expect(refused.text).toMatch(/no previous deployment/);
+  expect(readFileSync(file, "utf8")).toContain("red");
+});
+
+test("a state of the newest form keeps what only that form can hold", async () => {
+  await cli.succeed(["stack", "init", "newest"], { cwd: shop });
+  await cli.succeed(["config", "set", "--secret", "password", "x"], { cwd: shop });
+  await cli.succeed(["up", "--yes", "--skip-preview"], { cwd: shop });
+  const urn = "urn:pulumi:newest::shop::pulumi:index:Stash::base";
+  await cli.succeed(["state", "taint", "--yes", urn], { cwd: shop });
+  expect(await exported("newest")).toMatchObject({ version: 4, features: ["taint"] });
+  // Also through a journal.
+  await cli.succeed(["refresh", "--yes"], { cwd: shop });
+  expect(await exported("newest")).toMatchObject({ version: 4, features: ["taint"] });
 });
 
 test("an import that is no state is refused by name and stores nothing", async () => {
