@@ -39,6 +39,9 @@ export function openDatabase(url: string, options: DatabaseOptions): OpenDatabas
   });
   // Without a listener the restart of Postgres would end the process.
   pool.on("error", (error) => options.onIdleError?.(error));
+  // A connection that breaks inside a transaction, between two statements, is the pool's no longer and nobody's yet: without a listener of its own
+  // it would end the process. The next statement on it fails.
+  pool.on("connect", (client) => client.on("error", (error) => options.onIdleError?.(error)));
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   return { db, close: () => db.destroy() };
 }

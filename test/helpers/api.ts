@@ -67,9 +67,15 @@ export interface AnswerBody {
 }
 
 export async function startTestApi(
-  overrides: Partial<Pick<AppDependencies, "hosts" | "consoleDir" | "clock" | "timing">> = {},
+  overrides: Partial<Pick<AppDependencies, "hosts" | "consoleDir" | "clock" | "timing">> & {
+    /** A migrated database of the test's own, which it removes itself. */
+    databaseUrl?: string;
+  } = {},
 ): Promise<TestApi> {
-  const database = await testPostgres().freshDatabase();
+  const database =
+    overrides.databaseUrl === undefined
+      ? await testPostgres().freshDatabase()
+      : { url: overrides.databaseUrl, drop: () => Promise.resolve() };
   const home = await realpath(await mkdtemp(path.join(tmpdir(), "slipway-api-")));
   const [root, dataDir] = [path.join(home, "projects"), path.join(home, "data")];
   await mkdir(root);

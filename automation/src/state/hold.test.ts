@@ -13,6 +13,11 @@ test.each([
   ["a connection exception", failing("08006"), true],
   ["a connection that ended", new Error("Connection terminated unexpectedly"), true],
   ["a pool that cannot connect", new Error("timeout exceeded when trying to connect"), true],
+  [
+    "a connection that broke before a rollback",
+    new Error("Client has encountered a connection error and is not queryable"),
+    true,
+  ],
   ["a violated constraint", failing("23505"), false],
   ["a cancelled statement", failing("57014"), false],
   ["a fault of ours", new TypeError("x is undefined"), false],

@@ -21,7 +21,7 @@ const AWAY_SYSTEM_CODES = new Set([
 ]);
 /** What pg says when its connection is gone without a code of the system. */
 const AWAY_MESSAGE =
-  /connection terminated|connection ended|connection timeout|timeout exceeded when trying to connect/iu;
+  /connection terminated|connection ended|connection timeout|is not queryable|timeout exceeded when trying to connect/iu;
 
 /** True for an error that says that the database cannot be reached just now, and nothing about the statement. */
 export function isDatabaseAway(error: unknown): boolean {

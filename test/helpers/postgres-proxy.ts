@@ -1,0 +1,81 @@
+import type { Socket } from "node:net";
+import { connect, createServer } from "node:net";
+
+/** Stands between a client and Postgres, and takes away what the test says. */
+export interface PostgresProxy {
+  /** The connection string with the proxy's address. */
+  url: string;
+  /** Where new connections go from now on. */
+  pointTo(url: string): void;
+  /**
+   * The next message to Postgres that matches gets there and is carried out; its reply does not come back, and the connection breaks. Resolves once Postgres has
+   * replied.
+   */
+  loseReplyTo(pattern: RegExp): Promise<void>;
+  /** Breaks all connections. */
+  cut(): void;
+  close(): Promise<void>;
+}
+
+/** Listens on a port of its own in front of the Postgres of a connection string. */
+export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
+  let target = new URL(url);
+  let trap: { pattern: RegExp; sprung: () => void } | undefined;
+  const open = new Set<Socket>();
+  const server = createServer((client) => {
+    const upstream = connect({ host: target.hostname, port: Number(target.port) });
+    let losing: (() => void) | undefined;
+    for (const socket of [client, upstream]) {
+      open.add(socket);
+      // Both sides go together, whichever breaks.
+      const end = (): void => {
+        open.delete(socket);
+        client.destroy();
+        upstream.destroy();
+      };
+      socket.on("error", end).on("close", end);
+    }
+    client.on("data", (chunk: Buffer) => {
+      if (trap?.pattern.test(chunk.toString("latin1")) === true) {
+        losing = trap.sprung;
+        trap = undefined;
+      }
+      upstream.write(chunk);
+    });
+    upstream.on("data", (chunk: Buffer) => {
+      if (losing === undefined) {
+        client.write(chunk);
+        return;
+      }
+      losing();
+      client.destroy();
+    });
+  });
+  const port = await new Promise<number>((resolve) => {
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      resolve(typeof address === "object" && address !== null ? address.port : 0);
+    });
+  });
+  const own = new URL(url);
+  own.hostname = "127.0.0.1";
+  own.port = String(port);
+  const cut = (): void => {
+    for (const socket of open) socket.destroy();
+  };
+  return {
+    url: own.href,
+    pointTo: (next) => {
+      target = new URL(next);
+    },
+    loseReplyTo: (pattern) =>
+      new Promise((resolve) => {
+        trap = { pattern, sprung: resolve };
+      }),
+    cut,
+    close: () => {
+      cut();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}
