@@ -45,7 +45,7 @@ export async function lockOrganisation(trx: Transaction, name: string): Promise<
     .selectFrom("organisations")
     .select("name")
     .where("name", "=", name)
-    .forUpdate()
+    .forNoKeyUpdate()
     .executeTakeFirst();
   return row !== undefined;
 }

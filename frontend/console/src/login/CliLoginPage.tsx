@@ -1,11 +1,10 @@
 import { Button, Code, Group, Paper, Stack, Text, Title } from "@mantine/core";
+import { USUAL_TOKEN_DAYS } from "@slipway/automation/contract";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useClient } from "../api.ts";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { type CliLogin, callbackUrl, readCliLogin, tokenName } from "./cli-login.ts";
-
-const TOKEN_DAYS = 90;
 
 /** Where `pulumi login` sends a browser: asks the signed-in person, then hands a token of theirs to the CLI. Nothing happens without the click. */
 export function CliLoginPage() {
@@ -18,7 +17,8 @@ function Confirm({ login }: { login: CliLogin }) {
   const who = useQuery({ queryKey: ["whoami"], queryFn: () => client.whoami() });
   const [isRefused, setRefused] = useState(false);
   const allow = useMutation({
-    mutationFn: () => client.createToken({ body: { name: tokenName(login), expiresInDays: TOKEN_DAYS } }),
+    mutationFn: () =>
+      client.createToken({ body: { name: tokenName(login), expiresInDays: USUAL_TOKEN_DAYS } }),
     // The address with the token stays out of the history.
     onSuccess: ({ value }) => window.location.replace(callbackUrl(login, value)),
   });
@@ -43,7 +43,7 @@ function Confirm({ login }: { login: CliLogin }) {
           {login.machine === null ? " on this machine" : " on "}
           {login.machine !== null && <strong>{login.machine}</strong>} asks for a token. With it, that machine
           can do all that {who.data === undefined ? "you" : <strong>{who.data.name}</strong>} can do here, for{" "}
-          {TOKEN_DAYS} days or until it is revoked.
+          {USUAL_TOKEN_DAYS} days or until it is revoked.
         </Text>
         <Text c="dimmed" size="sm">
           Allow it only if you have just run this command yourself. The name of the machine is what the
