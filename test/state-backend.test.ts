@@ -18,6 +18,7 @@ const STACK = { organisation: "default", project: "laptop", stack: "dev" };
 /** Long enough that the run can be killed in the middle of it. */
 const SLOW_CREATE_MS = 60_000;
 const CREATE_BEGINS_MS = 60_000;
+const EVENTS_ARRIVE_MS = 20_000;
 /** Of a lease of the CLI. */
 const LEASE_SECONDS = 300;
 
@@ -92,11 +93,15 @@ test("the runs of that person, their events and their audit entries are in Slipw
   expect(changing.map(({ kind, status }) => `${kind} ${status}`)).toEqual([
     "update succeeded",
     "refresh succeeded",
+    // What --clear-pending-creates does before the refresh.
+    "edit succeeded",
+    // It was refused when it wanted to start.
+    "update requested",
     "update cancelled",
     "update succeeded",
   ]);
   expect(items.every(({ principal }) => principal === "owner")).toBe(true);
-  const killed = changing[2];
+  const killed = changing.find(({ status }) => status === "cancelled");
   const events = await slipway.client.listUpdateEvents({ params: { id: killed?.id ?? "" } });
   expect(events.complete).toBe(true);
   expect(JSON.stringify(events.items)).toContain("ledger:index:Entry");
@@ -129,6 +134,14 @@ async function killedInACreate(): Promise<void> {
   await eventually("the create to begin", CREATE_BEGINS_MS, () =>
     readLedger().includes("started create v1 two"),
   );
+  // The CLI keeps events for up to four seconds.
+  await eventually("the event of the create", EVENTS_ARRIVE_MS, async () => {
+    const { items } = await slipway.client.listUpdates({ params: STACK });
+    const running = items.find(({ status }) => status === "running");
+    if (running === undefined) return false;
+    const events = await slipway.client.listUpdateEvents({ params: { id: running.id } });
+    return JSON.stringify(events.items).includes("ledger:index:Entry");
+  });
   child.kill("SIGKILL");
   await ended;
 }
