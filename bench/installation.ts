@@ -18,6 +18,8 @@ export interface Installation {
   client: Client;
   baseUrl: string;
   dataDir: string;
+  /** The owner's. */
+  token: string;
   /** From the start of the process until /readyz answered 200. */
   readyAfterMs: number;
   stop(): Promise<void>;
@@ -73,6 +75,7 @@ export async function startInstallation(
     client: createClient({ baseUrl, token }),
     baseUrl,
     dataDir,
+    token,
     readyAfterMs,
     stop: async () => {
       signalGroup("SIGINT");

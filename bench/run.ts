@@ -1,19 +1,29 @@
 /**
- * `npm run bench -- <name> [--pairs N]`: measures one figure, prints a table and closing `name: value (limit L)` lines,
- * and ends with exit code 1 when one is beyond its limit.
+ * `npm run bench -- <name> [--pairs N] [--quick] [--parallel N] [--batch-period MS]`: measures one figure, prints a table and closing
+ * `name: value (limit L)` lines, and ends with exit code 1 when one is beyond its limit. What each option means to a bench says options.ts.
  */
 import { parseArgs } from "node:util";
 import type { Figure } from "./figure.ts";
+import type { BenchOptions } from "./options.ts";
 import { measureOverhead } from "./overhead.ts";
 import { measureStart } from "./start.ts";
+import { measureState } from "./state.ts";
+import { measureWriters } from "./writers.ts";
 
-const BENCHES: Record<string, (pairs: number | undefined) => Promise<Figure[]>> = {
-  overhead: measureOverhead,
-  start: measureStart,
+const BENCHES: Record<string, (options: BenchOptions) => Promise<Figure[]>> = {
+  overhead: ({ pairs }) => measureOverhead(pairs),
+  start: ({ pairs }) => measureStart(pairs),
+  state: measureState,
+  writers: measureWriters,
 };
 
 const { values, positionals } = parseArgs({
-  options: { pairs: { type: "string" } },
+  options: {
+    pairs: { type: "string" },
+    quick: { type: "boolean", default: false },
+    parallel: { type: "string" },
+    "batch-period": { type: "string" },
+  },
   allowPositionals: true,
 });
 const name = positionals[0] ?? "";
@@ -22,7 +32,13 @@ if (bench === undefined) {
   console.error(`There is no bench "${name}". Choose one of: ${Object.keys(BENCHES).join(", ")}.`);
   process.exit(2);
 }
-const pairs = values.pairs === undefined ? undefined : Number(values.pairs);
-const figures = await bench(pairs);
+const count = (text: string | undefined): number | undefined =>
+  text === undefined ? undefined : Number(text);
+const figures = await bench({
+  pairs: count(values.pairs),
+  quick: values.quick,
+  parallel: count(values.parallel),
+  batchPeriodMs: count(values["batch-period"]),
+});
 for (const figure of figures) console.log(`${figure.name}: ${figure.text} (limit ${figure.limitText})`);
 process.exit(figures.every((figure) => figure.value <= figure.limit) ? 0 : 1);

@@ -1,0 +1,129 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import pg from "pg";
+import { QUIET_ENGINE_ENVIRONMENT } from "../automation/src/engine/environment.ts";
+import { DEFAULT_PARALLEL } from "../automation/src/engine/pulumi-arguments.ts";
+import type { StateBed } from "./state-bed.ts";
+import { PROJECT, STACK, writeStateProgram } from "./state-program.ts";
+
+/** A backend with the settings that it is measured with. */
+export interface Side {
+  name: SideName;
+  env: Record<string, string>;
+  /** Arguments of every update. */
+  arguments: readonly string[];
+  /** Folder of its program: config files of stacks differ by backend. */
+  cwd: string;
+  /** As the CLI names it. */
+  stack: string;
+  isSlipway: boolean;
+  /** Makes a new, empty backend where that is a thing of its own. */
+  prepare(): Promise<void>;
+}
+export type SideName = "shipped" | "runner" | "file" | "floor" | "postgres";
+
+/** How Slipway's runner starts the engine, or another choice that is to be measured. */
+export interface RunnerSettings {
+  batchPeriodMs: number;
+  parallel: number;
+}
+
+/** The settings that the product uses. */
+export const RUNNER_SETTINGS: RunnerSettings = {
+  batchPeriodMs: Number(QUIET_ENGINE_ENVIRONMENT.PULUMI_JOURNALING_BATCH_PERIOD ?? "50"),
+  parallel: DEFAULT_PARALLEL,
+};
+/** As engine/environment.ts sets them; the floor gets them too, so that only the backend differs. */
+const ENGINE_MEMORY = { GOGC: "300", GOMEMLIMIT: "1GiB" };
+
+/** All sides, each with its own home and program. */
+export async function prepareSides(bed: StateBed, runner: RunnerSettings): Promise<Record<SideName, Side>> {
+  const parallel = [`--parallel=${runner.parallel}`];
+  const floor = {
+    ...ENGINE_MEMORY,
+    PULUMI_SKIP_CHECKPOINTS: "true",
+    PULUMI_EXPERIMENTAL: "true",
+  };
+  return {
+    shipped: await slipwaySide(bed, "shipped", {}, []),
+    runner: await slipwaySide(
+      bed,
+      "runner",
+      { ...ENGINE_MEMORY, PULUMI_JOURNALING_BATCH_PERIOD: String(runner.batchPeriodMs) },
+      parallel,
+    ),
+    file: await fileSide(bed, "file", {}, []),
+    floor: await fileSide(bed, "floor", floor, parallel),
+    postgres: await postgresSide(bed),
+  };
+}
+
+async function slipwaySide(
+  bed: StateBed,
+  name: SideName,
+  env: Record<string, string>,
+  more: readonly string[],
+): Promise<Side> {
+  const cwd = await programOf(bed, name);
+  return {
+    name,
+    env: { ...bed.cliEnvironment(name), ...bed.slipway, ...env },
+    arguments: more,
+    cwd,
+    stack: `default/${PROJECT}/${STACK}`,
+    isSlipway: true,
+    prepare: () => Promise.resolve(),
+  };
+}
+
+async function fileSide(
+  bed: StateBed,
+  name: SideName,
+  env: Record<string, string>,
+  more: readonly string[],
+): Promise<Side> {
+  const cwd = await programOf(bed, name);
+  const state = join(bed.folder, `${name}-state`);
+  await mkdir(state);
+  return {
+    name,
+    env: { ...bed.cliEnvironment(name), PULUMI_BACKEND_URL: `file://${state}`, ...env },
+    arguments: more,
+    cwd,
+    stack: `organization/${PROJECT}/${STACK}`,
+    isSlipway: false,
+    prepare: () => Promise.resolve(),
+  };
+}
+
+async function postgresSide(bed: StateBed): Promise<Side> {
+  const cwd = await programOf(bed, "postgres");
+  const database = "bench_peer";
+  return {
+    name: "postgres",
+    env: {
+      ...bed.cliEnvironment("postgres"),
+      PULUMI_BACKEND_URL: bed.postgresUrl(database, { proxied: true }),
+    },
+    arguments: [],
+    cwd,
+    stack: `organization/${PROJECT}/${STACK}`,
+    isSlipway: false,
+    prepare: async () => {
+      const client = new pg.Client({ connectionString: bed.postgresUrl("postgres") });
+      await client.connect();
+      try {
+        await client.query(`drop database if exists ${database} with (force)`);
+        await client.query(`create database ${database}`);
+      } finally {
+        await client.end();
+      }
+    },
+  };
+}
+
+async function programOf(bed: StateBed, name: SideName): Promise<string> {
+  const folder = join(bed.folder, `program-${name}`);
+  await writeStateProgram(folder);
+  return folder;
+}
