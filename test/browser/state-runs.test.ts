@@ -153,7 +153,7 @@ describe.skipIf(!runsHere)("a run of the Pulumi CLI in the console", () => {
     await open(ADDRESS);
     await button("Cancel").click();
     const question = page.getByRole("dialog");
-    await question.getByText("The stack becomes free.").waitFor();
+    await question.getByText("The stack becomes free within seconds.").waitFor();
     await question.getByRole("button", { name: "Let it run" }).click();
     await question.waitFor({ state: "hidden" });
     expect((await slipway.client.getWriter({ params: STACK })).writer).not.toBeNull();
@@ -174,12 +174,13 @@ describe.skipIf(!runsHere)("a run of the Pulumi CLI in the console", () => {
     await page.getByRole("tab", { name: "Resources" }).click();
     await page.getByText("Nobody knows how 1 operation ended").waitFor();
     await page.getByText(/creating two/).waitFor();
+    expect(await faultsOf(page, "pending-operation")).toEqual([]);
     // The child is right below its parent, and says so to who cannot see the indent.
     const names = await page.locator("td[data-label=Name]").allInnerTexts();
     const one = names.findIndex((name) => name.startsWith("one"));
     expect(names[one + 1]).toMatch(/^below\s*, child of one/);
     await page.getByLabel("Name or type").fill("below");
-    await page.getByText("1 of 5 resources").waitFor();
+    await page.getByText("1 of 4 resources").waitFor();
   });
 
   test("the run's page knows what was in flight as unknown, and the audit log has its beginning and its end", async () => {

@@ -119,7 +119,7 @@ function WithoutRelease({ stack, update }: { stack: Stack; update: NonNullable<S
         {stack.resourceCount !== null && <span>{formatResourceCount(stack.resourceCount)}</span>}
       </span>
       <Text size="sm" className="inline">
-        Last changed by{" "}
+        Last run:
         <Link to="/updates/$id" params={{ id: update.id }}>
           pulumi {update.kind}
           {update.number !== null && ` v${update.number}`}
@@ -131,6 +131,22 @@ function WithoutRelease({ stack, update }: { stack: Stack; update: NonNullable<S
         The first deployment that completes becomes release 1.
       </Text>
     </Column>
+  );
+}
+
+/** Says so when the Pulumi CLI has changed the stack after its newest release: what runs is then not what the release says. */
+function ChangedSince({ update, since }: { update: Stack["lastUpdate"]; since: string }) {
+  if (update === null || Date.parse(update.requestedAt) <= Date.parse(since)) return null;
+  return (
+    <Text size="sm" className="inline">
+      Changed since, without a release:{" "}
+      <Link to="/updates/$id" params={{ id: update.id }}>
+        pulumi {update.kind}
+        {update.number !== null && ` v${update.number}`}
+      </Link>
+      <Status value={update.status} />
+      <Age at={update.requestedAt} />
+    </Text>
   );
 }
 
@@ -193,6 +209,9 @@ function CurrentRelease({ path, stack }: { path: StackPath; stack: Stack }) {
               </Link>
             </Text>
           </>
+        )}
+        {release.data !== undefined && (
+          <ChangedSince update={stack.lastUpdate} since={release.data.createdAt} />
         )}
         {addresses.length > 0 && (
           <Group gap="md">

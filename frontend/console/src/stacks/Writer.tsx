@@ -5,9 +5,9 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useClient } from "../api.ts";
 import { Age } from "../components/Age.tsx";
+import { CancelRun } from "../components/CancelRun.tsx";
 import { useNow } from "../components/now.ts";
 import { queries } from "../queries.ts";
-import { CancelUpdate } from "../updates/CancelUpdate.tsx";
 
 const TICK_MS = 1_000;
 
@@ -56,17 +56,26 @@ export function Writer({
             Freed by <Code className="breakable">{writer.release}</Code>
           </Text>
         </Column>
-        {withCancel && holder.kind === "update" && (
-          <HolderCancel id={holder.updateId} name={`the run on ${stack.project}/${stack.stack}`} />
-        )}
+        {withCancel && <HolderCancel holder={holder} name={`the run on ${stack.project}/${stack.stack}`} />}
       </Group>
     </Paper>
   );
 }
 
-function HolderCancel({ id, name }: { id: string; name: string }) {
-  const read = useQuery(queries.update(useClient(), id));
-  return <CancelUpdate id={id} name={name} cancelling={read.data?.cancelling === true} />;
+function HolderCancel({ holder, name }: { holder: StackWriter["holder"]; name: string }) {
+  const client = useClient();
+  const isUpdate = holder.kind === "update";
+  const update = useQuery({ ...queries.update(client, isUpdate ? holder.updateId : ""), enabled: isUpdate });
+  if (isUpdate)
+    return (
+      <CancelRun
+        kind="update"
+        id={holder.updateId}
+        name={name}
+        cancelling={update.data?.cancelling === true}
+      />
+    );
+  return <CancelRun kind="deployment" id={holder.deploymentId} name={name} cancelling={false} />;
 }
 
 function Holder({ holder }: { holder: StackWriter["holder"] }) {

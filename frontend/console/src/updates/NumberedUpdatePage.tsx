@@ -1,7 +1,7 @@
-import { Stack as Column, Title } from "@mantine/core";
+import { Stack as Column, Text, Title } from "@mantine/core";
 import type { StackPath } from "@slipway/automation/contract";
 import { useQuery } from "@tanstack/react-query";
-import { Navigate } from "@tanstack/react-router";
+import { Link, Navigate } from "@tanstack/react-router";
 import { useClient } from "../api.ts";
 import { Loading } from "../components/Loading.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
@@ -13,9 +13,17 @@ export function NumberedUpdatePage({ stack, number }: { stack: StackPath; number
   if (read.data === undefined)
     return (
       <Column gap="lg">
-        <Title order={1} size="h2">
-          {stack.project}/{stack.stack}, version {Number.isNaN(number) ? "unknown" : number}
-        </Title>
+        <Column gap={4}>
+          <Text size="sm">
+            <Link to="/">Stacks</Link> /{" "}
+            <Link to="/stacks/$organisation/$project/$stack" params={stack} search={{ tab: "history" }}>
+              {stack.project}/{stack.stack}
+            </Link>
+          </Text>
+          <Title order={1} size="h2">
+            Version {Number.isNaN(number) ? "unknown" : number}
+          </Title>
+        </Column>
         {read.error === null ? <Loading what="the update" /> : <ProblemAlert error={read.error} />}
       </Column>
     );

@@ -5,6 +5,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, Navigate } from "@tanstack/react-router";
 import { useClient } from "../api.ts";
 import { Age } from "../components/Age.tsx";
+import { CancelRun } from "../components/CancelRun.tsx";
 import { Elapsed } from "../components/Elapsed.tsx";
 import { Loading } from "../components/Loading.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
@@ -14,7 +15,6 @@ import { Resources } from "../deployments/Resources.tsx";
 import { useUpdateProgress } from "../deployments/use-progress.ts";
 import { hasEnded, queries } from "../queries.ts";
 import { Writer } from "../stacks/Writer.tsx";
-import { CancelUpdate } from "./CancelUpdate.tsx";
 import { Claimed } from "./Claimed.tsx";
 import { changesOfUpdate, updateName } from "./names.ts";
 
@@ -111,7 +111,9 @@ function Head({ update }: { update: Update }) {
           </Text>
           {ended && <Outcome update={update} path={path} />}
         </Column>
-        {holds && <CancelUpdate id={update.id} name={updateName(update)} cancelling={update.cancelling} />}
+        {holds && (
+          <CancelRun kind="update" id={update.id} name={updateName(update)} cancelling={update.cancelling} />
+        )}
       </Group>
       {holds && isMine && <Writer writer={held} stack={path} />}
     </Column>

@@ -2,17 +2,41 @@ import { Button, Stack as Column, Group, Modal, Text } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useClient } from "../api.ts";
-import { ProblemAlert } from "../components/ProblemAlert.tsx";
+import { ProblemAlert } from "./ProblemAlert.tsx";
 
-/** A button that ends a run of the Pulumi CLI, after a question that says what that means. */
-export function CancelUpdate({ id, name, cancelling }: { id: string; name: string; cancelling: boolean }) {
+const CONSEQUENCES = {
+  deployment: [
+    "Its engine is interrupted once, what a provider has in flight may end, and what still runs then is ended.",
+    "The stack is free when nothing of it runs any more.",
+  ],
+  update: [
+    "The stack becomes free within seconds. What the run has recorded by then becomes the stack's state; what a provider still has in flight is kept as a pending operation, since nobody can know how it ends.",
+    "A Pulumi CLI that still runs it is refused from its next write on.",
+  ],
+} as const;
+
+/** A button that cancels a deployment or a run of the Pulumi CLI, after a question that says what that means. */
+export function CancelRun({
+  kind,
+  id,
+  name,
+  cancelling,
+}: {
+  kind: keyof typeof CONSEQUENCES;
+  id: string;
+  name: string;
+  cancelling: boolean;
+}) {
   const [asking, setAsking] = useState(false);
   const client = useClient();
   const cache = useQueryClient();
   const cancel = useMutation({
-    mutationFn: () => client.cancelUpdate({ params: { id } }),
-    onSuccess: (update) => {
-      cache.setQueryData(["update", id], update);
+    mutationFn: async (): Promise<unknown> =>
+      kind === "deployment"
+        ? client.cancelDeployment({ params: { id } })
+        : client.cancelUpdate({ params: { id } }),
+    onSuccess: (answer) => {
+      cache.setQueryData([kind, id], answer);
       setAsking(false);
       void cache.invalidateQueries({ queryKey: ["stack"] });
     },
@@ -33,11 +57,9 @@ export function CancelUpdate({ id, name, cancelling }: { id: string; name: strin
         closeButtonProps={{ "aria-label": "Close" }}
       >
         <Column gap="md">
-          <Text>
-            The stack becomes free. What the run has recorded so far becomes the stack's state; what a
-            provider has in flight is kept as a pending operation, since nobody can know how it ends.
-          </Text>
-          <Text>A Pulumi CLI that still runs it is refused from its next write on.</Text>
+          {CONSEQUENCES[kind].map((sentence) => (
+            <Text key={sentence}>{sentence}</Text>
+          ))}
           {cancel.error !== null && <ProblemAlert error={cancel.error} />}
           <Group justify="flex-end">
             <Button variant="default" data-autofocus onClick={close}>
