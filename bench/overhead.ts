@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -33,8 +33,8 @@ interface Contest {
 }
 
 /**
- * From the request to the recorded release, against the same CLI by hand: same program, dependencies, `file://` backend, passphrase,
- * parallelism and compile cache; every round changes every resource. Alternates, and swaps who begins.
+ * From the request to the recorded release, against the same CLI by hand, as a person runs it on the same server: same program, dependencies, state
+ * backend, parallelism and compile cache; every round changes every resource. Alternates, and swaps who begins.
  */
 export async function measureOverhead(pairs = DEFAULT_PAIRS): Promise<Figure[]> {
   const folder = await mkdtemp(join(tmpdir(), "slipway-bench-"));
@@ -72,7 +72,7 @@ async function prepare(
     params: { ...path, key: `${name}:resources` },
     body: { value: String(resources) },
   });
-  const raw = await rawCommands(folder, program, name, resources);
+  const raw = await rawCommands(folder, program, name, resources, installation);
   return {
     line,
     resources,
@@ -112,18 +112,18 @@ async function rawCommands(
   program: string,
   name: string,
   resources: number,
+  { baseUrl, token }: Installation,
 ): Promise<Record<Contest["line"], Round>> {
   const pulumi = await resolvePulumi({ env: process.env, nodePath: process.execPath });
   const home = join(folder, `raw-${name}`);
-  await mkdir(join(home, "state"), { recursive: true });
-  await writeFile(join(home, "passphrase"), "bench");
+  await mkdir(home);
   // What a person's shell would give it, and the compile cache, so that the program itself costs both sides the same.
   const env = {
     ...pulumiEnvironment(pulumi, { compileCacheDir: join(home, "compile-cache") }),
     HOME: home,
-    PULUMI_BACKEND_URL: `file://${home}/state`,
+    PULUMI_BACKEND_URL: baseUrl,
+    PULUMI_ACCESS_TOKEN: token,
     PULUMI_HOME: join(home, "pulumi-home"),
-    PULUMI_CONFIG_PASSPHRASE_FILE: join(home, "passphrase"),
   };
   const cli = async (...args: string[]): Promise<void> => {
     await run(pulumi.path, ["--non-interactive", ...args], {
@@ -132,7 +132,7 @@ async function rawCommands(
       maxBuffer: 64 * 1024 * 1024,
     });
   };
-  await cli("stack", "init", `organization/${name}/raw`);
+  await cli("stack", "init", `${ORGANISATION}/${name}/raw`);
   await cli("config", "set", `${name}:resources`, String(resources), "--stack", "raw");
   const configure = (round: number): Promise<void> =>
     cli("config", "set", `${name}:round`, String(round), "--stack", "raw");

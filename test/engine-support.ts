@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import {
   copyFileSync,
   mkdirSync,
@@ -12,6 +13,7 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { sql } from "kysely";
 import { inject } from "vitest";
 import type { AttemptContainment } from "../automation/src/engine/attempt.ts";
 import { openContainment } from "../automation/src/engine/containment.ts";
@@ -23,6 +25,12 @@ import type {
   RequestOutcome,
   RunnerMessage,
 } from "../automation/src/engine/runner-protocol.ts";
+import { sealConfigValue } from "../automation/src/secrets/config-secrets.ts";
+import { currentFacts } from "../automation/src/state/current-facts.ts";
+import type { StateFacts } from "../automation/src/state/journal/facts.ts";
+import { currentState } from "../automation/src/state/states-store.ts";
+import type { TestApi } from "./helpers/api.ts";
+import { listening } from "./helpers/worker.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const POLL_MS = 10;
@@ -90,23 +98,37 @@ export async function runAndCollect(
   return { outcome, messages, lines };
 }
 
-/** A stack with a program of test/fixtures/engine in a folder of its own, and a file backend. */
+/** A stack with a program of test/fixtures/engine in a folder of its own, and a real server as its state backend. */
 export interface TestStack {
+  /** The last part of its name. */
+  name: string;
   folder: string;
   workDir: string;
   ledger: string;
   planPath: string;
-  stateFile: string;
   /** Replaces the program. */
   use(program: string): void;
   open(deadlineMs?: number): Promise<AttemptContainment>;
   request(operation: PulumiRequest["operation"], more?: Partial<PulumiRequest>): PulumiRequest;
+  /** A secret value as the stack's config holds it. */
+  seal(value: string): Promise<{ secure: string }>;
+  /** Of the current state; nothing before the first. */
+  facts(): Promise<StateFacts | undefined>;
+  /** JSON text of the current state. */
+  state(): Promise<string>;
+  /** Lets the time of whoever holds the stack run out. */
+  expire(): Promise<void>;
 }
 
-export function testStack(pulumiPath: string, folder: string, program: string): TestStack {
+export async function testStack(
+  api: TestApi,
+  pulumiPath: string,
+  folder: string,
+  program: string,
+): Promise<TestStack> {
+  const { db, dependencies } = api;
   const workDir = join(folder, "work");
-  for (const name of ["work", "state", "home", "tmp"]) mkdirSync(join(folder, name));
-  writeFileSync(join(folder, "passphrase"), "correct horse", { mode: 0o600 });
+  for (const name of ["work", "home", "tmp"]) mkdirSync(join(folder, name), { recursive: true });
   writeFileSync(
     join(workDir, "Pulumi.yaml"),
     JSON.stringify({
@@ -120,13 +142,16 @@ export function testStack(pulumiPath: string, folder: string, program: string): 
   const use = (name: string): void =>
     copyFileSync(join(here, "fixtures", "engine", `${name}.ts`), join(workDir, "index.ts"));
   use(program);
+  const backendUrl = await listening(api);
+  const name = randomUUID();
+  const stackId = await makeStack(backendUrl, api, name);
   let attempts = 0;
   return {
+    name,
     folder,
     workDir,
     ledger: join(folder, "ledger.txt"),
     planPath: join(folder, "plan.json"),
-    stateFile: join(folder, "state", ".pulumi", "stacks", "trial", "dev.json"),
     use,
     open: (deadlineMs = LONG_DEADLINE_MS) =>
       openContainment({
@@ -140,22 +165,48 @@ export function testStack(pulumiPath: string, folder: string, program: string): 
       operation,
       pulumiPath,
       workDir,
-      stack: "acme/trial/dev",
+      stack: `default/trial/${name}`,
       config: {},
       options: { refresh: false },
-      secrets: [],
-      env: engineEnvironment({
-        backendUrl: `file://${join(folder, "state")}`,
-        pulumiHome: join(folder, "home"),
-        passphraseFile: join(folder, "passphrase"),
-        path: [dirname(process.execPath), dirname(pulumiPath), ...(process.env.PATH ?? "").split(delimiter)],
-        home: join(folder, "home"),
-        tmpDir: join(folder, "tmp"),
-        compileCache: join(inject("runFolder"), "compile-cache"),
-      }),
+      secrets: [api.token],
+      env: {
+        ...engineEnvironment({
+          backendUrl,
+          pulumiHome: join(folder, "home"),
+          path: [
+            dirname(process.execPath),
+            dirname(pulumiPath),
+            ...(process.env.PATH ?? "").split(delimiter),
+          ],
+          home: join(folder, "home"),
+          tmpDir: join(folder, "tmp"),
+          compileCache: join(inject("runFolder"), "compile-cache"),
+        }),
+        PULUMI_ACCESS_TOKEN: api.token,
+      },
       ...more,
     }),
+    seal: async (value) => ({
+      secure: (await sealConfigValue(dependencies.keyring, db, stackId, value)).toString("base64"),
+    }),
+    facts: async () => (await currentFacts(db, dependencies.keyring, stackId))?.facts,
+    state: async () => (await currentState(db, dependencies.keyring, stackId))?.text ?? "",
+    expire: async () => {
+      await sql`update stack_writers set expires_at = now() where stack_id = ${stackId}`.execute(db);
+    },
   };
+}
+
+/** Makes the stack as `pulumi stack init` does, with its project the first time. */
+async function makeStack(backendUrl: string, { db, token }: TestApi, name: string): Promise<string> {
+  const answer = await fetch(`${backendUrl}/api/stacks/default/trial`, {
+    method: "POST",
+    headers: { authorization: `token ${token}`, "content-type": "application/json" },
+    body: JSON.stringify({ stackName: name }),
+  });
+  if (!answer.ok) throw new Error(`creating the stack failed: ${await answer.text()}`);
+  const row = await db.selectFrom("stacks").select("id").where("name", "=", name).executeTakeFirstOrThrow();
+  return row.id;
 }
 
 /** The CLI for these tests. Throws when there is none: a skip would hide that nothing was tested. */

@@ -52,6 +52,7 @@ beforeAll(async () => {
   ];
   for (const folder of [out, backend, home]) mkdirSync(folder);
   writeFileSync(path.join(first.home, "password"), SECRET);
+  writeFileSync(path.join(first.home, "passphrase"), "a phrase of one's own");
   const found = await resolvePulumi({ env: process.env, nodePath: process.execPath });
   pulumiPath = [found.languageHostDir, path.dirname(found.path)].filter(Boolean).join(path.delimiter);
 });
@@ -82,7 +83,9 @@ function asPerson(place: Place, script: string, env: Readonly<Record<string, str
       DATA: place.dataDir,
       OUT: out,
       NEW_BACKEND: `file://${backend}`,
+      OLD_BACKEND: `file://${backend}`,
       PASSWORD_FILE: path.join(first.home, "password"),
+      PASSPHRASE_FILE: path.join(first.home, "passphrase"),
       ...env,
     },
     timeoutMs: SCRIPT_TIMEOUT_MS,
@@ -126,9 +129,14 @@ test("onboarding 13: what Slipway has deployed goes on with the stock CLI on ano
   const names = readdirSync(out);
   expect(names).toContain("state.json");
   for (const name of names) expect(readFileSync(path.join(out, name), "utf8"), name).not.toContain(SECRET);
+  for (const entry of readdirSync(backend, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const file = path.join(entry.parentPath, entry.name);
+    expect(readFileSync(file, "utf8"), file).not.toContain(SECRET);
+  }
   const opened = await asPerson(first, "pulumi stack output password --show-secrets --stack dev", {
     PULUMI_BACKEND_URL: `file://${backend}`,
-    PULUMI_CONFIG_PASSPHRASE_FILE: path.join(out, "passphrase"),
+    PULUMI_CONFIG_PASSPHRASE_FILE: path.join(first.home, "passphrase"),
   });
   expect(opened.stdout).toBe(`${SECRET}\n`);
   await slipway.stop();
@@ -140,11 +148,7 @@ test("onboarding 13: a stack of the stock CLI goes on in another Slipway, withou
   const stackFile = path.join(first.projects, "app", "Pulumi.dev.yaml");
   writeFileSync(path.join(folder, "Pulumi.dev.yaml"), readFileSync(stackFile));
   await slipway.client.createProject({ body: { name: "leaving", folder } });
-  await slipway.client.createStack({ body: { project: "leaving", name: "dev" } });
-  const arrived = await asPerson(second, commands("arrive"), {
-    PULUMI_BACKEND_URL: `file://${backend}`,
-    PULUMI_CONFIG_PASSPHRASE_FILE: path.join(out, "passphrase"),
-  });
+  const arrived = await asPerson(second, commands("arrive"), {});
   expect(arrived.code, arrived.stdout + arrived.stderr).toBe(0);
   const [preview] = (await slipway.client.listStackDeployments({ params: STACK })).items;
   expect(preview).toMatchObject({ operation: "preview", status: "succeeded", changes: { same: 2 } });

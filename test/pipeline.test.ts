@@ -9,7 +9,7 @@ import { register, writeLedgerProject } from "./helpers/ledger-project.ts";
 import { program, writeProject } from "./helpers/trivial-project.ts";
 import { eventually } from "./helpers/waiting.ts";
 import type { TestWorker } from "./helpers/worker.ts";
-import { startWorker } from "./helpers/worker.ts";
+import { startWorkerOf } from "./helpers/worker.ts";
 
 const CANARY = "canary-7f3c1e-do-not-leak";
 
@@ -17,7 +17,7 @@ let api: TestApi;
 let worker: TestWorker;
 beforeAll(async () => {
   api = await startTestApi();
-  worker = await startWorker(api);
+  worker = await startWorkerOf(api);
 });
 afterAll(async () => {
   const code = await worker.stop();
@@ -105,7 +105,7 @@ test("a preview changes nothing and makes no release; refresh and destroy do wha
     release: 1,
   });
   expect(linesOf(ledger)).toEqual(["started create v1", "finished create v1"]);
-  expect((await api.ask("GET", stack)).body.resourceCount).toBe(1);
+  expect((await api.ask("GET", stack)).body.resourceCount).toBe(3);
   expect((await deploy(stack, { operation: "refresh" })).body).toMatchObject({
     status: "succeeded",
     release: null,

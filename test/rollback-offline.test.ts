@@ -9,7 +9,7 @@ import { ran } from "./helpers/installation.ts";
 import { needs } from "./helpers/machine.ts";
 import { writeProject } from "./helpers/trivial-project.ts";
 import { eventually } from "./helpers/waiting.ts";
-import { startWorker } from "./helpers/worker.ts";
+import { listening, startWorker, startWorkerOf } from "./helpers/worker.ts";
 import { fakeServer } from "./local-target-support.ts";
 
 const REPOSITORY = path.resolve(import.meta.dirname, "..");
@@ -90,14 +90,17 @@ test("without the clone, the npm caches and any network, a rollback serves the b
   };
 
   // The dependencies come from a registry, by a worker that has a network.
-  const first = await startWorker({ ...api, env: { npm_config_cache: npmCache } });
+  const first = await startWorkerOf(api, { env: { npm_config_cache: npmCache } });
   expect(await deploy({ operation: "preview" }), first.output()).toMatchObject({ status: "succeeded" });
   expect(await first.stop()).toBe(0);
 
   const socket = await forwardDatabase(api.databaseUrl, api.root);
+  const serverUrl = await listening(api);
+  await forwardServer(network.enter, serverUrl, api.root);
   const offline = await startWorker({
     dataDir: api.dataDir,
     databaseUrl: socket,
+    serverUrl,
     wrapper: network.enter,
     env: { npm_config_cache: npmCache },
   });
@@ -169,30 +172,57 @@ async function startKeeperIn(
   };
 }
 
-/** A unix socket in `folder` that leads to the test's Postgres: sockets in the file system pass between network namespaces. */
+/** The test's Postgres at a unix socket in `folder`, and the URL for it. */
 async function forwardDatabase(databaseUrl: string, folder: string): Promise<string> {
   const url = new URL(databaseUrl);
+  await forward(path.join(folder, ".s.PGSQL.5432"), url);
+  return `postgres://${url.username}:${url.password}@localhost:5432${url.pathname}?host=${encodeURIComponent(folder)}`;
+}
+
+/** The test's server at the same address of the loopback inside a network, as an installation there would have it. */
+async function forwardServer(enter: readonly string[], serverUrl: string, folder: string): Promise<void> {
+  const url = new URL(serverUrl);
+  const socket = path.join(folder, "server.sock");
+  await forward(socket, url);
+  const script = `const { connect, createServer } = require("node:net");
+createServer((inner) => {
+  const outer = connect(${JSON.stringify(socket)});
+  for (const [from, to] of [[inner, outer], [outer, inner]]) {
+    from.on("error", () => to.destroy()).on("close", () => to.destroy()).pipe(to);
+  }
+}).listen(${url.port}, "127.0.0.1", () => console.log("up"));`;
+  const [program = "", ...args] = [...enter, process.execPath, "-e", script];
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const exited = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  onTestFinished(async () => {
+    child.kill("SIGKILL");
+    await exited;
+  });
+  await new Promise<void>((resolve) => child.stdout.once("data", () => resolve()));
+}
+
+/** A unix socket that leads to a port of this network: sockets in the file system pass between network namespaces. */
+async function forward(socket: string, to: URL): Promise<void> {
   const open = new Set<Socket>();
   const server = createServer((inner) => {
-    const outer = connect(Number(url.port), url.hostname);
-    for (const [from, to] of [
+    const outer = connect(Number(to.port), to.hostname);
+    for (const [from, into] of [
       [inner, outer],
       [outer, inner],
     ] as const) {
       open.add(from);
       from
-        .on("error", () => to.destroy())
+        .on("error", () => into.destroy())
         .on("close", () => {
           open.delete(from);
-          to.destroy();
+          into.destroy();
         });
-      from.pipe(to);
+      from.pipe(into);
     }
   });
-  await new Promise<void>((resolve) => server.listen(path.join(folder, ".s.PGSQL.5432"), resolve));
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
   onTestFinished(async () => {
-    for (const socket of open) socket.destroy();
+    for (const one of open) one.destroy();
     await new Promise((resolve) => server.close(resolve));
   });
-  return `postgres://${url.username}:${url.password}@localhost:5432${url.pathname}?host=${encodeURIComponent(folder)}`;
 }

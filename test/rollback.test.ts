@@ -7,7 +7,7 @@ import type { LedgerProgram } from "./helpers/ledger-project.ts";
 import { register, writeLedgerProject } from "./helpers/ledger-project.ts";
 import { eventually } from "./helpers/waiting.ts";
 import type { TestWorker } from "./helpers/worker.ts";
-import { startWorker } from "./helpers/worker.ts";
+import { startWorkerOf } from "./helpers/worker.ts";
 
 /** A gate on what was deployed: versions with "bad" in them do not pass. */
 const GATE = `gates:
@@ -20,7 +20,7 @@ let api: TestApi;
 let worker: TestWorker;
 beforeAll(async () => {
   api = await startTestApi();
-  worker = await startWorker(api);
+  worker = await startWorkerOf(api);
 });
 afterAll(async () => {
   const code = await worker.stop();

@@ -6,7 +6,7 @@ import { startTestApi } from "./helpers/api.ts";
 import { register, writeLedgerProject } from "./helpers/ledger-project.ts";
 import { eventually } from "./helpers/waiting.ts";
 import type { TestWorker } from "./helpers/worker.ts";
-import { startWorker } from "./helpers/worker.ts";
+import { startWorkerOf } from "./helpers/worker.ts";
 
 /** The lease of a killed worker ends within 15 s, and another worker looks every 2 s. */
 const TAKEOVER_MS = 40_000;
@@ -23,7 +23,7 @@ afterEach(async () => {
 afterAll(() => api.close());
 
 async function start(): Promise<TestWorker> {
-  const worker = await startWorker(api);
+  const worker = await startWorkerOf(api);
   workers.add(worker);
   return worker;
 }

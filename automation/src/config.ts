@@ -83,6 +83,8 @@ export interface ServerConfig extends CommonConfig, ListenConfig {
 }
 export interface WorkerConfig extends CommonConfig {
   databaseUrl: string;
+  /** Where the engines of this worker reach the server. Without a slash at its end. */
+  serverUrl: string;
   /** Absolute path of the pulumi binary. */
   pulumiPath: string;
   /** Folder of the language host's launchers, to be put on the CLI's PATH; undefined when they are beside the binary. */
@@ -187,6 +189,9 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
     ...keeperSocket,
     ...keys,
     DATABASE_URL: postgresUrl("DATABASE_URL"),
+    SLIPWAY_SERVER_URL: z
+      .url({ protocol: /^https?$/, error: "SLIPWAY_SERVER_URL: a URL such as http://127.0.0.1:7420" })
+      .transform((value) => value.replace(/\/+$/, "")),
     SLIPWAY_PULUMI_PATH: absolute("SLIPWAY_PULUMI_PATH"),
     SLIPWAY_LANGUAGE_HOST_DIR: absolute("SLIPWAY_LANGUAGE_HOST_DIR").optional(),
     SLIPWAY_ENGINE_NODE: absolute("SLIPWAY_ENGINE_NODE").default(process.execPath),
@@ -195,6 +200,7 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
   return {
     ...base,
     databaseUrl: parsed.DATABASE_URL,
+    serverUrl: parsed.SLIPWAY_SERVER_URL,
     pulumiPath: parsed.SLIPWAY_PULUMI_PATH,
     languageHostDir: parsed.SLIPWAY_LANGUAGE_HOST_DIR,
     engineNode: parsed.SLIPWAY_ENGINE_NODE,

@@ -5,6 +5,7 @@ import { readStartConfig } from "./config.ts";
 import { resolvePulumi } from "./engine/pulumi-cli/resolve.ts";
 import { messageOf, SlipwayError } from "./errors.ts";
 import { slipwayChildren } from "./start/children.ts";
+import { earlierStateHints } from "./start/earlier-state.ts";
 import { createProgress } from "./start/progress.ts";
 import { type RunningSlipway, startSlipway } from "./start/slipway.ts";
 
@@ -45,6 +46,7 @@ async function main(): Promise<number> {
       stopping.signal,
     );
     greet(running, (performance.now() - beganMs) / 1000);
+    for (const hint of earlierStateHints(config.dataDir)) progress.line(`  ${hint}`);
     await untilAborted(stopping.signal);
     progress.line("Stopping: worker, server, keeper and what it deployed, database.");
     await running.stop();

@@ -64,6 +64,7 @@ async function work(): Promise<void> {
     artifacts: await openContentStore(config.dataDir),
     dependencies: await openDependencyStore(config.dataDir),
     keyring: await openKeyring({ db, settings: config.keys }),
+    serverUrl: config.serverUrl,
     nodePath: process.execPath,
     enginePath: enginePath.filter((folder) => folder !== undefined),
     pulumiPath: config.pulumiPath,

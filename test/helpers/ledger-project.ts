@@ -13,6 +13,8 @@ export interface LedgerProgram {
   ledger: string;
   /** One resource each. */
   texts?: readonly string[];
+  /** Lines in the ledger name the resource instead of the version. */
+  distinct?: boolean;
   delayMs?: number;
   failsOn?: "create" | "update";
   /** Lines at the end of the program. */
@@ -30,6 +32,7 @@ export function writeLedgerProject(folder: string, name: string, program: Ledger
     ledger,
     texts = ["one"],
     delayMs = 0,
+    distinct = false,
     failsOn,
     more = "",
     slipwayYaml,
@@ -54,7 +57,7 @@ class Entry extends pulumi.CustomResource {
   constructor(name, inputs) { super("ledger:index:Entry", name, inputs); }
 }
 for (const name of ${JSON.stringify(texts)}) {
-  new Entry(name, ${JSON.stringify({ ledger, text: version, delayMs, failsOn })});
+  new Entry(name, { ...${JSON.stringify({ ledger, text: version, delayMs, failsOn })}${distinct ? ", text: name" : ""} });
 }
 export const version = ${JSON.stringify(version)};
 ${more}

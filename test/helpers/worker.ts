@@ -6,6 +6,7 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import { dependencyKey } from "../../automation/src/dependencies/key.ts";
 import { pulumiForTests } from "../../automation/src/engine/pulumi-cli/testing.ts";
+import type { TestApi } from "./api.ts";
 
 const REPOSITORY = path.resolve(import.meta.dirname, "../..");
 const ENTRY = path.join(REPOSITORY, "automation/src/worker.ts");
@@ -26,9 +27,28 @@ export interface TestWorker {
 export interface WorkerOptions {
   dataDir: string;
   databaseUrl: string;
+  /** Of the server that is the state backend of its engines. */
+  serverUrl: string;
   env?: Record<string, string>;
   /** An argv that the command line is appended to. */
   wrapper?: readonly string[];
+}
+
+/** Makes the HTTP side listen, once, and answers its URL: engines reach it as their state backend. */
+export async function listening({ app }: Pick<TestApi, "app">): Promise<string> {
+  if (!app.server.listening) await app.listen({ port: 0, host: "127.0.0.1" });
+  const address = app.server.address();
+  if (address === null || typeof address === "string") throw new Error("the server has no port");
+  return `http://127.0.0.1:${address.port}`;
+}
+
+/** The real worker of a test's server. */
+export async function startWorkerOf(
+  api: TestApi,
+  more: Pick<WorkerOptions, "env" | "wrapper"> = {},
+): Promise<TestWorker> {
+  const { dataDir, databaseUrl } = api;
+  return startWorker({ dataDir, databaseUrl, serverUrl: await listening(api), ...more });
 }
 
 /** Starts the real worker and waits until it can take work. Whoever starts it ends it. */
@@ -40,6 +60,7 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
       ...process.env,
       DATABASE_URL: options.databaseUrl,
       SLIPWAY_DATA_DIR: options.dataDir,
+      SLIPWAY_SERVER_URL: options.serverUrl,
       SLIPWAY_PULUMI_PATH: pulumi.path,
       SLIPWAY_LANGUAGE_HOST_DIR: pulumi.languageHostDir ?? "",
       SLIPWAY_ENGINE_NODE: pulumi.nodePath,

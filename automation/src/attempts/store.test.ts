@@ -1,4 +1,7 @@
 import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { TestDatabase } from "../../../test/helpers/postgres.ts";
@@ -8,6 +11,9 @@ import { openDatabase } from "../database.ts";
 import { endDeployment, settleOrphanedCauses, startAutomaticRollback } from "../deployments/completion.ts";
 import { appendEvents } from "../deployments/events-store.ts";
 import { insertRelease, pinnedRelease } from "../releases/store.ts";
+import { defaultKeySettings } from "../secrets/key-settings.ts";
+import type { Keyring } from "../secrets/keyring.ts";
+import { openKeyring } from "../secrets/open-keyring.ts";
 import type { Claim } from "./store.ts";
 import { claimNext, holdFence, lockLostAttempt, recordWorker, renewLease } from "./store.ts";
 
@@ -15,11 +21,15 @@ const DIGEST = `sha256:${"a".repeat(64)}`;
 
 let database: TestDatabase;
 let open: OpenDatabase;
+let dataDir: string;
+let keyring: Keyring;
 const workerId = randomUUID();
 const projectId = randomUUID();
 beforeAll(async () => {
   database = await testPostgres().freshDatabase();
   open = openDatabase(database.url, { applicationName: "slipway-test", poolSize: 20 });
+  dataDir = await mkdtemp(path.join(tmpdir(), "slipway-attempts-"));
+  keyring = await openKeyring({ db: open.db, settings: defaultKeySettings(dataDir) });
   await recordWorker(open.db, workerId, "test");
   await sql`insert into projects (id, organisation, name, folder) values (${projectId}, 'default', 'p', '/p')`.execute(
     open.db,
@@ -37,6 +47,7 @@ beforeEach(async () => {
 afterAll(async () => {
   await open.close();
   await database.drop();
+  await rm(dataDir, { recursive: true });
 });
 
 async function makeStack(): Promise<string> {
@@ -66,7 +77,7 @@ async function mustClaim(): Promise<Claim> {
 function end(claimed: Claim, status: "succeeded" | "failed" = "succeeded"): Promise<void> {
   return open.db.transaction().execute(async (trx) => {
     await holdFence(trx, claimed);
-    await endDeployment(trx, claimed, { status, failure: null, principal: "worker:test" });
+    await endDeployment(trx, { keyring }, claimed, { status, failure: null, principal: "worker:test" });
   });
 }
 
@@ -207,6 +218,7 @@ async function failedWithRollback(): Promise<{ cause: Claim; rollbackId: string;
     if (target === undefined) throw new Error("the release is gone");
     return startAutomaticRollback(
       trx,
+      { keyring },
       cause,
       target,
       { code: "gate_failed", detail: "no.", remedy: null },

@@ -8,6 +8,8 @@ import type { Database, Transaction } from "../database.ts";
 import { SlipwayError } from "../errors.ts";
 import { stepsOf } from "../pipeline/operations.ts";
 import type { PinnedRelease } from "../releases/store.ts";
+import type { Keyring } from "../secrets/keyring.ts";
+import { endUpdatesOfAttempt } from "../state/end-update.ts";
 import { appendEvents, notify, WORK_CHANNEL } from "./events-store.ts";
 
 /** Why a deployment did not succeed, in words for a person. */
@@ -48,14 +50,16 @@ export function subjectOf(stack: { organisation: string; project: string; stack:
 }
 
 /**
- * Ends a deployment with its attempt, frees the stack, and ends the deployment that an automatic rollback was for, all in the caller's transaction.
+ * Ends a deployment with its attempt and the updates that its engine left running, frees the stack, and ends the deployment that an automatic rollback was for, all in the caller's transaction.
  * The caller holds the fence (or took the lost attempt's lock), and nothing of the attempt runs any more.
  */
 export async function endDeployment(
   trx: Transaction,
+  deps: { keyring: Keyring },
   deployment: EndingDeployment,
   ending: Ending,
 ): Promise<void> {
+  await endUpdatesOfAttempt(trx, deps, deployment.attemptId, updateStatusOf(ending.status));
   await settle(trx, deployment, ending.status, ending.failure, ending.principal, deployment.attempt);
   await endAttempt(trx, deployment, attemptStatusOf(ending.status));
   if (deployment.cause === "automatic-rollback" && deployment.causedBy !== null) {
@@ -68,8 +72,18 @@ function attemptStatusOf(status: Ending["status"]): "succeeded" | "failed" | "ca
   return status === "interrupted" ? "lost" : status;
 }
 
+/** Of updates that the engine has not ended itself. */
+function updateStatusOf(status: Ending["status"]): "cancelled" | "expired" {
+  return status === "cancelled" ? "cancelled" : "expired";
+}
+
 /** Puts a deployment whose worker was lost back into the queue; its steps start again, but keep the results of builds and tests. */
-export async function requeueDeployment(trx: Transaction, lost: EndingDeployment): Promise<void> {
+export async function requeueDeployment(
+  trx: Transaction,
+  deps: { keyring: Keyring },
+  lost: EndingDeployment,
+): Promise<void> {
+  await endUpdatesOfAttempt(trx, deps, lost.attemptId, "expired");
   await sql`update deployments set status = 'queued' where id = ${lost.deploymentId} and status = 'running'`.execute(
     trx,
   );
@@ -92,6 +106,7 @@ export async function requeueDeployment(trx: Transaction, lost: EndingDeployment
  */
 export async function startAutomaticRollback(
   trx: Transaction,
+  deps: { keyring: Keyring },
   deployment: EndingDeployment,
   target: PinnedRelease,
   failure: Failure,
@@ -117,6 +132,7 @@ export async function startAutomaticRollback(
     where id = ${deployment.deploymentId} and status = 'running'
   `.execute(trx);
   await finishSteps(trx, deployment.deploymentId);
+  await endUpdatesOfAttempt(trx, deps, deployment.attemptId, "expired");
   await endAttempt(trx, deployment, "failed");
   await appendStatus(
     trx,

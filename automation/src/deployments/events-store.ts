@@ -94,6 +94,19 @@ async function appendOnce(
   return rows.length > 0;
 }
 
+/** Whether an attempt has stored this very event. */
+export async function isStored(
+  db: Database,
+  { deploymentId, attempt }: Pick<EventTarget, "deploymentId" | "attempt">,
+  { at, body }: NewEvent,
+): Promise<boolean> {
+  const { rows } = await sql`
+    select 1 from deployment_events
+    where deployment_id = ${deploymentId} and attempt = ${attempt} and at = ${at}::timestamptz and body = ${JSON.stringify(body)}::jsonb
+  `.execute(db);
+  return rows.length > 0;
+}
+
 /** Tells listeners after a commit that has no event of its own. Inside a transaction it is told when that commits. */
 export async function notify(db: Database, channel: string, payload: string): Promise<void> {
   await sql`select pg_notify(${channel}, ${payload})`.execute(db);

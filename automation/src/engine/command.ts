@@ -28,7 +28,6 @@ export async function runCommand(request: CommandRequest, supervision: Supervisi
     durationMs: performance.now() - startedAt,
     errors: end.startError === undefined ? [] : [end.startError],
     changes: {},
-    outputs: null,
   };
 }
 

@@ -12,7 +12,6 @@ import type { AttemptContainment, ContainmentEnd, ContainmentOptions } from "./a
 import { type ContainmentHost, detectContainment } from "./containment-level.ts";
 import { splitLines } from "./lines.ts";
 import { type RequestOutcome, RunnerMessage, type RunnerRequest } from "./runner-protocol.ts";
-import { secretsKeyHint } from "./stack-config.ts";
 
 export { type ContainmentHost, detectContainment } from "./containment-level.ts";
 
@@ -234,11 +233,7 @@ function superviseContainment(
       const outcome = Promise.withResolvers<RequestOutcome>();
       requestCount += 1;
       running = { id: request.id, onMessage, resolve: outcome.resolve, reject: outcome.reject };
-      withSecretsKey(request).then(
-        (complete) => requests.write(`${JSON.stringify(complete)}\n`),
-        // The runner meets the same obstacle and reports it as the outcome.
-        () => requests.write(`${JSON.stringify(request)}\n`),
-      );
+      requests.write(`${JSON.stringify(request)}\n`);
       return outcome.promise;
     },
     renew(askedAtMonotonicMs, remainingMs) {
@@ -266,12 +261,6 @@ function readMessage(value: unknown): RunnerMessage {
   if (type === "output" && typeof id === "string" && typeof line === "string")
     if (stream === "stdout" || stream === "stderr") return { type, id, stream, line };
   return RunnerMessage.parse(value);
-}
-
-async function withSecretsKey(request: RunnerRequest): Promise<RunnerRequest> {
-  if (request.type !== "pulumi") return request;
-  const secretsKey = await secretsKeyHint(request);
-  return secretsKey === undefined ? request : { ...request, secretsKey };
 }
 
 /** Turns a moment of this process's performance.now into one of process.hrtime, which the guardian's clock shares. */

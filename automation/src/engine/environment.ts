@@ -7,7 +7,6 @@ export const QUIET_ENGINE_ENVIRONMENT: Readonly<Record<string, string>> = {
   PULUMI_SUPPRESS_NEO_LINK: "true",
   PULUMI_NEO: "false",
   PULUMI_SKIP_CONFIRMATIONS: "true",
-  PULUMI_DIY_BACKEND_NO_LEGACY_WARNING: "true",
   // The CLI waits this long for each batch of journal entries; its default of 50 ms is most of a small update.
   PULUMI_JOURNALING_BATCH_PERIOD: "1",
   NO_COLOR: "1",
@@ -23,12 +22,10 @@ const ENGINE_MEMORY: Readonly<Record<string, string>> = { GOGC: "300", GOMEMLIMI
 
 /** What an engine request's environment is made of. All paths are absolute. */
 export interface EngineEnvironment {
-  /** For example `file:///var/lib/slipway/state`. */
+  /** Slipway's server, for example `http://127.0.0.1:7420`. */
   backendUrl: string;
   /** Where the CLI finds its plugins; belongs to Slipway, not to the person who runs it. */
   pulumiHome: string;
-  /** 0600 file with the passphrase of the stack's secrets. */
-  passphraseFile: string;
   /** Folders in which programs are looked for, best first; the one with node and the language host must be among them. */
   path: readonly string[];
   /** HOME of the program. */
@@ -40,7 +37,7 @@ export interface EngineEnvironment {
   extra?: Readonly<Record<string, string>>;
 }
 
-/** The environment for `PulumiRequest.env`. */
+/** The environment for `PulumiRequest.env`, but for PULUMI_ACCESS_TOKEN, which each request has of its own. */
 export function engineEnvironment(parts: EngineEnvironment): Record<string, string> {
   return {
     PATH: parts.path.join(":"),
@@ -49,7 +46,6 @@ export function engineEnvironment(parts: EngineEnvironment): Record<string, stri
     LANG: "C.UTF-8",
     PULUMI_BACKEND_URL: parts.backendUrl,
     PULUMI_HOME: parts.pulumiHome,
-    PULUMI_CONFIG_PASSPHRASE_FILE: parts.passphraseFile,
     ...ENGINE_MEMORY,
     ...(parts.compileCache === undefined ? {} : { NODE_COMPILE_CACHE: parts.compileCache }),
     ...parts.extra,

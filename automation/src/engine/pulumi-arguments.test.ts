@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { pulumiArguments } from "./pulumi-arguments.ts";
 import type { PulumiRequest } from "./runner-protocol.ts";
 
-const files = { stack: "organization/p/s", configFile: "/c.yaml", eventLog: "/e.jsonl" };
+const files = { configFile: "/c.yaml", eventLog: "/e.jsonl" };
 
 function request(operation: PulumiRequest["operation"], more: Partial<PulumiRequest> = {}): PulumiRequest {
   return {
@@ -23,7 +23,7 @@ function request(operation: PulumiRequest["operation"], more: Partial<PulumiRequ
 const everyRun = [
   "--non-interactive",
   "--color=never",
-  "--stack=organization/p/s",
+  "--stack=o/p/s",
   "--config-file=/c.yaml",
   "--event-log=/e.jsonl",
   "--parallel=16",

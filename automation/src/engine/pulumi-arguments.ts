@@ -4,9 +4,8 @@ import type { PulumiRequest } from "./runner-protocol.ts";
 /** Used when a request names none; the CLI's own default would depend on the machine's environment. */
 export const DEFAULT_PARALLEL = 16;
 
-/** Files and names that the runner made for one engine request. */
+/** Files that the runner made for one engine request. */
 export interface EngineFiles {
-  stack: string;
   configFile: string;
   eventLog: string;
 }
@@ -31,7 +30,7 @@ export function pulumiArguments(request: PulumiRequest, files: EngineFiles): str
     operation === "update" ? "up" : operation,
     "--non-interactive",
     "--color=never",
-    `--stack=${files.stack}`,
+    `--stack=${request.stack}`,
     `--config-file=${files.configFile}`,
     `--event-log=${files.eventLog}`,
     `--parallel=${options.parallel ?? DEFAULT_PARALLEL}`,

@@ -37,7 +37,10 @@ export function createRedactor(secrets: readonly string[]): Redactor {
     };
   }
   const pattern = forms.map(patternOf).join("|");
-  const text = (input: string): string => input.replace(new RegExp(pattern, "gu"), REDACTED);
+  const whole = new RegExp(pattern, "gu");
+  const shortest = forms.at(-1)?.length ?? 0;
+  // `replace` with a global pattern starts at the beginning whatever was matched before.
+  const text = (input: string): string => (input.length < shortest ? input : input.replace(whole, REDACTED));
   const json = (value: unknown): unknown => {
     if (typeof value === "string") return text(value);
     if (Array.isArray(value)) return value.map(json);

@@ -6,8 +6,11 @@ import { z } from "zod";
  * `output` and `engine-event` messages and exactly one `finished` that carries the request's id.
  */
 
-/** A key of a Pulumi config and its value. Secret values are encrypted before they reach a file. */
-export const ConfigEntry = z.object({ value: z.string(), secret: z.boolean() });
+/** The value of a key of a Pulumi config: in clear, or sealed as the state backend opens it. */
+export const ConfigEntry = z.union([
+  z.strictObject({ value: z.string() }),
+  z.strictObject({ secure: z.string() }),
+]);
 export type ConfigEntry = z.infer<typeof ConfigEntry>;
 
 export const EngineOperation = z.enum(["preview", "update", "refresh", "destroy"]);
@@ -39,10 +42,6 @@ export const CommandRequest = z.strictObject({
 });
 export type CommandRequest = z.infer<typeof CommandRequest>;
 
-/** A derived key of a stack's passphrase secrets. Filled in by `AttemptContainment.run`; callers leave it out. */
-export const SecretsKeyHint = z.strictObject({ encryptionSalt: z.string(), key: z.string() });
-export type SecretsKeyHint = z.infer<typeof SecretsKeyHint>;
-
 /** Runs one Pulumi operation on one stack in its own work dir. */
 export const PulumiRequest = z.strictObject({
   type: z.literal("pulumi"),
@@ -52,17 +51,17 @@ export const PulumiRequest = z.strictObject({
   pulumiPath: z.string(),
   /** Folder that holds Pulumi.yaml; belongs to this attempt alone. */
   workDir: z.string(),
-  /** Fully qualified: organization/project/stack. */
+  /** Fully qualified: organisation/project/stack. It exists already. */
   stack: z.string(),
   /** The merged config of the stack: committed values overlaid by the server's. Written to a 0600 file outside workDir. */
   config: z.record(z.string(), ConfigEntry),
   options: EngineOptions,
   /** preview: where to save the plan. update: the plan that binds it. */
   planPath: z.string().optional(),
-  /** The environment of the CLI and of what it starts (PULUMI_BACKEND_URL, PULUMI_HOME, passphrase file, ...); nothing is inherited. */
+  /** The environment of the CLI and of what it starts (PULUMI_BACKEND_URL, PULUMI_ACCESS_TOKEN, PULUMI_HOME, ...); nothing is inherited. */
   env: z.record(z.string(), z.string()),
+  /** Values that must never leave the runner in clear: those of the config, and the token of the state backend. */
   secrets: z.array(z.string()),
-  secretsKey: SecretsKeyHint.optional(),
 });
 export type PulumiRequest = z.infer<typeof PulumiRequest>;
 
@@ -79,8 +78,6 @@ export const RequestOutcome = z.strictObject({
   errors: z.array(z.string()),
   /** pulumi only: how many resources were created, updated, replaced, deleted, same; empty when unknown. */
   changes: z.record(z.string(), z.int()),
-  /** pulumi update/refresh/destroy: the stack's outputs read from the state; secret ones are `{secret: true}` markers. */
-  outputs: z.record(z.string(), z.unknown()).nullable(),
 });
 export type RequestOutcome = z.infer<typeof RequestOutcome>;
 

@@ -6,7 +6,7 @@ import type { ConfigEntry, RequestOutcome } from "../engine/runner-protocol.ts";
 import { SlipwayError } from "../errors.ts";
 import type { PinnedRelease } from "../releases/store.ts";
 import type { ProjectFiles } from "../sources/project-files.ts";
-import type { LocalState } from "../state/local-state.ts";
+import type { StateFacts } from "../state/journal/facts.ts";
 import type { WorkerContext } from "./context.ts";
 import type { EventWriter } from "./event-writer.ts";
 import type { ResourceAccount } from "./resource-account.ts";
@@ -15,13 +15,12 @@ import type { ResourceAccount } from "./resource-account.ts";
 export interface Prepared {
   workDir: string;
   files: ProjectFiles;
-  state: LocalState;
   config: Record<string, ConfigEntry>;
   /** Values that must not leave the containment in clear. */
   secrets: string[];
   /** For commands of the project: builds, tests, gates. */
   commandEnvironment: Record<string, string>;
-  /** For the engine; the artifacts' file is added by the steps that made them. */
+  /** For the engine; each request adds its token and the artifacts' file. */
   engineEnvironment: Record<string, string>;
 }
 
@@ -52,6 +51,8 @@ export interface AttemptRun {
     planPath?: string;
     /** Of the engine operation that changed the stack. */
     engine?: RequestOutcome;
+    /** Of the state that it left. */
+    facts?: Pick<StateFacts, "outputs" | "plugins">;
     gates: GateResult[];
     /** Recorded, its health not yet decided. */
     release?: { id: string; number: number };

@@ -1,5 +1,4 @@
 import { decideTakeover } from "../attempts/rules.ts";
-import { holdFence } from "../attempts/store.ts";
 import { appendAudit } from "../audit/store.ts";
 import type { Transaction } from "../database.ts";
 import type { Failure } from "../deployments/completion.ts";
@@ -13,25 +12,21 @@ import { decideByGates, startsRollback } from "../releases/rules.ts";
 import { decideHealth, newestGoodRelease, pinnedRelease, quarantine } from "../releases/store.ts";
 import type { AttemptRun } from "./attempt-run.ts";
 import { principalOf } from "./context.ts";
-import { recordFacts } from "./facts-store.ts";
-import { appendStep, auditRelease, factsOf, recordRelease } from "./record-release.ts";
-import type { StateFacts } from "./state-facts.ts";
+import { recordChanges } from "./facts-store.ts";
+import type { ReleaseFacts } from "./record-release.ts";
+import { appendStep, auditRelease, inFence, recordRelease } from "./record-release.ts";
+import { settleUpdates } from "./settle-updates.ts";
 
 /*
  * The last transaction of an attempt. Whoever calls one of these has ended the containment first: the stack is freed here, and nothing of the attempt may run on.
  */
 
-/** All steps succeeded. `facts` are those of the state after them; null for a preview. */
-export async function concludeSuccess(
-  run: AttemptRun,
-  hasRelease: boolean,
-  facts: StateFacts | null,
-): Promise<void> {
+/** All steps succeeded. `facts` are those of the state after them; null without a release. */
+export async function concludeSuccess(run: AttemptRun, facts: ReleaseFacts | null): Promise<void> {
   const { claim, context, results } = run;
   await run.events.flush();
-  await context.db.transaction().execute(async (trx) => {
-    await holdFence(trx, claim);
-    if (hasRelease && facts !== null) {
+  await inFence(run, async (trx) => {
+    if (facts !== null) {
       const release = results.release ?? (await recordRelease(trx, run, facts, "good"));
       if (results.release !== undefined) {
         await decideHealth(trx, release.id, "good");
@@ -39,15 +34,18 @@ export async function concludeSuccess(
       }
       await appendStep(trx, run, "release", `release ${release.number}`);
     }
-    await recordFacts(trx, claim, results.engine?.changes ?? null, facts?.resourceCount ?? null);
-    await endDeployment(trx, claim, { status: "succeeded", failure: null, principal: principalOf(context) });
+    await recordChanges(trx, claim.deploymentId, results.engine?.changes);
+    await endDeployment(trx, context, claim, {
+      status: "succeeded",
+      failure: null,
+      principal: principalOf(context),
+    });
   });
 }
 
 /** A step failed. Undoes an update by a rollback when the rules say so and there is a release to go back to. */
 export async function concludeFailure(run: AttemptRun, step: string, failure: Failure): Promise<void> {
   const { claim, context, results } = run;
-  const facts = results.prepared === undefined || claim.operation === "preview" ? null : await factsOf(run);
   const rollsBack = startsRollback({
     operation: claim.operation,
     cause: claim.cause,
@@ -56,9 +54,8 @@ export async function concludeFailure(run: AttemptRun, step: string, failure: Fa
     gates: step === "gates-after" ? decideByGates(results.gates) : null,
   });
   await run.events.flush();
-  await context.db.transaction().execute(async (trx) => {
-    await holdFence(trx, claim);
-    await recordFacts(trx, claim, results.engine?.changes ?? null, facts?.resourceCount ?? null);
+  await inFence(run, async (trx) => {
+    await recordChanges(trx, claim.deploymentId, results.engine?.changes);
     if (
       results.release !== undefined &&
       step === "gates-after" &&
@@ -68,7 +65,12 @@ export async function concludeFailure(run: AttemptRun, step: string, failure: Fa
       await auditRelease(trx, run, "release.marked_bad", results.release.number, { reason: failure.detail });
     }
     if (rollsBack) await undo(trx, run, failure);
-    else await endDeployment(trx, claim, { status: "failed", failure, principal: principalOf(context) });
+    else
+      await endDeployment(trx, context, claim, {
+        status: "failed",
+        failure,
+        principal: principalOf(context),
+      });
   });
 }
 
@@ -86,7 +88,7 @@ async function undo(trx: Transaction, run: AttemptRun, failure: Failure): Promis
       detail: `${failure.detail} There is no good release to roll back to; the resources stay as they are.`,
       remedy: "Correct what the message names and deploy again.",
     };
-    await endDeployment(trx, claim, { status: "failed", failure: ending, principal });
+    await endDeployment(trx, context, claim, { status: "failed", failure: ending, principal });
     return;
   }
   await quarantine(trx, { stackId: claim.stackId, ...content, reason: failure.detail });
@@ -98,22 +100,21 @@ async function undo(trx: Transaction, run: AttemptRun, failure: Failure): Promis
     details: { deployment: claim.deploymentId, ...content },
     requestId: null,
   });
-  await startAutomaticRollback(trx, claim, target, failure, principal);
+  await startAutomaticRollback(trx, context, claim, target, failure, principal);
 }
 
 /** Somebody cancelled. The failure says what is known of each resource. */
 export async function concludeCancel(run: AttemptRun): Promise<void> {
   const { claim, context, results } = run;
-  const facts = results.prepared === undefined || claim.operation === "preview" ? null : await factsOf(run);
-  const detail = `Cancelled. ${run.account.describe()}`;
   const remedy = run.account.hasBegun()
     ? "Refresh the stack, so that the state says what is really there; then deploy again or roll back."
     : null;
   await run.events.flush();
-  await context.db.transaction().execute(async (trx) => {
-    await holdFence(trx, claim);
-    await recordFacts(trx, claim, results.engine?.changes ?? null, facts?.resourceCount ?? null);
-    await endDeployment(trx, claim, {
+  await inFence(run, async (trx) => {
+    await recordChanges(trx, claim.deploymentId, results.engine?.changes);
+    const settled = await settleUpdates(trx, context, claim, "cancelled");
+    const detail = ["Cancelled.", run.account.describe(), settled].filter((part) => part !== null).join(" ");
+    await endDeployment(trx, context, claim, {
       status: "cancelled",
       failure: { code: "cancelled", detail, remedy },
       principal: principalOf(context),
@@ -128,17 +129,20 @@ export async function concludeLost(
   why: string,
 ): Promise<void> {
   const { claim, context, results } = run;
-  const facts = results.prepared === undefined || claim.operation === "preview" ? null : await factsOf(run);
   const takeover = decideTakeover({ startedSteps, cancelRequested: false });
   await run.events.flush();
-  await context.db.transaction().execute(async (trx) => {
-    await holdFence(trx, claim);
-    await recordFacts(trx, claim, null, facts?.resourceCount ?? null);
+  await inFence(run, async (trx) => {
     if (takeover.kind !== "interrupted") {
-      await requeueDeployment(trx, claim);
+      await requeueDeployment(trx, context, claim);
       return;
     }
-    const failure = { ...takeover.failure, detail: `${why} ${run.account.describe()}` };
-    await endDeployment(trx, claim, { status: "interrupted", failure, principal: principalOf(context) });
+    const settled = await settleUpdates(trx, context, claim, "expired");
+    const detail = [why, run.account.describe(), settled].filter((part) => part !== null).join(" ");
+    const failure = { ...takeover.failure, detail };
+    await endDeployment(trx, context, claim, {
+      status: "interrupted",
+      failure,
+      principal: principalOf(context),
+    });
   });
 }

@@ -15,6 +15,8 @@ export interface WorkerContext {
   artifacts: ContentStore;
   dependencies: DependencyStore;
   keyring: Keyring;
+  /** Of the server, which is the state backend of every engine; without a slash at its end. */
+  serverUrl: string;
   /** Node 24 binary that runs guardian and runner. */
   nodePath: string;
   /** Folders of language host, CLI and the Node for programs that bring none, for their PATH. */

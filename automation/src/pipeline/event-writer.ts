@@ -4,7 +4,8 @@ import type { DeploymentStep } from "../contract/deployments.ts";
 import type { EventBody } from "../contract/events.ts";
 import type { Database } from "../database.ts";
 import type { NewEvent, StepChange } from "../deployments/events-store.ts";
-import { appendEvents } from "../deployments/events-store.ts";
+import { appendEvents, isStored } from "../deployments/events-store.ts";
+import { holdWhileDatabaseIsAway } from "../state/hold.ts";
 
 /**
  * Least time between two writes. The first event after a pause is written at once; each write costs a flush of the disk, which an
@@ -13,6 +14,9 @@ import { appendEvents } from "../deployments/events-store.ts";
 const BATCH_MS = 200;
 /** So many events are written at once at most; the next ones follow. */
 const MAX_BATCH = 500;
+
+/** A wait for the database ends by itself. */
+const NEVER = new AbortController().signal;
 
 /** Writes the events of one attempt in batches, in order, while the attempt holds its stack. */
 export interface EventWriter {
@@ -33,7 +37,15 @@ export function openEventWriter(db: Database, claim: Claim, clock: Clock, onLost
   let writing: Promise<void> = Promise.resolve();
   let failure: Error | undefined;
   let lost = false;
+  let tried: readonly NewEvent[] | undefined;
 
+  const append = async (batch: readonly NewEvent[], changes: readonly StepChange[]): Promise<boolean> => {
+    const [first] = batch;
+    // The reply to an earlier try may have been lost after its commit.
+    if (tried === batch && first !== undefined && (await isStored(db, claim, first))) return true;
+    tried = batch;
+    return appendEvents(db, target, batch, changes);
+  };
   const write = async (): Promise<void> => {
     while (!lost && failure === undefined && (events.length > 0 || steps.size > 0)) {
       const batch = events.slice(0, MAX_BATCH);
@@ -41,7 +53,7 @@ export function openEventWriter(db: Database, claim: Claim, clock: Clock, onLost
       events = events.slice(MAX_BATCH);
       steps = new Map();
       try {
-        if (await appendEvents(db, target, batch, changes)) continue;
+        if (await holdWhileDatabaseIsAway(() => append(batch, changes), NEVER)) continue;
         lost = true;
         onLost();
       } catch (error) {

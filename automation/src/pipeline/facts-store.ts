@@ -1,20 +1,16 @@
 import { sql } from "kysely";
 import type { Transaction } from "../database.ts";
 
-/** Records how many resources a stack has, and what the deployment changed when that is known. */
-export async function recordFacts(
+/** Records what the deployment changed, when that is known. */
+export async function recordChanges(
   trx: Transaction,
-  deployment: { deploymentId: string; stackId: string },
-  changes: Readonly<Record<string, number>> | null,
-  resourceCount: number | null,
+  deploymentId: string,
+  changes: Readonly<Record<string, number>> | undefined,
 ): Promise<void> {
-  await sql`
-    with counted as (
-      update stacks set resource_count = coalesce(${resourceCount}::integer, resource_count) where id = ${deployment.stackId}
-    )
-    update deployments set changes = coalesce(${changes === null ? null : JSON.stringify(changes)}::jsonb, changes)
-    where id = ${deployment.deploymentId}
-  `.execute(trx);
+  if (changes === undefined) return;
+  await sql`update deployments set changes = ${JSON.stringify(changes)} where id = ${deploymentId}`.execute(
+    trx,
+  );
 }
 
 /** What earlier attempts recorded of a deployment's steps, by name. */

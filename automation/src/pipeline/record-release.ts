@@ -4,24 +4,41 @@ import { appendAudit } from "../audit/store.ts";
 import type { Transaction } from "../database.ts";
 import { subjectOf } from "../deployments/completion.ts";
 import { appendEvents } from "../deployments/events-store.ts";
+import { createRedactor } from "../engine/redact.ts";
 import { insertRelease } from "../releases/store.ts";
+import { currentFacts } from "../state/current-facts.ts";
+import { holdWhileDatabaseIsAway } from "../state/hold.ts";
 import type { AttemptRun } from "./attempt-run.ts";
 import { preparedOf } from "./attempt-run.ts";
 import { principalOf } from "./context.ts";
-import { recordFacts } from "./facts-store.ts";
-import type { StateFacts } from "./state-facts.ts";
-import { readStateFacts } from "./state-facts.ts";
+import { recordChanges } from "./facts-store.ts";
 
-/** What the stack's state says now, for the rows of stack and release. */
-export function factsOf(run: AttemptRun): Promise<StateFacts> {
-  return readStateFacts(preparedOf(run).state.backendUrl, run.claim.project, run.claim.stack);
+/** A cancelled attempt has to be concluded too, so that its own signal does not end a wait. */
+const NEVER = new AbortController().signal;
+
+/** What a release is told of a state. */
+export type ReleaseFacts = NonNullable<AttemptRun["results"]["facts"]>;
+
+/** What the state says that the engine has left. Nobody else changes it while the attempt holds the stack, so it is read once. */
+export async function factsOf(run: AttemptRun): Promise<ReleaseFacts> {
+  const { context, claim, results } = run;
+  if (results.facts !== undefined) return results.facts;
+  const current = await holdWhileDatabaseIsAway(
+    () => currentFacts(context.db, context.keyring, claim.stackId),
+    NEVER,
+  );
+  const { outputs, plugins } = current?.facts ?? { outputs: {}, plugins: [] };
+  // A program may print a secret into an output that is none.
+  const clean = createRedactor(preparedOf(run).secrets).json(outputs) as Record<string, unknown>;
+  results.facts = { outputs: clean, plugins };
+  return results.facts;
 }
 
 /** Records the release of a completed update in the caller's transaction, which holds the fence. Answers its number. */
 export async function recordRelease(
   trx: Transaction,
   run: AttemptRun,
-  facts: StateFacts,
+  facts: ReleaseFacts,
   health: "pending" | "good",
 ): Promise<{ id: string; number: number }> {
   const { claim, context, pinned, results } = run;
@@ -39,8 +56,8 @@ export async function recordRelease(
     config: pinned?.config ?? claim.config,
     configDigest: pinned?.configDigest ?? claim.configDigest,
     pulumiVersion: context.pulumiVersion,
-    plugins: facts.plugins,
-    outputs: results.engine?.outputs ?? {},
+    plugins: [...facts.plugins],
+    outputs: { ...facts.outputs },
     requestedBy: claim.requestedBy,
     message: claim.message,
     artifacts: results.artifacts,
@@ -49,14 +66,29 @@ export async function recordRelease(
   return { id, number };
 }
 
+/**
+ * A transaction that holds the attempt's right to write, tried again while the database is away. When only the reply to its commit was lost, the second try does nothing a
+ * second time: it fails, by the fence that is gone or the release that is there.
+ */
+export function inFence<T>(run: AttemptRun, work: (trx: Transaction) => Promise<T>): Promise<T> {
+  const { context, claim } = run;
+  return holdWhileDatabaseIsAway(
+    () =>
+      context.db.transaction().execute(async (trx) => {
+        await holdFence(trx, claim);
+        return work(trx);
+      }),
+    NEVER,
+  );
+}
+
 /** Records, in one transaction, that the update is complete and its release, whose health the gates decide later. */
 export async function completeUpdate(run: AttemptRun, detail: string | null): Promise<void> {
   const facts = await factsOf(run);
   await run.events.flush();
-  run.results.release = await run.context.db.transaction().execute(async (trx) => {
-    await holdFence(trx, run.claim);
+  run.results.release = await inFence(run, async (trx) => {
     const release = await recordRelease(trx, run, facts, "pending");
-    await recordFacts(trx, run.claim, run.results.engine?.changes ?? null, facts.resourceCount);
+    await recordChanges(trx, run.claim.deploymentId, run.results.engine?.changes);
     await appendStep(trx, run, "update", detail);
     return release;
   });

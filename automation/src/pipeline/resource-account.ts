@@ -34,14 +34,20 @@ export function accountResources(): ResourceAccount {
       if (states.size === 0) return "No resource was changed.";
       const unknown = withState("started");
       const named = (list: { name: string }[]): string =>
-        list.length === 0
-          ? ""
-          : ` (${list
-              .slice(0, MAX_NAMED)
-              .map((one) => one.name)
-              .join(", ")}${list.length > MAX_NAMED ? ", ..." : ""})`;
+        list.length === 0 ? "" : ` (${firstNames(list.map((one) => one.name))})`;
       const failed = withState("failed");
       return `Resource operations: ${withState("succeeded").length} done, ${failed.length} failed${named(failed)}, ${unknown.length} unknown${named(unknown)}.`;
     },
   };
+}
+
+/** One sentence on operations of which a state says that they were begun and not ended. */
+export function describePending(pending: readonly { operation: string; name: string }[]): string {
+  if (pending.length === 0) return "The state holds all that had been done; no operation was under way.";
+  const names = pending.map(({ operation, name }) => `${operation} ${name}`);
+  return `The state holds all that had been done; under way, and unknown: ${firstNames(names)}.`;
+}
+
+function firstNames(names: readonly string[]): string {
+  return `${names.slice(0, MAX_NAMED).join(", ")}${names.length > MAX_NAMED ? ", ..." : ""}`;
 }

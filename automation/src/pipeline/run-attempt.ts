@@ -157,13 +157,14 @@ async function carryOut(run: AttemptRun, stop: StopSwitch, startedSteps: string[
       ? { kind: "stopped" }
       : { kind: "failed", step: "", failure: failureOf("internal", error) };
   }
-  // Both take a moment, and the engine has written its last word on the state.
-  const isUnchanged = result.kind !== "succeeded" || claim.operation === "preview";
-  const [facts] = await Promise.all([isUnchanged ? null : factsOf(run), containmentIsEmpty(run)]);
+  const hasRelease = stepsOf(claim.operation, claim.options).includes("release");
+  // Both take a moment, and the engine has said its last word on the state.
+  const needsFacts = hasRelease && result.kind === "succeeded";
+  const [facts] = await Promise.all([needsFacts ? factsOf(run) : null, containmentIsEmpty(run)]);
   const reason = stop.reason();
   if (reason === "lost") throw new SlipwayError("lease_lost", `attempt ${claim.attemptId} lost its lease`);
   if (result.kind === "succeeded") {
-    await concludeSuccess(run, stepsOf(claim.operation, claim.options).includes("release"), facts);
+    await concludeSuccess(run, facts);
     return true;
   }
   if (result.kind === "failed" && reason === null) await concludeFailure(run, result.step, result.failure);

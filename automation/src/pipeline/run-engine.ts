@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
+import { makeAttemptToken } from "../access/attempt-tokens.ts";
 import { unpackedServiceFolder } from "../artifacts/service-folder.ts";
 import { eventOf } from "../engine/map-event.ts";
 import type { EngineOperation, EngineOptions, RequestOutcome } from "../engine/runner-protocol.ts";
@@ -21,8 +22,10 @@ export async function runEngine(
 ): Promise<RequestOutcome> {
   const { workDir, config, secrets, engineEnvironment } = preparedOf(run);
   const artifactsFile = await writeArtifacts(run);
+  const token = await engineToken(run, operation);
   const env = {
     ...engineEnvironment,
+    PULUMI_ACCESS_TOKEN: token,
     ...(artifactsFile === null ? {} : { SLIPWAY_ARTIFACTS: artifactsFile }),
   };
   const { organisation, project, stack } = run.claim;
@@ -39,7 +42,7 @@ export async function runEngine(
       options: engineOptions(run, operation),
       ...(planPath === undefined ? {} : { planPath }),
       env,
-      secrets,
+      secrets: [...secrets, token],
     },
     (message) => {
       if (message.type === "engine-event") {
@@ -52,6 +55,12 @@ export async function runEngine(
       }
     },
   );
+}
+
+/** A token for this one operation, good for the attempt's stack while the attempt holds it. */
+function engineToken({ context, claim }: AttemptRun, operation: EngineOperation): Promise<string> {
+  const grant = { attemptId: claim.attemptId, mayChange: operation !== "preview" };
+  return context.db.transaction().execute((trx) => makeAttemptToken(trx, grant));
 }
 
 /** The CLI's advice about its plan file speaks of a command that nobody here runs. */

@@ -9,7 +9,6 @@ const NOT_STARTED: RequestOutcome = {
   durationMs: 0,
   errors: [],
   changes: {},
-  outputs: null,
 };
 
 /**

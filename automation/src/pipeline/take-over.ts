@@ -2,10 +2,9 @@ import { decideTakeover } from "../attempts/rules.ts";
 import type { LostAttempt } from "../attempts/store.ts";
 import { lockLostAttempt } from "../attempts/store.ts";
 import { endDeployment, requeueDeployment, settleOrphanedCauses } from "../deployments/completion.ts";
-import { localState } from "../state/local-state.ts";
 import type { WorkerContext } from "./context.ts";
-import { livingWorkers, recordFacts } from "./facts-store.ts";
-import { readStateFacts } from "./state-facts.ts";
+import { livingWorkers } from "./facts-store.ts";
+import { settleUpdates } from "./settle-updates.ts";
 import { attemptFolder, keepFailure, removeWorkerFolders, workersWithFolders } from "./work-folders.ts";
 
 /**
@@ -34,19 +33,23 @@ function takeOverOne(context: WorkerContext): Promise<LostAttempt | undefined> {
     if (lost === undefined) return undefined;
     const takeover = decideTakeover(lost);
     if (takeover.kind === "requeue") {
-      await requeueDeployment(trx, lost);
+      await requeueDeployment(trx, context, lost);
       return lost;
     }
-    const failure =
-      takeover.kind === "interrupted"
-        ? takeover.failure
-        : { code: "cancelled", detail: "Cancelled. No resource was changed.", remedy: null };
-    if (takeover.kind === "interrupted") {
-      const { backendUrl } = await localState(context.dataDir, lost.organisation);
-      const facts = await readStateFacts(backendUrl, lost.project, lost.stack);
-      await recordFacts(trx, lost, null, facts.resourceCount);
+    if (takeover.kind === "cancelled") {
+      const failure = { code: "cancelled", detail: "Cancelled. No resource was changed.", remedy: null };
+      await endDeployment(trx, context, lost, { status: "cancelled", failure, principal: "system" });
+      return lost;
     }
-    await endDeployment(trx, lost, { status: takeover.kind, failure, principal: "system" });
+    // Its engine may have been at work until a moment ago; from now on nothing that it writes is taken.
+    const settled = await settleUpdates(trx, context, lost, "expired");
+    const { failure } = takeover;
+    const detail = settled === null ? failure.detail : `${failure.detail} ${settled}`;
+    await endDeployment(trx, context, lost, {
+      status: "interrupted",
+      failure: { ...failure, detail },
+      principal: "system",
+    });
     return lost;
   });
 }

@@ -2,6 +2,7 @@ import path from "node:path";
 import type { Environment, StartConfig } from "../config.ts";
 import type { ChildSpec } from "./child.ts";
 import type { ChildContext } from "./slipway.ts";
+import { urlOf } from "./url.ts";
 
 /** A first start on a slow disk compiles everything. */
 const READY_WITHIN_MS = 60_000;
@@ -47,6 +48,7 @@ export function slipwayChildren(
     // It ends its attempts first: interrupt, wait, terminate, kill.
     spec("worker", 60_000, {
       DATABASE_URL: context.databaseUrl,
+      SLIPWAY_SERVER_URL: urlOf(config),
       SLIPWAY_PULUMI_PATH: context.pulumi.path,
       SLIPWAY_LANGUAGE_HOST_DIR: context.pulumi.languageHostDir ?? "",
       SLIPWAY_ENGINE_NODE: context.pulumi.nodePath,

@@ -13,6 +13,7 @@ import { endLeftovers } from "./leftovers.ts";
 import { checkPortFree } from "./port-holder.ts";
 import type { Progress } from "./progress.ts";
 import { projectNameOf, registerProject } from "./registration.ts";
+import { urlOf } from "./url.ts";
 
 const _READY_WITHIN_MS = 60_000;
 const ANSWER_WITHIN_MS = 15_000;
@@ -186,11 +187,6 @@ async function untilAnswers(url: string, signal: AbortSignal): Promise<void> {
       remedy: "The logs of server and worker below the data folder say why.",
     },
   );
-}
-
-function urlOf({ host, port }: StartConfig): string {
-  const reachable = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
-  return `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
 }
 
 function hurry(children: readonly Supervised[]): void {

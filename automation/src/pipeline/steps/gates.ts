@@ -8,6 +8,7 @@ import { decideByGates } from "../../releases/rules.ts";
 import type { Gate } from "../../sources/slipway-yaml.ts";
 import type { AttemptRun, StepOutcome } from "../attempt-run.ts";
 import { preparedOf } from "../attempt-run.ts";
+import { factsOf } from "../record-release.ts";
 import { describeFailure, runCommand } from "../run-command.ts";
 
 const MS_PER_SECOND = 1_000;
@@ -73,6 +74,11 @@ async function runPhase(run: AttemptRun, phase: "before" | "after"): Promise<Gat
   return results;
 }
 
+/** Of the update; before it there are none. */
+async function outputsOf(run: AttemptRun): Promise<Readonly<Record<string, unknown>>> {
+  return run.results.engine === undefined ? {} : (await factsOf(run)).outputs;
+}
+
 async function measure(
   run: AttemptRun,
   gate: Gate,
@@ -80,14 +86,14 @@ async function measure(
 ): Promise<{ verdict: Verdict; detail: string }> {
   const timeoutMs = gate.timeoutSeconds * MS_PER_SECOND;
   if (gate.http !== undefined) {
-    return measureHttp(gate.http, run.results.engine?.outputs ?? {}, timeoutMs, run.stop);
+    return measureHttp(gate.http, await outputsOf(run), timeoutMs, run.stop);
   }
   const { workDir, commandEnvironment, secrets } = preparedOf(run);
   const argv = gate.command ?? [];
   const { outcome, tail } = await runCommand(run, step, {
     argv,
     cwd: workDir,
-    env: { ...commandEnvironment, SLIPWAY_OUTPUTS: JSON.stringify(run.results.engine?.outputs ?? {}) },
+    env: { ...commandEnvironment, SLIPWAY_OUTPUTS: JSON.stringify(await outputsOf(run)) },
     timeoutSeconds: gate.timeoutSeconds,
     secrets,
   });

@@ -5,12 +5,11 @@ import { installerArguments } from "../../dependencies/key.ts";
 import { linkDependencies } from "../../dependencies/link.ts";
 import { engineEnvironment } from "../../engine/environment.ts";
 import { SlipwayError } from "../../errors.ts";
-import { openConfig } from "../../secrets/config-secrets.ts";
 import { extractSource } from "../../sources/extract.ts";
 import type { ProjectFiles } from "../../sources/project-files.ts";
-import { localState } from "../../state/local-state.ts";
 import type { AttemptRun, StepOutcome } from "../attempt-run.ts";
 import { failureOf } from "../attempt-run.ts";
+import { engineConfig } from "../engine-config.ts";
 import { describeFailure, runCommand } from "../run-command.ts";
 
 const INSTALL_PROGRESS_SECONDS = 10;
@@ -29,14 +28,15 @@ export async function prepare(run: AttemptRun): Promise<StepOutcome> {
   const workDir = path.join(run.folder, "source");
   const home = path.join(run.folder, "home");
   const tmpDir = path.join(run.folder, "tmp");
-  const state = await localState(context.dataDir, claim.organisation);
+  const pulumiHome = path.join(path.resolve(context.dataDir), "pulumi-home");
   try {
     const files = await extractSource(context.artifacts, sourceDigest, workDir);
     refuseOtherProject(files, claim.project);
     await Promise.all([mkdir(home, { mode: 0o700 }), mkdir(tmpDir, { mode: 0o700 })]);
+    await mkdir(pulumiHome, { recursive: true, mode: 0o700 });
     // The request laid the server's values over the source's own: what runs is what was recorded then.
     const stored = run.pinned?.config ?? claim.config;
-    const config = await openConfig(context.keyring, context.db, claim.stackId, stored);
+    const { config, secrets } = await engineConfig(context.keyring, context.db, claim.stackId, stored);
     const detail = await provideDependencies(run, workDir, files);
     if (detail === "stopped") return { state: "stopped" };
     const programPath = [
@@ -48,9 +48,8 @@ export async function prepare(run: AttemptRun): Promise<StepOutcome> {
     run.results.prepared = {
       workDir,
       files,
-      state,
       config,
-      secrets: Object.values(config).flatMap((entry) => (entry.secret ? [entry.value] : [])),
+      secrets,
       commandEnvironment: {
         PATH: programPath.join(path.delimiter),
         HOME: home,
@@ -62,9 +61,8 @@ export async function prepare(run: AttemptRun): Promise<StepOutcome> {
         NODE_COMPILE_CACHE: compileCache,
       },
       engineEnvironment: engineEnvironment({
-        backendUrl: state.backendUrl,
-        pulumiHome: state.pulumiHome,
-        passphraseFile: state.passphraseFile,
+        backendUrl: context.serverUrl,
+        pulumiHome,
         path: programPath,
         home,
         tmpDir,
