@@ -46,3 +46,31 @@ test("paths are taken from the repository, wherever the process was started", ()
   expect(config.ownerTokenFile).toBe(path.join(root, "elsewhere", "owner-token"));
   expect(config.projectRoots).toEqual([root]);
 });
+
+test.each([
+  ["file", { provider: "file", file: "/data/secret.key" }],
+  ["file:/keys/slipway.key", { provider: "file", file: "/keys/slipway.key" }],
+  ["file:keys/a.key", { provider: "file", file: path.join(root, "keys/a.key") }],
+  [
+    "aws-kms:arn:aws:kms:eu-central-1:123456789012:key/mrk-0a1b",
+    { provider: "aws-kms", arn: "arn:aws:kms:eu-central-1:123456789012:key/mrk-0a1b" },
+  ],
+  ["vault:transit/slipway", { provider: "vault", mount: "transit", key: "slipway" }],
+  ["vault:team/transit/slipway", { provider: "vault", mount: "team/transit", key: "slipway" }],
+])("SLIPWAY_KEY %s names a key", (text, choice) => {
+  const { keys } = readStartConfig({ SLIPWAY_KEY: text, SLIPWAY_DATA_DIR: "/data" });
+  expect(keys.choice).toEqual(choice);
+});
+
+test.each([
+  "kms",
+  "aws-kms:alias/mine",
+  "aws-kms:arn:aws:kms:eu-central-1:123456789012:alias/mine",
+  "vault:slipway",
+  "vault:../slipway",
+  "vault:transit/../../sys/seal",
+])("SLIPWAY_KEY %s names none, and is not shown", (text) => {
+  const read = () => readStartConfig({ SLIPWAY_KEY: text });
+  expect(read).toThrow(/SLIPWAY_KEY: file, file:<path>, aws-kms:<key ARN> or vault/);
+  expect(read).not.toThrow(text === "kms" ? "kms." : text);
+});

@@ -27,7 +27,17 @@ async function listen(status: number): Promise<number> {
 test("everything is looked at, and every finding that is not ok says what to do", async () => {
   const config = readStartConfig({ SLIPWAY_DATA_DIR: temporaryFolder("doctor") });
   const checks = await examine(config, process.env);
-  const names = ["node", "npm", "git", "pulumi", "containment", "database", "disk", `port ${config.port}`];
+  const names = [
+    "node",
+    "npm",
+    "git",
+    "pulumi",
+    "containment",
+    "database",
+    "wrapping key",
+    "disk",
+    `port ${config.port}`,
+  ];
   expect(checks.map((check) => check.name)).toEqual(names);
   for (const check of checks) expect(check.remedy === undefined).toBe(check.status === "ok");
 });

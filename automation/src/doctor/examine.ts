@@ -1,6 +1,7 @@
 import type { Environment, StartConfig } from "../config.ts";
 import type { DoctorCheck } from "./check.ts";
 import { checkDatabase } from "./database.ts";
+import { checkKeys } from "./keys.ts";
 import { checkContainment, checkDisk, checkPort } from "./machine.ts";
 import { checkGit, checkNode, checkNpm, checkPulumi } from "./programs.ts";
 
@@ -16,6 +17,7 @@ export async function examine(config: StartConfig, env: Environment): Promise<Do
     checkPulumi(env),
     checkContainment(),
     checkDatabase(config),
+    checkKeys(config),
     Promise.resolve(checkDisk(config.dataDir)),
     checkPort(config),
   ]);

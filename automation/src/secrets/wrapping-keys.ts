@@ -27,14 +27,12 @@ export interface WrappingKeys {
  */
 export async function openWrappingKeys(db: Database, settings: KeySettings): Promise<WrappingKeys> {
   const known = await listWrappingKeys(db);
-  const opened = new Map<string, WrappingKey>();
+  const opened = await proveNeededKeys(known, settings);
   const byId = async (id: string): Promise<WrappingKey> => {
     const key = opened.get(id) ?? (await openKnown(settings, id));
     opened.set(id, key);
     return key;
   };
-  for (const one of known.filter(({ wraps }) => wraps > 0)) await checkCanary(await byId(one.id), one.canary);
-
   const current = await openConfigured(settings, known);
   opened.set(current.id, current);
   await register(
@@ -43,6 +41,38 @@ export async function openWrappingKeys(db: Database, settings: KeySettings): Pro
     known.find(({ id }) => id === current.id),
   );
   return { current, byId };
+}
+
+/** Opens every wrapping key that still wraps something, by id, and has each open its canary. Throws as `openWrappingKeys`; changes nothing. */
+export async function proveNeededKeys(
+  known: readonly KnownWrappingKey[],
+  settings: KeySettings,
+): Promise<Map<string, WrappingKey>> {
+  const opened = new Map<string, WrappingKey>();
+  for (const { id, canary } of known.filter(({ wraps }) => wraps > 0)) {
+    const key = await openKnown(settings, id);
+    await checkCanary(key, canary);
+    opened.set(id, key);
+  }
+  return opened;
+}
+
+/** The configured key once it has opened what it wrapped; undefined for a key file that the first start will make. Throws as `openWrappingKeys`; changes nothing. */
+export async function proveConfiguredKey(
+  settings: KeySettings,
+  known: readonly KnownWrappingKey[],
+): Promise<WrappingKey | undefined> {
+  const { choice, defaultFile } = settings;
+  if (choice.provider === "file" && choice.file === defaultFile && !hasFileKey(known)) {
+    return readFileKey(choice.file);
+  }
+  const key = await openConfigured(settings, known);
+  await checkCanary(key, await key.wrap(CANARY_CONTEXT, Buffer.from(CANARY)));
+  return key;
+}
+
+function hasFileKey(known: readonly KnownWrappingKey[]): boolean {
+  return known.some(({ id }) => id.startsWith("file:"));
 }
 
 /** Makes the configured key known, with a canary for all later starts. */
@@ -88,7 +118,7 @@ async function openConfigured(
   const { choice, defaultFile } = settings;
   if (choice.provider !== "file") return openRemote(choice, settings);
   // Only for a database that has never known one: else a lost file would silently become another key.
-  if (choice.file === defaultFile && !known.some(({ id }) => id.startsWith("file:"))) {
+  if (choice.file === defaultFile && !hasFileKey(known)) {
     return readOrMakeFileKey(choice.file);
   }
   const key = await readFileKey(choice.file);
