@@ -239,3 +239,34 @@ test.each([
 ])("a stack without a state yet begins with nothing: %s", (base) => {
   expect(names(after(base, entry(1, 1, { operationID: 1, state: resource("a") })))).toEqual(["a"]);
 });
+
+/** Measured: 0.12 to 0.2 s. Something that is looked for in a list for each entry would take many times the limit. */
+const MOST_PROCESSOR_SECONDS = 1;
+
+test("6,000 entries on 3,000 resources of 5 KB, a refresh among them, take less than a second of the processor", () => {
+  const inputs = {
+    text: "x".repeat(2_000),
+    list: Array.from({ length: 60 }, (_, index) => ({ k: `v${index}`, index })),
+  };
+  const resources = Array.from({ length: 3_000 }, (_, index) => {
+    const dependencies = index === 0 ? [] : [urn(`r${index - 1}`)];
+    const more = {
+      inputs,
+      outputs: { text: inputs.text },
+      dependencies,
+      propertyDependencies: { text: dependencies },
+    };
+    return resource(`r${index}`, more);
+  });
+  const entries = resources.flatMap((state, index) => [
+    entry(2 * index + 1, 0, { operationID: index + 1 }),
+    entry(2 * index + 2, 1, { operationID: index + 1, state, removeOld: index, isRefresh: true }),
+  ]);
+  const batches = Array.from({ length: 60 }, (_, index) =>
+    batch(...entries.slice(index * 100, index * 100 + 100)),
+  );
+  const base = state(resources);
+  const before = process.cpuUsage();
+  expect(replayJournal(base, batches, META)).toMatchObject({ resourceCount: 3_000, entries: 6_000 });
+  expect(process.cpuUsage(before).user / 1_000_000).toBeLessThan(MOST_PROCESSOR_SECONDS);
+});
