@@ -7,10 +7,13 @@ import { livingWorkers } from "./facts-store.ts";
 import { settleUpdates } from "./settle-updates.ts";
 import { attemptFolder, keepFailure, removeWorkerFolders, workersWithFolders } from "./work-folders.ts";
 
+/** What a takeover works with. */
+export type TakeOverContext = Pick<WorkerContext, "db" | "keyring" | "logger" | "dataDir">;
+
 /**
  * Takes over every attempt whose lease has run out: its deployment runs again or is told as interrupted, and its stack is free. Answers how many there were.
  */
-export async function takeOverLost(context: WorkerContext): Promise<number> {
+export async function takeOverLost(context: TakeOverContext): Promise<number> {
   let count = 0;
   for (;;) {
     const lost = await takeOverOne(context);
@@ -27,7 +30,7 @@ export async function takeOverLost(context: WorkerContext): Promise<number> {
   return count;
 }
 
-function takeOverOne(context: WorkerContext): Promise<LostAttempt | undefined> {
+function takeOverOne(context: TakeOverContext): Promise<LostAttempt | undefined> {
   return context.db.transaction().execute(async (trx) => {
     const lost = await lockLostAttempt(trx);
     if (lost === undefined) return undefined;
