@@ -162,3 +162,14 @@ describe.each(["viewer", "deployer", "admin"] as const)("to a %s", (role: Role) 
     },
   );
 });
+
+test("figures of the whole installation are for the owner, workers and service accounts, whatever their role", async () => {
+  const [person, monitor] = [
+    await tokenOf(api, "curious", { acme: "admin" }),
+    await tokenOf(api, "service:monitor", { acme: "viewer" }),
+  ];
+  const statuses = [];
+  for (const token of [api.token, person, monitor])
+    statuses.push((await api.ask("GET", "/metrics", { headers: bearer(token) })).status);
+  expect(statuses).toEqual([200, 403, 200]);
+});
