@@ -9,6 +9,8 @@ import { writeProject } from "./helpers/trivial-project.ts";
 
 const STACK = "/api/stacks/default/shop/dev";
 
+const FOUND_PROVIDER = path.resolve(import.meta.dirname, "doubles/found");
+
 /** Resources without a provider: what is stashed stays in the state. */
 const program = (stashes: readonly string[], more = "") => `import pulumi from "@pulumi/pulumi";
 const password = new pulumi.Config().getSecret("password");
@@ -189,6 +191,33 @@ test("pulumi stack rm refuses a stack with resources by the CLI's own words, unt
   cli.requests();
   await cli.succeed(["stack", "rm", "--yes", "--force", "forced"], { cwd: shop });
   expect(cli.requests()).toContain("DELETE /api/stacks/default/shop/forced?force=true 204");
+});
+
+test("pulumi import takes up what is there already, and the next run goes on from it", async () => {
+  const plugins = `plugins:\n  providers:\n    - name: found\n      path: ${FOUND_PROVIDER}\n`;
+  const finds = linkPackages(
+    writeProject(cli.folder("finds"), "finds", {
+      "Pulumi.yaml": `name: finds\nruntime:\n  name: nodejs\n  options:\n    typescript: false\n${plugins}`,
+      "index.js": "export const version = 'v1';\n",
+    }),
+  );
+  await cli.succeed(["stack", "init", "dev"], { cwd: finds });
+  cli.requests();
+  await cli.succeed(
+    ["import", "found:index:Thing", "thing", "thing-7", "--yes", "--generate-code=false", "--protect=false"],
+    { cwd: finds },
+  );
+  const asked = cli.requests();
+  expect(asked.filter((line) => line === "POST /api/stacks/default/finds/dev/update 200")).toHaveLength(2);
+  expect(asked.filter((line) => / [45]\d\d$/.test(line))).toEqual([]);
+  const state = JSON.parse((await cli.succeed(["stack", "export"], { cwd: finds })).stdout) as {
+    deployment: { resources: { type: string; id?: string; inputs?: object }[] };
+  };
+  expect(state.deployment.resources.find(({ type }) => type === "found:index:Thing")).toMatchObject({
+    id: "thing-7",
+    inputs: { value: "thing-7" },
+  });
+  expect((await cli.succeed(["destroy", "--yes"], { cwd: finds })).text).toMatch(/- 2 deleted/);
 });
 
 test("every run has its audit entries with its principal, and what the client says is marked as its claim", async () => {
