@@ -53,7 +53,11 @@ export async function chooseRun(
   const stack = await chooseStack(context, client, options);
   if (named?.by === "version")
     return runOf(await client.getStackUpdate({ params: { ...stack, number: named.number } }));
-  const history = await allPages((page) => client.listHistory({ params: stack, query: page }));
+  const isNewest = named === null && !active;
+  const history = await allPages(
+    (page) => client.listHistory({ params: stack, query: page }),
+    isNewest ? 1 : undefined,
+  );
   if (named !== null) return foundByName(history, named, stack);
   return active ? onlyActive(history, stack) : newest(history, stack);
 }

@@ -51,7 +51,7 @@ export async function requestedSource(
       "source_invalid",
       "The project has no folder on the server: the Pulumi CLI made it.",
       {
-        remedy: "Register its folder: slipway projects add <folder>.",
+        remedy: "Register its folder: slipway projects create --folder <folder>.",
       },
     );
   }
