@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { CreateKeyCommand, KMSClient } from "@aws-sdk/client-kms";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -176,6 +176,18 @@ test("T20: values and files that another key sealed are refused at the request, 
   const cloud = await deploy("cloud");
   expect([cloud.status, cloud.body.code]).toEqual([422, "source_invalid"]);
   expect(cloud.body.detail).toContain("secretsprovider: awskms://");
+
+  // Without its file, the state is what another key sealed.
+  rmSync(path.join(folder, "Pulumi.moving.yaml"));
+  for (const operation of ["update", "rollback", "destroy"]) {
+    const sealed = await api.ask("POST", "/v1/stacks/default/vault/moving/deployments", {
+      body: { operation },
+    });
+    expect([sealed.status, sealed.body.code]).toEqual([422, "source_invalid"]);
+    expect(sealed.body.detail).toContain(
+      "the state of moving are sealed by a key that Slipway does not have (passphrase)",
+    );
+  }
 
   // Copied from another stack's file, as another Slipway's would be.
   writeFileSync(path.join(folder, "Pulumi.dev.yaml"), own);

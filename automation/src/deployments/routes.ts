@@ -22,6 +22,7 @@ import { found } from "../stacks/routes.ts";
 import { referStack } from "../stacks/store.ts";
 import { eventFeed } from "./event-feed.ts";
 import { appendEvents, notify, WORK_CHANNEL } from "./events-store.ts";
+import { refuseForeignState } from "./foreign-state.ts";
 import { queueDeployment } from "./request.ts";
 import { checkOptions, decideCancel, isTerminal } from "./rules.ts";
 import { requestedSource } from "./source.ts";
@@ -118,6 +119,7 @@ async function requestDeployment(
     prepare: async () => {
       checkOptions(body.operation, body.options, body.release);
       const stack = found(await referStack(db, params), params);
+      await refuseForeignState(db, keyring, { id: stack.id, name: params.stack });
       if (body.operation === "rollback") return null;
       return requestedSource(options, body.operation, {
         id: stack.id,
