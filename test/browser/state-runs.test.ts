@@ -212,6 +212,22 @@ describe.skipIf(!runsHere)("a run of the Pulumi CLI in the console", () => {
     await page.getByRole("link", { name: "pulumi update v4" }).first().waitFor();
   });
 
+  test("who reads the outputs is shown beside them", async () => {
+    await open(`${ADDRESS}?tab=outputs`);
+    await page.getByText("Nobody's program has read them.").waitFor();
+    const reference =
+      'export const seen = new pulumi.StackReference("default/laptop/dev").getOutput("version");';
+    laptop.write([], reference);
+    expect(await laptop.pulumi(["stack", "init", "web", "--no-select"])).toMatchObject({ code: 0 });
+    expect(await laptop.pulumi(["up", "--yes", "--skip-preview", "--stack", "web"])).toMatchObject({
+      code: 0,
+    });
+    expect((await laptop.pulumi(["stack", "output", "seen", "--stack", "web"])).stdout.trim()).toBe("v1");
+    await open(`${ADDRESS}?tab=outputs`);
+    const readers = page.getByRole("region", { name: "Who reads these outputs" });
+    await readers.getByRole("row", { name: /laptop\/web.*owner.*just now/ }).waitFor();
+  });
+
   test("addresses that the CLI prints lead to the right page, and one of nothing says so", async () => {
     await open("/default/laptop/dev");
     await page.waitForURL(/\/stacks\/default\/laptop\/dev/);

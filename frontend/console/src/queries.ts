@@ -98,6 +98,12 @@ export const queries = {
       queryFn: () => client.getOutputs({ params: stack }),
       refetchInterval: LIST_INTERVAL_MS,
     }),
+  readers: (client: Client, stack: StackPath) =>
+    queryOptions({
+      queryKey: [...keyOf(stack), "readers"],
+      queryFn: () => client.listReaders({ params: stack }),
+      refetchInterval: LIST_INTERVAL_MS,
+    }),
   audit: (client: Client, filter: Partial<StackPath> & { action?: string }) =>
     infiniteQueryOptions({
       queryKey: ["audit", filter],

@@ -1,4 +1,4 @@
-import { Anchor, Code, Text } from "@mantine/core";
+import { Anchor, Code, Stack as Column, Text } from "@mantine/core";
 import type { StackPath } from "@slipway/automation/contract";
 import { useQuery } from "@tanstack/react-query";
 import { useClient } from "../api.ts";
@@ -6,6 +6,7 @@ import { DataTable } from "../components/DataTable.tsx";
 import { Loading } from "../components/Loading.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { queries } from "../queries.ts";
+import { OutputReaders } from "./OutputReaders.tsx";
 import { addressesIn, isSecretOutput } from "./outputs.ts";
 
 /** The outputs in the stack's current state, whoever left it. */
@@ -14,20 +15,23 @@ export function OutputsPanel({ stack }: { stack: StackPath }) {
   if (read.data === undefined)
     return read.error === null ? <Loading what="outputs" /> : <ProblemAlert error={read.error} />;
   return (
-    <DataTable
-      caption="Outputs of the current state"
-      rows={Object.entries(read.data.outputs)}
-      keyOf={([name]) => name}
-      columns={[
-        { label: "Output", cell: ([name]) => <Code>{name}</Code> },
-        { label: "Value", wide: true, cell: ([name, value]) => <Value name={name} value={value} /> },
-      ]}
-      empty={
-        read.data.state === null && read.data.release === null
-          ? "Not deployed yet."
-          : "The program has no outputs."
-      }
-    />
+    <Column gap="xl">
+      <DataTable
+        caption="Outputs of the current state"
+        rows={Object.entries(read.data.outputs)}
+        keyOf={([name]) => name}
+        columns={[
+          { label: "Output", cell: ([name]) => <Code>{name}</Code> },
+          { label: "Value", wide: true, cell: ([name, value]) => <Value name={name} value={value} /> },
+        ]}
+        empty={
+          read.data.state === null && read.data.release === null
+            ? "Not deployed yet."
+            : "The program has no outputs."
+        }
+      />
+      <OutputReaders stack={stack} />
+    </Column>
   );
 }
 
