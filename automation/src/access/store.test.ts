@@ -137,6 +137,29 @@ describe("the token of an attempt", () => {
     expect(await actorOf(open.db, token)).toBeUndefined();
   });
 
+  test("leaves no row behind once a later attempt of the stack has one; those of other stacks and of living attempts stay", async () => {
+    const [ended, other] = [await newAttempt(), await newAttempt()];
+    await withTransaction(open.db, async (trx) => {
+      await endAttempt(trx, ended.claim, "succeeded");
+      await sql`update deployments set status = 'succeeded', finished_at = now() where id = ${ended.claim.deploymentId}`.execute(
+        trx,
+      );
+    });
+    const next = await claimStack(open.db, ended.stackId);
+    const tokens = await withTransaction(open.db, async (trx) => [
+      await makeAttemptToken(trx, { attemptId: next.attemptId, mayChange: false }),
+      await makeAttemptToken(trx, { attemptId: next.attemptId, mayChange: true }),
+    ]);
+    const { rows } = await sql<{ attempt: string; count: number }>`
+      select attempt_id as attempt, count(*) as count from attempt_tokens group by attempt_id`.execute(
+      open.db,
+    );
+    const counts = Object.fromEntries(rows.map(({ attempt, count }) => [attempt, count]));
+    expect([ended, other].map(({ claim }) => counts[claim.attemptId])).toEqual([undefined, 1]);
+    expect(counts[next.attemptId]).toBe(2);
+    for (const token of [...tokens, other.token]) expect(await actorOf(open.db, token)).toBeDefined();
+  });
+
   test("is in the database as its hash only", async () => {
     const { token } = await newAttempt();
     const { rows } = await sql<{ row: string }>`select t::text as row from attempt_tokens t`.execute(open.db);

@@ -73,11 +73,17 @@ export async function findActorOfAttempt(db: Database, hash: Buffer): Promise<Ac
   };
 }
 
-/** Adds the hash of an attempt's token. */
+/** Adds the hash of an attempt's token, and drops those of attempts of the same stack that have ended: each operation of each deployment makes one. */
 export async function putAttemptToken(
   trx: Transaction,
   token: { hash: Buffer; attemptId: string; mayChange: boolean },
 ): Promise<void> {
+  await sql`
+    delete from attempt_tokens t
+    using attempts mine, deployments own, deployments d, attempts ended
+    where mine.id = ${token.attemptId} and own.id = mine.deployment_id and d.stack_id = own.stack_id
+      and ended.deployment_id = d.id and ended.finished_at is not null and t.attempt_id = ended.id
+  `.execute(trx);
   await trx
     .insertInto("attempt_tokens")
     .values({ hash: token.hash, attempt_id: token.attemptId, may_change: token.mayChange })
