@@ -315,6 +315,28 @@ test("with --secrets-provider service the secrets of an imported stack are seale
     "pulumi stack change-secrets-provider passphrase --stack default/billing/prod",
   );
   expect(readdirSync(path.join(folder, ".pulumi"))).toEqual(["meta.yaml"]);
+
+  const other = "another passphrase";
+  const sealed = ["--to", `file://${folder}`, "--passphrase-file", passphraseFile(cli, other)];
+  expect(await slipwayCli(api, cli, ["state", "export", "billing/prod", ...sealed])).toMatchObject({
+    code: 0,
+    stderr: "",
+  });
+  const there = { PULUMI_BACKEND_URL: `file://${folder}`, PULUMI_CONFIG_PASSPHRASE: other };
+  const name = ["--stack", "organization/billing/prod"];
+  const output2 = ["stack", "output", "connection", "--show-secrets", ...name];
+  expect((await cli.succeed(output2, { cwd: cli.home, env: there })).stdout.trim()).toBe(
+    "postgres://hunter2@db",
+  );
+  expect(
+    JSON.parse(
+      (await cli.succeed(["stack", "history", "--json", ...name], { cwd: billing.folder, env: there }))
+        .stdout,
+    ),
+  ).toHaveLength(6);
+  expect(readFileSync(path.join(folder, ".pulumi/stacks/billing/prod.json"), "utf8")).not.toContain(
+    "hunter2",
+  );
   rmSync(folder, { recursive: true });
 });
 

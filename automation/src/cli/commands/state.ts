@@ -17,6 +17,7 @@ import { folderOfFileUrl } from "../state/file-source.ts";
 import { type ImportReport, type StackReport, summaryOf } from "../state/import-report.ts";
 import { importStacks } from "../state/import-stacks.ts";
 import { openSource } from "../state/open-source.ts";
+import { openPulumi } from "../state/own-pulumi.ts";
 import { fetchState } from "../state/server-state.ts";
 import { takeOverSecrets } from "../state/take-over-secrets.ts";
 
@@ -151,6 +152,7 @@ interface ExportOptions extends StackOptions {
   readonly to?: string;
   readonly all?: boolean;
   readonly organisation: string;
+  readonly passphraseFile?: string;
 }
 
 function registerExport(state: Command, context: CliContext): void {
@@ -162,6 +164,10 @@ function registerExport(state: Command, context: CliContext): void {
     .option("--to <url>", "file://<folder>")
     .option("--all", "with --to: all stacks of the organisation")
     .option("--organisation <name>", "with --all: whose stacks", DEFAULT_ORGANISATION)
+    .option(
+      "--passphrase-file <file>",
+      "with --to: seal secrets that Slipway has sealed with the passphrase in this file instead",
+    )
     .action(async (given: string | undefined, options: ExportOptions) => {
       const connection = await connectionTo(context, options);
       const client = createClient(connection);
@@ -182,11 +188,16 @@ function registerExport(state: Command, context: CliContext): void {
         );
       const folder = folderOfFileUrl(options.to, context.cwd);
       const organisation = checked(OrganisationName, options.organisation);
+      const passphrase =
+        options.passphraseFile === undefined
+          ? null
+          : await readPassphrase(path.resolve(context.cwd, options.passphraseFile));
+      const pulumi = passphrase === null ? null : await openPulumi(context, connection, passphrase);
       const report = await exportStacks(
         { client, connection },
-        { folder, organisation, only: chosen },
+        { folder, organisation, only: chosen, pulumi },
         context.signal,
-      );
+      ).finally(() => pulumi?.close());
       if (options.json === true) printJson(context, report);
       else {
         printTable(

@@ -9,6 +9,8 @@ import { allPages } from "../pages.ts";
 import { providerLabel } from "./import-report.ts";
 import type { ImportServer } from "./import-stacks.ts";
 import { DIY_ORGANISATION, HISTORY_PREFIX, META_KEY, STACKS_PREFIX } from "./layout.ts";
+import type { OwnPulumi } from "./own-pulumi.ts";
+import { sealedWithPassphrase } from "./seal-with-passphrase.ts";
 import { fetchState, fetchUpdates, type PastUpdate, type StackNames } from "./server-state.ts";
 
 /** What became of one stack. */
@@ -30,11 +32,17 @@ const NANOSECONDS_IN_SECOND = 1_000_000_000n;
 
 /**
  * Writes stacks with their history into a folder as Pulumi's file backend keeps them. A stack is there when its own file is, which is written last: one that was
- * interrupted is not there, and is written again by the next run. A stack that is there is refused and stays as it is.
+ * interrupted is not there, and is written again by the next run. With `pulumi` (and the passphrase that it knows) stacks whose secrets Slipway has sealed are
+ * written too. A stack that is there is refused and stays as it is.
  */
 export async function exportStacks(
   server: ImportServer,
-  { folder, organisation, only }: { folder: string; organisation: string; only: StackNames | null },
+  {
+    folder,
+    organisation,
+    only,
+    pulumi,
+  }: { folder: string; organisation: string; only: StackNames | null; pulumi: OwnPulumi | null },
   signal: AbortSignal,
 ): Promise<ExportReport> {
   const chosen =
@@ -47,14 +55,14 @@ export async function exportStacks(
   const stacks: ExportedStack[] = [];
   for (const names of chosen) {
     signal.throwIfAborted();
-    stacks.push(await exportOne(server, folder, names, signal));
+    stacks.push(await exportOne(server, { folder, pulumi }, names, signal));
   }
   return { folder, stacks };
 }
 
 async function exportOne(
   { connection }: ImportServer,
-  folder: string,
+  { folder, pulumi }: { folder: string; pulumi: OwnPulumi | null },
   names: StackNames,
   signal: AbortSignal,
 ): Promise<ExportedStack> {
@@ -67,7 +75,8 @@ async function exportOne(
       if (await isThere(folder, other)) throw occupied(other);
     const current = await fetchState(connection, names, null, signal);
     secretsProvider = providerOf(current);
-    if (secretsProvider === "service") throw sealedHere(names);
+    const isSealedHere = secretsProvider === "service";
+    if (isSealedHere && pulumi === null) throw sealedHere(names);
     const updates = await fetchUpdates(connection, names, signal);
     let states = 0;
     for (const update of updates) {
@@ -80,7 +89,12 @@ async function exportOne(
       }
       await put(folder, `${file}.history.json`, historyOf(update));
     }
-    await put(folder, key, checkpointOf(names, current));
+    const own =
+      isSealedHere && pulumi !== null
+        ? await sealedWithPassphrase(pulumi, names)
+        : checkpointOf(names, current);
+    if (isSealedHere) secretsProvider = "passphrase";
+    await put(folder, key, own);
     return { ...names, ...none, outcome: "exported", updates: updates.length, states, secretsProvider };
   } catch (thrown) {
     if (!(thrown instanceof SlipwayError) || thrown.code === "server_unreachable") throw thrown;
@@ -184,7 +198,7 @@ function sealedHere({ organisation, project, stack }: StackNames): SlipwayError 
     "conflict",
     "Its secrets are sealed with Slipway's keys, which no other backend has.",
     {
-      remedy: `In the program's folder run \`pulumi stack change-secrets-provider passphrase --stack ${organisation}/${project}/${stack}\`, and export again.`,
+      remedy: `Pass --passphrase-file to seal them with a passphrase in what is written, or run \`pulumi stack change-secrets-provider passphrase --stack ${organisation}/${project}/${stack}\` in the program's folder first.`,
     },
   );
 }
