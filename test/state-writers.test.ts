@@ -680,11 +680,38 @@ test("a large journal and a large state take the way over threads and come out t
   expect(essence(after)).toEqual(replayed(null, update.acknowledged));
 });
 
+test("entries out of nowhere are refused: an index beyond the base, an operation that never came; nothing of them is stored", async () => {
+  const stack = await freshStack();
+  const first = await stack.begin();
+  for (const [index, name] of ["a", "b"].entries())
+    await first.append(created(stack.project, index + 1, name));
+  await first.complete();
+  const update = await stack.begin();
+  const [begin, end] = created(stack.project, 1, "c");
+  const beyond = await update.append([begin, { ...end, removeOld: 2 }]);
+  expect(beyond.status).toBe(400);
+  expect(beyond.text).toContain("to resource 2 of the state that the update began with, which has 2");
+  const never = await update.append([begin, { ...end, deleteNew: 9 }]);
+  expect(never.status).toBe(400);
+  expect(never.text).toContain("to operation 9, which did not come");
+  expect(await batchesOf(update.id)).toBe(0);
+  expect((await update.append([begin, { ...end, removeOld: 1 }])).status).toBe(204);
+  // An operation of an earlier batch is known, and a base that was replaced is not counted.
+  const [, later] = created(stack.project, 2, "d");
+  expect(
+    (await update.append([{ ...later, operationID: 0, sequenceID: 50, kind: 7, state: undefined }])).status,
+  ).toBe(204);
+  expect((await update.append([{ ...later, sequenceID: 51, removeOld: 7 }])).status).toBe(204);
+  await update.complete();
+});
+
 test("a journal that refers to what is not there still ends, tells what it left out, and frees the stack", async () => {
   const stack = await freshStack();
   const update = await stack.begin();
   const [begin, end] = created(stack.project, 1, "a");
-  await update.append([begin, { ...end, removeOld: 40 }]);
+  // Only after the base was replaced can such an entry come so far.
+  await update.append([{ ...end, operationID: 0, sequenceID: 40, kind: 7, state: undefined }]);
+  await update.append([begin, { ...end, removeOld: 40, sequenceID: 41 }]);
   expect((await update.complete()).status).toBe(204);
   expect(await namesOf(api, stack.stackId)).toEqual(["a"]);
   expect(await writerOf(stack.stackId)).toMatchObject({ holder: null });
@@ -694,5 +721,5 @@ test("a journal that refers to what is not there still ends, tells what it left 
     .where("subject", "=", stack.subject)
     .where("action", "=", "update.succeeded")
     .execute();
-  expect(entry?.details.leftOut).toMatchObject([{ sequence: 2 }]);
+  expect(entry?.details.leftOut).toMatchObject([{ sequence: 41 }]);
 });

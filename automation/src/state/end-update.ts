@@ -10,7 +10,7 @@ import { readBatches, readCheckpoint } from "./journal-store.ts";
 import type { EndStatus } from "./rules.ts";
 import { DRAIN_MS, decideCancel, decideComplete, openOperations } from "./rules.ts";
 import { insertState, lockedBy, lockedState } from "./states-store.ts";
-import { runWork } from "./threads/pool.ts";
+import { PACKED_RATIO, runWork } from "./threads/pool.ts";
 import type { Locked, SealedState } from "./threads/work.ts";
 import type { UpdateRow } from "./updates-store.ts";
 import {
@@ -305,9 +305,6 @@ async function stateOf(trx: Transaction, keyring: Keyring, update: UpdateRow): P
   const key = await keyring.newest(trx, stackId);
   return runWork("replay", { base, batches: locked, key, meta }, sizeOf(locked) + (base?.sizeBytes ?? 0));
 }
-
-/** About how much larger a packed text is once it is unpacked. */
-const PACKED_RATIO = 5;
 
 function sizeOf(locked: readonly Locked[]): number {
   return locked.reduce((total, { body }) => total + body.length, 0) * PACKED_RATIO;

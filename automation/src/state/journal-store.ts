@@ -92,6 +92,14 @@ export async function readBatches(db: Database, updateId: string, after = 0): Pr
   return rows;
 }
 
+/** How many resources the state has that an update began with. */
+export async function countBase(db: Database, updateId: string): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select s.resource_count as count from updates u join states s on s.id = u.base_state where u.id = ${updateId}
+  `.execute(db);
+  return rows[0]?.count ?? 0;
+}
+
 /** The newest whole state that an update without a journal has sent; undefined before the first. */
 export async function readCheckpoint(db: Database, updateId: string): Promise<Buffer | undefined> {
   const row = await db

@@ -2,7 +2,16 @@ import { expect, test } from "vitest";
 import type { AttemptGrant } from "../access/rules.ts";
 import { UpdateStatus } from "../contract/updates.ts";
 import type { StartSituation, WriterRow } from "./rules.ts";
-import { decideCancel, decideComplete, decideStart, isDrained, isDryRun, openOperations } from "./rules.ts";
+import {
+  danglingReference,
+  decideCancel,
+  decideComplete,
+  decideStart,
+  isDrained,
+  isDryRun,
+  knownFrom,
+  openOperations,
+} from "./rules.ts";
 
 const STATUSES = UpdateStatus.options;
 const free: WriterRow = { holder: null, holderKind: null, epoch: 4, isLive: false };
@@ -120,4 +129,36 @@ test("an operation is under way from its begin to its success, failure or refres
 test("a drain records what became of operations, and nothing that begins one or moves the base", () => {
   const kinds = Array.from({ length: 12 }, (_, kind) => kind);
   expect(kinds.filter((kind) => isDrained({ kind, operationId: 1 }))).toEqual([1, 2, 3, 4]);
+});
+
+test("a batch refers to resources of its base and to operations that came; a replaced base is not counted", () => {
+  const nothing = {
+    highestBaseIndex: -1,
+    highestOperation: 0,
+    highestReferredOperation: 0,
+    replacesBase: false,
+  };
+  const known = { baseResources: 2, highestOperation: 5 };
+  expect(danglingReference(nothing, { baseResources: 0, highestOperation: 0 })).toBeNull();
+  expect(danglingReference({ ...nothing, highestBaseIndex: 1 }, known)).toBeNull();
+  expect(danglingReference({ ...nothing, highestBaseIndex: 2 }, known)).toContain("resource 2");
+  expect(danglingReference({ ...nothing, highestBaseIndex: 2, replacesBase: true }, known)).toBeNull();
+  expect(
+    danglingReference({ ...nothing, highestBaseIndex: 9 }, { ...known, baseResources: null }),
+  ).toBeNull();
+  expect(danglingReference({ ...nothing, highestReferredOperation: 5 }, known)).toBeNull();
+  expect(danglingReference({ ...nothing, highestReferredOperation: 6 }, known)).toContain("operation 6");
+  expect(
+    danglingReference({ ...nothing, highestReferredOperation: 6, highestOperation: 7 }, known),
+  ).toBeNull();
+  expect(
+    knownFrom(3, [
+      { kind: 0, operationId: 4 },
+      { kind: 1, operationId: 2 },
+    ]),
+  ).toEqual({
+    baseResources: 3,
+    highestOperation: 4,
+  });
+  for (const kind of [5, 7]) expect(knownFrom(3, [{ kind, operationId: 0 }]).baseResources).toBeNull();
 });

@@ -144,6 +144,8 @@ const BEGIN = 0;
 const SUCCESS = 1;
 const REFRESH_SUCCESS = 3;
 const OUTPUTS = 4;
+const WRITE = 5;
+const REBUILT_BASE = 7;
 
 /** One journal entry, as far as a drain looks at it. */
 export interface EntryFacts {
@@ -162,6 +164,42 @@ export function openOperations(
     else if (kind >= SUCCESS && kind <= REFRESH_SUCCESS) open.delete(operationId);
   }
   return open;
+}
+
+/** What a journal may refer to, as far as it is known: resources of the base by their index, and operations by their id. */
+export interface Known {
+  /** Null: the base has been replaced, by one whose size nobody has counted. */
+  baseResources: number | null;
+  highestOperation: number;
+}
+
+/** What a batch refers to although it is not there; null when everything is. */
+export function danglingReference(
+  batch: {
+    highestBaseIndex: number;
+    highestOperation: number;
+    highestReferredOperation: number;
+    replacesBase: boolean;
+  },
+  known: Known,
+): string | null {
+  const { baseResources, highestOperation } = known;
+  if (!batch.replacesBase && baseResources !== null && batch.highestBaseIndex >= baseResources) {
+    return `to resource ${batch.highestBaseIndex} of the state that the update began with, which has ${baseResources}`;
+  }
+  return batch.highestReferredOperation > Math.max(highestOperation, batch.highestOperation)
+    ? `to operation ${batch.highestReferredOperation}, which did not come`
+    : null;
+}
+
+/** What the entries of a journal make known. */
+export function knownFrom(baseResources: number, entries: Iterable<EntryFacts>): Known {
+  const known: Known = { baseResources, highestOperation: 0 };
+  for (const { kind, operationId } of entries) {
+    if (kind === WRITE || kind === REBUILT_BASE) known.baseResources = null;
+    known.highestOperation = Math.max(known.highestOperation, operationId);
+  }
+  return known;
 }
 
 /** Whether an entry is still recorded during a drain: it tells what became of something that was begun before. */

@@ -6,9 +6,12 @@ import type { DataKey } from "../secrets/envelope.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { holdWhileDatabaseIsAway } from "./hold.ts";
 import type { WriteTarget } from "./journal-store.ts";
-import { insertBatch, putCheckpoint } from "./journal-store.ts";
+import { countBase, insertBatch, putCheckpoint, readBatches } from "./journal-store.ts";
 import { entriesText } from "./request-text.ts";
-import { runWork } from "./threads/pool.ts";
+import { danglingReference, knownFrom } from "./rules.ts";
+import { lockedBy } from "./states-store.ts";
+import { PACKED_RATIO, runWork } from "./threads/pool.ts";
+import type { References } from "./threads/work.ts";
 import type { UpdateRow } from "./updates-store.ts";
 import { findUpdateOfToken } from "./updates-store.ts";
 
@@ -30,11 +33,18 @@ export interface Writing {
 }
 
 /** A newer data key of the stack is used at most so much later. */
-const KEY_KEPT_MS = 60_000;
-const MAX_KEYS_KEPT = 1_000;
+const KEPT_MS = 60_000;
+const MAX_KEPT = 1_000;
 
-/** Data keys by token, so that a write needs one round trip only. What may be written is decided by the statement that writes, never here. */
-const keys = new Map<string, { key: DataKey; until: number }>();
+/** What does not change while an update runs, by its token, so that a write needs one round trip only. What may be written is decided by the statement that writes, never here. */
+const kept = new Map<string, RunningFacts>();
+
+interface RunningFacts {
+  stackId: string;
+  key: DataKey;
+  baseResources: number;
+  until: number;
+}
 
 /**
  * Stores a batch of journal entries (body of PATCH journalentries). Returns after the commit: what it acknowledges survives everything. A batch that comes again is
@@ -46,8 +56,10 @@ export async function appendJournal(deps: WriteDependencies, writing: Writing, b
   const target = targetOf(writing);
   const digest = createHash("sha256").update(entries).digest();
   await hold(writing, async () => {
-    const key = await keyOf(deps, target);
+    const facts = await factsOf(deps, target);
+    const { key } = facts;
     const batch = await runWork("sealEntries", { key, entries }, entries.length);
+    await checkReferences(deps, target, facts, batch.references);
     if (await insertBatch(deps.db, target, digest, batch)) return;
     const update = await updateOfToken(deps.db, target);
     if (update.status === "running" && update.drainUntil !== null) {
@@ -129,18 +141,49 @@ function hold<T>(writing: Writing, work: () => Promise<T>): Promise<T> {
   return holdWhileDatabaseIsAway(work, writing.signal);
 }
 
+/** Refuses entries out of nowhere: what they refer to must be in the base or have come before. */
+async function checkReferences(
+  { db, keyring }: WriteDependencies,
+  { updateId }: WriteTarget,
+  { stackId, baseResources }: RunningFacts,
+  references: References,
+): Promise<void> {
+  if (danglingReference(references, { baseResources, highestOperation: 0 }) === null) return;
+  // Rare: after a refresh has put another base in its place, or for entries that are wrong.
+  const batches = await readBatches(db, updateId);
+  const locked = [];
+  for (const { body } of batches) locked.push(await lockedBy(db, keyring, stackId, body));
+  const bytes = locked.reduce((sum, { body }) => sum + body.length, 0) * PACKED_RATIO;
+  const entries = await runWork("operations", { batches: locked }, bytes);
+  const dangling = danglingReference(references, knownFrom(baseResources, entries));
+  if (dangling === null) return;
+  throw new SlipwayError(
+    "invalid_journal",
+    `The journal entries refer ${dangling}. Nothing of them was stored.`,
+  );
+}
+
 /** The data key that the stack of an update seals with now. */
-export async function keyOf({ db, keyring }: WriteDependencies, target: WriteTarget): Promise<DataKey> {
+export async function keyOf(deps: WriteDependencies, target: WriteTarget): Promise<DataKey> {
+  return (await factsOf(deps, target)).key;
+}
+
+async function factsOf({ db, keyring }: WriteDependencies, target: WriteTarget): Promise<RunningFacts> {
   const name = `${target.updateId} ${target.tokenHash.toString("base64")}`;
-  const kept = keys.get(name);
-  if (kept !== undefined && kept.until > performance.now()) return kept.key;
+  const known = kept.get(name);
+  if (known !== undefined && known.until > performance.now()) return known;
   const { stackId } = await updateOfToken(db, target);
-  const key = await keyring.newest(db, stackId);
-  keys.delete(name);
-  for (const oldest of keys.keys()) {
-    if (keys.size < MAX_KEYS_KEPT) break;
-    keys.delete(oldest);
+  const facts = {
+    stackId,
+    key: await keyring.newest(db, stackId),
+    baseResources: await countBase(db, target.updateId),
+    until: performance.now() + KEPT_MS,
+  };
+  kept.delete(name);
+  for (const oldest of kept.keys()) {
+    if (kept.size < MAX_KEPT) break;
+    kept.delete(oldest);
   }
-  keys.set(name, { key, until: performance.now() + KEY_KEPT_MS });
-  return key;
+  kept.set(name, facts);
+  return facts;
 }

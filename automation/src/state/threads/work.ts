@@ -5,6 +5,7 @@ import type { ReadEvent } from "../event-batch.ts";
 import { isAskedFor, readEventBatch } from "../event-batch.ts";
 import type { CheckedCheckpoint, CheckpointNames } from "../import/check-checkpoint.ts";
 import { checkCheckpoint } from "../import/check-checkpoint.ts";
+import type { CheckedEntries } from "../journal/check-entries.ts";
 import { checkEntries } from "../journal/check-entries.ts";
 import { checkState } from "../journal/check-state.ts";
 import type { StateFacts } from "../journal/facts.ts";
@@ -48,7 +49,14 @@ export interface SealedBatch extends SealedText {
   firstSequence: number;
   lastSequence: number;
   count: number;
+  references: References;
 }
+
+/** What the entries of a batch refer to. */
+export type References = Pick<
+  CheckedEntries,
+  "highestBaseIndex" | "highestOperation" | "highestReferredOperation" | "replacesBase"
+>;
 
 /** An engine event, with what is kept of it as it came. */
 export interface SealedEvent extends Omit<ReadEvent, "text"> {
@@ -64,8 +72,8 @@ export const work = {
 
   /** Checks the JSON text of a list of entries. Throws SlipwayError `invalid_journal`. */
   sealEntries: ({ key, entries }: { key: DataKey; entries: string }): SealedBatch => {
-    const { firstSequence, lastSequence, entries: count } = checkEntries(entries);
-    return { ...sealText(key, "journal", entries), firstSequence, lastSequence, count };
+    const { firstSequence, lastSequence, entries: count, ...references } = checkEntries(entries);
+    return { ...sealText(key, "journal", entries), firstSequence, lastSequence, count, references };
   },
 
   /** `sealEntries` for those alone that a drain still records; null when there are none. `refused`: how many were left out. */
