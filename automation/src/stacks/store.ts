@@ -148,18 +148,16 @@ export async function markStackRemoved(trx: Transaction, id: string): Promise<vo
   await trx.updateTable("stacks").set({ removed_at: sql<Date>`now()` }).where("id", "=", id).execute();
 }
 
-/** Outputs of the newest release; undefined when the stack has none. */
-export async function readOutputs(
-  db: Database,
-  stackId: string,
-): Promise<{ release: number; outputs: Record<string, unknown> } | undefined> {
-  return db
+/** Number of the newest release of a stack; null when it has none. */
+export async function newestReleaseNumber(db: Database, stackId: string): Promise<number | null> {
+  const row = await db
     .selectFrom("releases")
-    .select(["number as release", "outputs"])
+    .select("number")
     .where("stack_id", "=", stackId)
     .orderBy("number", "desc")
     .limit(1)
     .executeTakeFirst();
+  return row?.number ?? null;
 }
 
 function stackQuery(db: Database) {

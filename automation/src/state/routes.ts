@@ -12,7 +12,7 @@ import type { OpenStreams } from "../http/event-stream.ts";
 import { messagesOf, resumeAfter, sendEventStream } from "../http/event-stream.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { found } from "../stacks/routes.ts";
-import { readOutputs, referStack } from "../stacks/store.ts";
+import { newestReleaseNumber, referStack } from "../stacks/store.ts";
 import { currentFacts } from "./current-facts.ts";
 import { cancelUpdate } from "./end-update.ts";
 import * as store from "./history-store.ts";
@@ -91,13 +91,9 @@ export function updateRoutes(app: FastifyInstance, options: UpdateRoutesOptions)
 
   serve(app, endpoints.getOutputs, async ({ params }) => {
     const stack = found(await referStack(db, params), params);
-    const released = await readOutputs(db, stack.id);
+    const release = await newestReleaseNumber(db, stack.id);
     const current = await currentFacts(db, keyring, stack.id);
-    return {
-      release: released?.release ?? null,
-      state: current?.number ?? null,
-      outputs: current?.facts.outputs ?? released?.outputs ?? {},
-    };
+    return { release, state: current?.number ?? null, outputs: current?.facts.outputs ?? {} };
   });
 
   serve(app, endpoints.listStates, async ({ params, query }) => {

@@ -165,13 +165,11 @@ function registerOutputs(stacks: Command, context: CliContext): void {
     .action(async (name: string | undefined, options: StackOptions) => {
       const client = await connect(context, options);
       const params = await chooseStack(context, client, options);
-      const { release, state, outputs } = await client.getOutputs({ params });
+      const { state, outputs } = await client.getOutputs({ params });
       if (name !== undefined && !(name in outputs))
         throw usageError(
           `${stackLabel(params)} has no output ${JSON.stringify(name)}.`,
-          state === null && release === null
-            ? "Deploy it first."
-            : `It has: ${Object.keys(outputs).join(", ") || "none"}.`,
+          state === null ? "Deploy it first." : `It has: ${Object.keys(outputs).join(", ") || "none"}.`,
         );
       if (options.json === true) printJson(context, name === undefined ? outputs : outputs[name]);
       else if (name !== undefined) printLine(context, clean(textOf(outputs[name])));
@@ -180,7 +178,7 @@ function registerOutputs(stacks: Command, context: CliContext): void {
           context,
           ["OUTPUT", "VALUE"],
           Object.entries(outputs).map(([key, value]) => [key, textOf(value)]),
-          state === null && release === null ? "Not deployed yet." : "No outputs.",
+          state === null ? "Not deployed yet." : "No outputs.",
         );
     });
 }

@@ -24,11 +24,7 @@ export function OutputsPanel({ stack }: { stack: StackPath }) {
           { label: "Output", cell: ([name]) => <Code>{name}</Code> },
           { label: "Value", wide: true, cell: ([name, value]) => <Value name={name} value={value} /> },
         ]}
-        empty={
-          read.data.state === null && read.data.release === null
-            ? "Not deployed yet."
-            : "The program has no outputs."
-        }
+        empty={read.data.state === null ? "Not deployed yet." : "The program has no outputs."}
       />
       <OutputReaders stack={stack} />
     </Column>
