@@ -20,6 +20,7 @@ import type { Recording } from "./doubles/recording-service.ts";
 import { SCENARIOS } from "./fixtures/journals/scenarios.ts";
 import { canonicalState } from "./oracle/compare.ts";
 import { generatedJournals } from "./oracle/generated-journals.ts";
+import { HAND_MADE } from "./oracle/hand-made-journals.ts";
 import {
   ORACLE_BUILD_LIMIT_MS,
   type Oracle,
@@ -127,6 +128,18 @@ test.for(RECORDED)(
       expect(asPulumiRenames(canonicalState(JSON.parse(renamed)))).toEqual(
         asPulumiRenames(compared(answers[index])),
       );
+    }
+  },
+);
+
+test.for(Object.entries(HAND_MADE))(
+  "every prefix replays as Pulumi does: %s",
+  async ([, { base, entries }], { skip }) => {
+    const questions = [...entries, ""].map((_, count) => ({ base, entries: list(entries.slice(0, count)) }));
+    const answers = await needOracle(skip).ask(questions);
+    expect(answers).toHaveLength(entries.length + 1);
+    for (const [index, question] of questions.entries()) {
+      expect(replayed(question), `the first ${index} entries`).toEqual(compared(answers[index]));
     }
   },
 );

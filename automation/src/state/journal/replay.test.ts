@@ -72,6 +72,14 @@ test("entries are taken by their sequence, once each, whatever batch they came i
   expect(names(JSON.parse(text) as State)).toEqual([]);
 });
 
+test("of two entries of one sequence the one that came first stays", () => {
+  const [first, second] = ["first", "second"].map((name) =>
+    entry(1, 1, { operationID: 1, state: resource(name) }),
+  );
+  const { text } = replayJournal(null, [batch(String(first)), batch(String(second))], META);
+  expect(names(JSON.parse(text) as State)).toEqual(["first"]);
+});
+
 test("a resource that is only marked keeps its bytes, one that is not edited all of them", () => {
   const odd = `{ "urn":"${urn("a")}","custom":true,"type":"a:b:C",  "inputs":{"10":1,"9":12345678901234567890,"h":"\\u003c","__proto__":{"x":1.0}} }`;
   const base = `{"version":3,"deployment":{"manifest":{},"resources":[${odd},${odd}]}}`;
