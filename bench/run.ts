@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import type { Figure } from "./figure.ts";
 import type { BenchOptions } from "./options.ts";
 import { measureOverhead } from "./overhead.ts";
+import { measureRunnerSettings } from "./runner-settings.ts";
 import { measureStart } from "./start.ts";
 import { measureState } from "./state.ts";
 import { measureWriters } from "./writers.ts";
@@ -13,6 +14,7 @@ import { measureWriters } from "./writers.ts";
 const BENCHES: Record<string, (options: BenchOptions) => Promise<Figure[]>> = {
   overhead: ({ pairs }) => measureOverhead(pairs),
   start: ({ pairs }) => measureStart(pairs),
+  "runner-settings": measureRunnerSettings,
   state: measureState,
   writers: measureWriters,
 };
