@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { TestApi } from "../../../test/helpers/api.ts";
 import { startTestApi } from "../../../test/helpers/api.ts";
@@ -11,6 +12,7 @@ import {
   saying,
   stateText,
 } from "../../../test/helpers/updates.ts";
+import { claimNext, recordWorker } from "../attempts/store.ts";
 import type { AuditEntry } from "../contract/audit.ts";
 import type { StackOutputs } from "../contract/stacks.ts";
 import type {
@@ -298,6 +300,25 @@ test("the writer of a stack is told with its end, and one whose time is over as 
   });
   await holdStack(api.db, id, update, -1);
   expect(await writer()).toMatchObject({ expired: true });
+});
+
+test("an attempt that holds the stack is told with its deployment, its worker's host and what cancels it", async () => {
+  const { address, id } = await makeStack("attempt");
+  const { body: deployment } = await api.ask("POST", `${address}/deployments`, {
+    body: { operation: "update" },
+  });
+  const workerId = randomUUID();
+  await recordWorker(api.db, workerId, "build-7");
+  const claim = await claimNext(api.db, { workerId, attemptId: randomUUID() });
+  expect(claim?.stackId).toBe(id);
+  const { writer } = await ask<{ writer: StackWriter | null }>(`${address}/writer`);
+  expect(writer).toMatchObject({
+    holder: { kind: "attempt", deploymentId: deployment.id, number: 1 },
+    principal: "owner",
+    host: "build-7",
+    expired: false,
+    release: `slipway cancel ${deployment.id}`,
+  });
 });
 
 test("a cancel ends a bare update, frees its stack, and is in the audit log under who asked", async () => {
