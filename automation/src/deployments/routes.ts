@@ -119,8 +119,10 @@ async function requestDeployment(
     prepare: async () => {
       checkOptions(body.operation, body.options, body.release);
       const stack = found(await referStack(db, params), params);
-      await refuseForeignState(db, keyring, { id: stack.id, name: params.stack });
-      if (body.operation === "rollback") return null;
+      if (body.operation === "rollback") {
+        await refuseForeignState(db, keyring, { id: stack.id, name: params.stack });
+        return null;
+      }
       return requestedSource(options, body.operation, {
         id: stack.id,
         name: params.stack,

@@ -11,6 +11,7 @@ import { committedConfig } from "../sources/project-files.ts";
 import { snapshotSource } from "../sources/snapshot.ts";
 import { readStoredConfig } from "../stacks/config-store.ts";
 import { adoptCommittedConfig } from "./committed-secrets.ts";
+import { refuseForeignState } from "./foreign-state.ts";
 import { checkRequiredConfig } from "./rules.ts";
 import type { DeploymentContent } from "./store.ts";
 import { findLastContent } from "./store.ts";
@@ -44,7 +45,10 @@ export async function requestedSource(
     operation === "destroy" && (folder === null || (await isGone(folder)))
       ? await findLastContent(db, stack.id)
       : undefined;
-  if (last !== undefined) return { ...last, sizeBytes: null, required: [] };
+  if (last !== undefined) {
+    await refuseForeignState(db, keyring, stack);
+    return { ...last, sizeBytes: null, required: [] };
+  }
 
   if (folder === null) {
     throw new SlipwayError(
@@ -64,6 +68,8 @@ export async function requestedSource(
     // Looked at again under the stack's lock; here, so that a request which will be refused leaves no archive behind.
     accept: async (files) => {
       const committed = await configOf(files);
+      // After the file, which says more of what to do.
+      await refuseForeignState(db, keyring, stack);
       checkRequiredConfig(requiredBy(files), { ...committed, ...(await readStoredConfig(db, stack.id)) });
     },
   });
