@@ -62,6 +62,13 @@ test("a gzip bomb is answered 413 as soon as it has grown over the limit, withou
   expect(process.memoryUsage().rss - held).toBeLessThan(4 * STATE_LIMIT);
 });
 
+test("a bomb so small that it is unpacked at once is answered 413 too", async () => {
+  const bomb = gzipSync(Buffer.alloc(8 * MIB, " "));
+  expect(bomb.length).toBeLessThan(16 * 1024);
+  const answer = await ask("PATCH", `${STACK}/tags`, { body: bomb, headers: { "content-encoding": "gzip" } });
+  await expectRefused(answer, 413, /more than/);
+});
+
 test("requests are answered while a large body comes in", async () => {
   const big = Buffer.from(`{"version":3,"deployment":{"resources":[],"padding":"${"x".repeat(60 * MIB)}"}}`);
   const packed = gzipSync(big, { level: 1 });

@@ -14,19 +14,49 @@ export const CONFIG_BODY_BYTES = 4 * MIB;
 export const BATCH_BODY_BYTES = 64 * MIB;
 /** A whole state. */
 export const STATE_BODY_BYTES = 256 * MIB;
+/** All bodies that are held at one moment, unpacked. A few whole states at once, and far below what ends the process. */
+const HELD_BODIES_BYTES = 1024 * MIB;
 /** Output of the decompression before the loop takes other work. */
 const CHUNK_BYTES = 256 * KIB;
 /** A packed body of so many bytes is unpacked at once: an update sends thousands, and a stream for each costs more than all the rest of the request. */
 const AT_ONCE_BYTES = 16 * KIB;
 
-/** Reads every body of this scope, whatever its content type, as text: gunzipped, within the route's limit, valid UTF-8. `request.body` is that text, or undefined. */
-export function readBodies(app: FastifyInstance): void {
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Of its body, unpacked, which is held until the answer is sent. */
+    heldBytes: number;
+  }
+}
+
+/**
+ * Reads every body of this scope, whatever its content type, as text: gunzipped, within the route's limit, valid UTF-8. `request.body` is that text, or undefined. When
+ * all bodies together are more than is held at once, the next one is answered 503, and the CLI sends it again.
+ */
+export function readBodies(
+  app: FastifyInstance,
+  { heldLimitBytes = HELD_BODIES_BYTES }: { heldLimitBytes?: number } = {},
+): void {
+  let held = 0;
+  app.decorateRequest("heldBytes", 0);
+  app.addHook("onRequest", (request, reply, done) => {
+    // Also when the client went away before its answer.
+    reply.raw.once("close", () => {
+      held -= request.heldBytes;
+      request.heldBytes = 0;
+    });
+    done();
+  });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", async (request: FastifyRequest, payload: Readable) => {
     const text = await readText(payload, {
       encoding: request.headers["content-encoding"],
       packedBytes: Number(request.headers["content-length"] ?? Number.POSITIVE_INFINITY),
       limitBytes: request.routeOptions.bodyLimit ?? SMALL_BODY_BYTES,
+      onBytes: (bytes) => {
+        held += bytes;
+        request.heldBytes += bytes;
+        if (held > heldLimitBytes) throw tooMuchAtOnce();
+      },
     });
     return text === "" ? undefined : text;
   });
@@ -42,7 +72,14 @@ export async function readText(
     encoding = "identity",
     packedBytes = Number.POSITIVE_INFINITY,
     limitBytes,
-  }: { encoding?: string | undefined; packedBytes?: number; limitBytes: number },
+    onBytes,
+  }: {
+    encoding?: string | undefined;
+    packedBytes?: number;
+    limitBytes: number;
+    /** Told of each piece, unpacked; may throw. */
+    onBytes?: (bytes: number) => void;
+  },
 ): Promise<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   const pieces: string[] = [];
@@ -56,6 +93,7 @@ export async function readText(
     for await (const chunk of source) {
       bytes += (chunk as Buffer).length;
       if (bytes > limitBytes) throw tooLarge(limitBytes);
+      onBytes?.((chunk as Buffer).length);
       pieces.push(decoder.decode(chunk as Buffer, { stream: true }));
     }
     pieces.push(decoder.decode());
@@ -188,6 +226,12 @@ function bodyError(error: unknown): unknown {
     });
   }
   return error;
+}
+
+function tooMuchAtOnce(): SlipwayError {
+  return new SlipwayError("not_ready", "The server is at work on as many large bodies as it can hold.", {
+    remedy: "Try again in a few seconds.",
+  });
 }
 
 function tooLarge(limitBytes: number): SlipwayError {
