@@ -183,7 +183,6 @@ create table journal_batches (
   PRIMARY KEY (update_id, digest),
   FOREIGN KEY (update_id) REFERENCES updates(id)
 );
-CREATE INDEX journal_batches_in_order ON journal_batches USING btree (update_id, id);
 
 create table memberships (
   principal text not null,

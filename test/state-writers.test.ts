@@ -2,8 +2,11 @@ import { setTimeout as pause } from "node:timers/promises";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { makeAttemptToken } from "../automation/src/access/attempt-tokens.ts";
+import type { Actor } from "../automation/src/access/rules.ts";
+import { startUpdate } from "../automation/src/state/begin-update.ts";
 import { endUpdatesOfAttempt } from "../automation/src/state/end-update.ts";
 import { reapOnce } from "../automation/src/state/reap.ts";
+import { sealText } from "../automation/src/state/sealed-text.ts";
 import type { TestApi } from "./helpers/api.ts";
 import { startTestApi } from "./helpers/api.ts";
 import type { StateClient } from "./helpers/state-client.ts";
@@ -304,6 +307,14 @@ test("only the update's own token writes, on its own path, while it runs", async
     ["the token of a whole state for a journal", 409, update.checkpoint(state([]))],
   ];
   for (const [what, status, asked] of attempts) expect((await asked).status, what).toBe(status);
+  // Another epoch than the one that it began with, whoever the row names.
+  const epoch = (by: number) =>
+    sql`update stack_writers set epoch = epoch + ${by} where stack_id = ${stack.stackId}`.execute(api.db);
+  await epoch(1);
+  expect((await update.append(entries)).status).toBe(403);
+  expect((await update.renew()).status).toBe(403);
+  expect((await update.complete()).status).toBe(403);
+  await epoch(-1);
   expect(await batchesOf(update.id)).toBe(0);
   await update.complete();
   const late = await update.append(entries);
@@ -722,4 +733,48 @@ test("a journal that refers to what is not there still ends, tells what it left 
     .where("action", "=", "update.succeeded")
     .execute();
   expect(entry?.details.leftOut).toMatchObject([{ sequence: 41 }]);
+});
+
+test("a journal that cannot be read ends its update as failed with the reason, the state before stays, and the stack is free", async () => {
+  const stack = await freshStack();
+  const first = await stack.begin();
+  await first.append(created(stack.project, 1, "a"));
+  await first.complete();
+  const before = await stateText(api, stack.stackId);
+  const update = await stack.begin();
+  await update.append(created(stack.project, 1, "b"));
+  const key = await api.dependencies.keyring.newest(api.db, stack.stackId);
+  const { body } = sealText(key, "journal", "[{]");
+  await sql`update journal_batches set body = ${body} where update_id = ${update.id}`.execute(api.db);
+  const answer = await update.complete();
+  expect(answer.status).toBe(400);
+  expect(answer.text).toContain("What it recorded cannot be made into a state");
+  expect(await updateOf(update.id)).toMatchObject({ status: "failed", resource_count: 1 });
+  expect((await updateOf(update.id)).failure).toContain("cannot be made into a state");
+  expect(await stateText(api, stack.stackId)).toBe(before);
+  expect(await batchesOf(update.id)).toBe(1);
+  expect(await writerOf(stack.stackId)).toMatchObject({ holder: null });
+  expect(await updateAudit(api, stack.subject)).toEqual([
+    "update.started",
+    "update.succeeded",
+    "update.started",
+    "update.failed",
+  ]);
+});
+
+test("an update does not start on a stack that was removed while it waited for the right to write", async () => {
+  const stack = await freshStack();
+  const updateId = await stack.create();
+  await sql`update stacks set removed_at = now() where id = ${stack.stackId}`.execute(api.db);
+  const actor: Actor = { id: "owner", kind: "owner", name: "owner", roles: {}, attempt: null };
+  const started = startUpdate(api.dependencies, {
+    stackId: stack.stackId,
+    updateId,
+    actor,
+    tags: undefined,
+    journalVersion: 1,
+    requestId: "test",
+    signal: new AbortController().signal,
+  });
+  await expect(started).rejects.toMatchObject({ code: "not_found" });
 });

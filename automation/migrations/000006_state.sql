@@ -101,7 +101,6 @@ create table journal_batches (
   received_at timestamptz not null default now(),
   primary key (update_id, digest)
 );
-create index journal_batches_in_order on journal_batches (update_id, id);
 
 -- The newest full checkpoint of an update without a journal.
 create table update_checkpoints (

@@ -127,7 +127,8 @@ async function startOnce(
   if (earlier !== undefined) return { kind: "started", ...earlier };
   const writer = await lockWriter(trx, stackId);
   const update = await lockUpdate(trx, updateId);
-  if (update === undefined || update.stackId !== stackId) {
+  // Looked at under the lock that a removal takes too.
+  if (update === undefined || update.stackId !== stackId || update.isRemoved) {
     throw new SlipwayError("not_found", "The stack has no such update.");
   }
   const rollbackPending = writer.holder === null ? await deploymentWithoutHolder(trx, stackId) : null;

@@ -47,8 +47,8 @@ const SYSTEM: Ender = { principal: "system", requestId: null };
  * frees the stack of a bare update and tells who waits. The caller has locked the update and, for a bare one, the writer's row before it: whatever was being written is
  * committed and seen, and nothing is written afterwards.
  *
- * A journal that cannot be made into a state must not keep the stack for ever: the update then ends as failed with the reason, the state before stays,
- * and the journal is kept.
+ * A journal that cannot be made into a state must not keep the stack for ever: the update then ends as failed with the reason, which is answered, the state
+ * before stays, and the journal is kept.
  */
 export async function endUpdate(
   trx: Transaction,
@@ -56,7 +56,7 @@ export async function endUpdate(
   update: UpdateRow,
   status: EndStatus,
   by: Ender = SYSTEM,
-): Promise<void> {
+): Promise<{ failure: string | null }> {
   const end = await materialise(trx, keyring, update, status);
   await endUpdateRow(trx, update.id, {
     status: end.failure === null ? status : "failed",
@@ -89,6 +89,7 @@ export async function endUpdate(
     });
   }
   await notify(trx, UPDATE_CHANNEL, update.id);
+  return { failure: end.failure };
 }
 
 /**
@@ -112,7 +113,7 @@ export async function endUpdatesOfAttempt(
 
 /**
  * What the CLI says at the end of its update (POST complete). Once is enough; again, after a lost reply, changes nothing. Throws SlipwayError `forbidden` when the update
- * ended otherwise before, or may not write any more.
+ * ended otherwise before, or may not write any more, `invalid_journal` when it has ended, but as failed for that reason.
  */
 export async function completeUpdate(
   deps: WriteDependencies,
@@ -121,25 +122,24 @@ export async function completeUpdate(
   requestId: string,
 ): Promise<void> {
   const target = targetOf(writing);
-  await holdWhileDatabaseIsAway(async () => {
+  const failure = await holdWhileDatabaseIsAway(async () => {
     const { id, stackId, attemptId, dryRun } = await updateOfToken(deps.db, target);
-    await deps.db.transaction().execute(async (trx) => {
+    return deps.db.transaction().execute(async (trx): Promise<string | null> => {
       // The worker of an attempt renews the same row every few seconds and must not wait for a large state.
       const isBare = !dryRun && attemptId === null;
       const writer = isBare ? await lockWriter(trx, stackId) : null;
       const update = await lockUpdate(trx, id);
       if (update === undefined) throw new SlipwayError("not_found", "There is no such update.");
       const decision = decideComplete({ status: update.status, draining: update.drainUntil !== null }, asked);
-      if (decision.kind === "done") return;
+      if (decision.kind === "done") return null;
       if (decision.kind === "refused") throw refusal(update, "lease");
       const holds = dryRun || (await stillHolds(trx, update, writer?.isLive === true));
       if (!holds) throw refusal(update, "lease");
-      await endUpdate(trx, deps, update, decision.status, {
-        principal: update.cancelledBy ?? update.principal,
-        requestId,
-      });
+      const by = { principal: update.cancelledBy ?? update.principal, requestId };
+      return (await endUpdate(trx, deps, update, decision.status, by)).failure;
     });
   }, writing.signal);
+  if (failure !== null) throw new SlipwayError("invalid_journal", failure);
 }
 
 /** What a cancel needs. */

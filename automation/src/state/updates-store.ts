@@ -32,6 +32,8 @@ export interface UpdateRow {
   baseState: string | null;
   drainUntil: Date | null;
   cancelledBy: string | null;
+  /** Its stack or project is gone. */
+  isRemoved: boolean;
 }
 
 /** What the client says when it creates an update. */
@@ -55,7 +57,8 @@ const ROW = sql`
   u.id, u.stack_id as "stackId", p.organisation, p.name as project, s.name as stack, u.kind, u.dry_run as "dryRun", u.status,
   u.number, u.attempt_id as "attemptId", u.deployment_id as "deploymentId", u.epoch, u.principal, u.message, u.claimed, u.client,
   u.address, u.token_hash as "tokenHash", u.journal_version as "journalVersion", u.base_state as "baseState",
-  u.drain_until as "drainUntil", u.cancelled_by as "cancelledBy"`;
+  u.drain_until as "drainUntil", u.cancelled_by as "cancelledBy",
+  s.removed_at is not null or p.removed_at is not null as "isRemoved"`;
 const FROM = sql`updates u join stacks s on s.id = u.stack_id join projects p on p.id = s.project_id`;
 
 /** Adds an update that is not started. Adding it again with the same id changes nothing. */
