@@ -207,7 +207,11 @@ describe.skipIf(!hasBrowser)("the console", () => {
       const failed = (await installation.client.listDeployments()).items.find((one) => one.failure !== null);
       const stack = "/stacks/default/thing/local";
       const addresses = ["/", "/deployments", `/deployments/${failed?.id}`, "/audit", "/nowhere", stack];
-      addresses.push(...["releases", "config", "outputs", "audit"].map((name) => `${stack}?tab=${name}`));
+      addresses.push(
+        ...["releases", "resources", "outputs", "states", "config", "audit"].map(
+          (name) => `${stack}?tab=${name}`,
+        ),
+      );
       for (const address of addresses) {
         await tab.goto(`${installation.baseUrl}${address}`);
         await tab.getByRole("heading", { level: 1 }).waitFor();
