@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Deployment } from "../automation/src/contract/deployments.ts";
@@ -9,6 +10,8 @@ import {
   type Ran,
   startInstallation,
 } from "./helpers/installation.ts";
+import { linkPackages } from "./helpers/pulumi-cli.ts";
+import { freePort } from "./helpers/sample.ts";
 import { program, writeProject } from "./helpers/trivial-project.ts";
 
 const FAILING = 'throw new Error("the licence has run out\\nat line 3");';
@@ -28,6 +31,15 @@ afterAll(async () => {
   await installation.stop();
   place.remove();
 });
+
+const LOCAL = { organisation: "default", project: "thing", stack: "local" };
+
+/** All files below a folder but those of packages. */
+function filesUnder(top: string): string[] {
+  return readdirSync(top, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.parentPath.includes("node_modules"))
+    .map((entry) => path.join(entry.parentPath, entry.name));
+}
 
 function run(argv: readonly string[]): Promise<Ran> {
   return installation.cli(argv, { cwd: folder });
@@ -124,5 +136,40 @@ describe("a stack deployed from the command line", () => {
     const missing = await run(["pulumi", "--", "stack", "output", "-s", "none"]);
     expect(missing.code).not.toBe(0);
     expect(missing.stderr).toContain("none");
+  });
+
+  test("an update by hand continues what a deployment left, and leaves stack files and no token behind", async () => {
+    writeProject(folder, "thing", { "index.js": program("v5") });
+    expect((await run(["deploy", "-s", "local"])).code).toBe(0);
+    linkPackages(folder);
+    const stackFile = path.join(folder, "Pulumi.local.yaml");
+    const committed = "config:\n  thing:port: 7430 # the sample's\n";
+    writeFileSync(stackFile, committed);
+    const up = await run(["pulumi", "--", "up", "-s", "local", "--yes", "--skip-preview"]);
+    expect(up.code, up.stderr).toBe(0);
+    expect(up.stdout).toMatch(/2 unchanged/);
+    expect(readFileSync(stackFile, "utf8")).toBe(committed);
+    const version = await run(["pulumi", "--", "stack", "output", "version", "-s", "local"]);
+    expect(version.stdout).toBe("v5\n");
+    const [newest] = (await installation.client.listUpdates({ params: LOCAL, query: { limit: 1 } })).items;
+    expect(newest).toMatchObject({
+      kind: "update",
+      status: "succeeded",
+      deploymentId: null,
+      principal: "owner",
+    });
+    const homes = [path.join(place.dataDir, "pulumi-home"), place.home, folder];
+    for (const file of homes.flatMap(filesUnder))
+      expect(readFileSync(file, "latin1").includes(installation.token), file).toBe(false);
+  });
+
+  test("without a running server it says how to start one", async () => {
+    const { code, stderr } = await installation.cli(["pulumi", "--", "stack", "ls"], {
+      cwd: folder,
+      env: { SLIPWAY_PORT: String(await freePort()) },
+    });
+    expect(code).not.toBe(0);
+    expect(stderr).toContain("does not answer");
+    expect(stderr).toContain("npm start");
   });
 });

@@ -200,6 +200,8 @@ export function environmentOf(place: Place): Record<string, string | undefined> 
     TMPDIR: place.tmp,
     XDG_CACHE_HOME: XDG_CACHE_HOME ?? path.join(HOME, ".cache"),
     XDG_CONFIG_HOME: path.join(place.home, ".config"),
+    // As start.mjs has it; else vite makes a folder of its own in TMPDIR.
+    NODE_COMPILE_CACHE: path.join(REPOSITORY, "node_modules", ".cache", "slipway-compile"),
     npm_config_cache: npm_config_cache ?? path.join(HOME, ".npm"),
     SLIPWAY_DATA_DIR: place.dataDir,
     SLIPWAY_PORT: String(place.port),

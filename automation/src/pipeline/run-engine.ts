@@ -63,10 +63,11 @@ function engineToken({ context, claim }: AttemptRun, operation: EngineOperation)
   return context.db.transaction().execute((trx) => makeAttemptToken(trx, grant));
 }
 
-/** The CLI's advice about its plan file speaks of a command that nobody here runs. */
+/** The CLI's advice about its plan file speaks of a command that nobody here runs, and its token is ours. */
 function isForPeople(line: string): boolean {
   return (
     line.trim() !== "" &&
+    !line.startsWith("Logging in using access token from ") &&
     !line.startsWith("Update plan written to ") &&
     !line.startsWith("Run `pulumi up --plan=")
   );
