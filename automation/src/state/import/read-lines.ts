@@ -18,9 +18,10 @@ const NEWLINE = 10;
 export async function* readLines(
   body: Readable,
   encoding: string | undefined,
+  { lineBytes = LINE_LIMIT_BYTES, totalBytes = TOTAL_LIMIT_BYTES } = {},
 ): AsyncGenerator<string, void, undefined> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  let [waiting, waitingBytes, totalBytes]: [Buffer[], number, number] = [[], 0, 0];
+  let [waiting, waitingBytes, readBytes]: [Buffer[], number, number] = [[], 0, 0];
   const line = (): string => {
     const whole = Buffer.concat(waiting);
     waiting = [];
@@ -32,8 +33,8 @@ export async function* readLines(
     }
   };
   for await (const chunk of unpacked(body, encoding)) {
-    totalBytes += chunk.length;
-    if (totalBytes > TOTAL_LIMIT_BYTES) throw tooLarge("body", TOTAL_LIMIT_BYTES);
+    readBytes += chunk.length;
+    if (readBytes > totalBytes) throw tooLarge("body", totalBytes);
     let from = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
       waiting.push(chunk.subarray(from, end));
@@ -42,7 +43,7 @@ export async function* readLines(
     }
     waiting.push(chunk.subarray(from));
     waitingBytes += chunk.length - from;
-    if (waitingBytes > LINE_LIMIT_BYTES) throw tooLarge("line", LINE_LIMIT_BYTES);
+    if (waitingBytes > lineBytes) throw tooLarge("line", lineBytes);
   }
   const rest = line();
   if (rest !== "") yield rest;
