@@ -312,10 +312,14 @@ test("an http gate asks the address in an output, and its evidence is stored", a
   expect(rows[0]?.measurements).toHaveLength(3);
 });
 
+/** What the token of an attempt's engine begins with. */
+const TOKEN_PREFIX = "slp_attempt_";
+
 test("a secret of the config is in no event, log, audit entry, artifact or folder that is left", async () => {
   const folder = writeProject(path.join(api.root, "secret"), "secret", {
     "index.js": `import pulumi from "@pulumi/pulumi";
 const config = new pulumi.Config();
+console.log("token " + process.env.PULUMI_ACCESS_TOKEN);
 config.requireSecret("password").apply((value) => {
   console.log("clear " + value);
   console.error("base64 " + Buffer.from(value).toString("base64"));
@@ -332,7 +336,9 @@ export const hidden = config.requireSecret("password");
   await api.ask("PUT", `${stack}/config/fails`, { body: { value: "true" } });
   const bad = await deploy(stack, { operation: "update" });
   expect(bad.body.status).toBe("failed");
-  expect(JSON.stringify(await eventsOf(bad.body.id))).toContain("clear [secret]");
+  const said = JSON.stringify(await eventsOf(bad.body.id));
+  expect(said).toContain("clear [secret]");
+  expect(said).toContain("token [secret]");
 
   const tables = [
     "deployments",
@@ -341,14 +347,17 @@ export const hidden = config.requireSecret("password");
     "audit_entries",
     "releases",
     "stack_config",
+    "updates",
   ] as const;
   for (const table of tables) {
     const rows = JSON.stringify(await api.db.selectFrom(table).selectAll().execute());
-    for (const form of [CANARY, Buffer.from(CANARY).toString("base64")])
+    for (const form of [CANARY, Buffer.from(CANARY).toString("base64"), TOKEN_PREFIX])
       expect(rows, table).not.toContain(form);
   }
-  expect(worker.output() + api.log()).not.toContain(CANARY);
-  expect(filesWith(api.dataDir, CANARY)).toEqual([]);
+  for (const text of [CANARY, TOKEN_PREFIX]) {
+    expect(worker.output() + api.log()).not.toContain(text);
+    expect(filesWith(api.dataDir, text)).toEqual([]);
+  }
 });
 
 function filesWith(folder: string, text: string): string[] {
