@@ -1,6 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
-import type { OracleAnswer } from "./oracle.ts";
-
 /**
  * A state in a form in which two that mean the same are equal: members in order of their names; without the instant, version and magic of the manifest, of
  * which the oracle has none; without members that are empty, which Go leaves out; pending operations in an order of their own, which Go takes at random.
@@ -48,12 +45,4 @@ function canonical(value: unknown): unknown {
   if (value === null || typeof value !== "object") return value;
   const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(members.map(([name, item]) => [name, canonical(item)]));
-}
-
-/** Whether a replayed state (JSON text) is what the oracle answered. */
-export function isSameState(text: string, answer: OracleAnswer): boolean {
-  return (
-    "deployment" in answer &&
-    isDeepStrictEqual(canonicalState(JSON.parse(text)), canonicalState(answer.deployment))
-  );
 }

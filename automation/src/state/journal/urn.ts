@@ -6,7 +6,7 @@ export const STACK_TYPE = "pulumi:pulumi:Stack";
 const PROVIDER_TYPE_PREFIX = "pulumi:providers:";
 
 /** Whether a text has the form `urn:pulumi:stack::project::type::name`. */
-export function isUrn(text: string): boolean {
+function isUrn(text: string): boolean {
   return text.startsWith(PREFIX) && text.split(DELIMITER).length > 3;
 }
 
