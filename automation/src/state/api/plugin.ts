@@ -2,6 +2,7 @@ import type { FastifyInstance } from "fastify";
 import type { Clock } from "../../clock.ts";
 import type { Database } from "../../database.ts";
 import { SlipwayError } from "../../errors.ts";
+import type { HostRule } from "../../http/hosts.ts";
 import type { Keyring } from "../../secrets/keyring.ts";
 import { guardApi } from "./auth.ts";
 import { readBodies } from "./bodies.ts";
@@ -23,6 +24,7 @@ export interface StateApiDependencies {
   db: Database;
   clock: Clock;
   keyring: Keyring;
+  hosts: HostRule;
   /** Other times than those that the protocol expects. */
   timing?: { leaseMs?: number; drainMs?: number };
 }

@@ -10,6 +10,7 @@ import { auditStack, clientOf, commandOf } from "./audit.ts";
 import { bodyText, checkForm, STATE_BODY_BYTES } from "./bodies.ts";
 import { lockFreeStack } from "./context.ts";
 import { hasRunningUpdate, stateNumberOfUpdate } from "./exports-store.ts";
+import { addressOf, sealedAt } from "./own-address.ts";
 import type { StateApiDependencies } from "./plugin.ts";
 import { type StackCall, stackRoute } from "./route.ts";
 
@@ -18,14 +19,14 @@ export const EMPTY_STATE = '{"version":3,"deployment":null}';
 
 const VersionParams = z.object({ version: z.coerce.number().int().min(1).max(2_147_483_647) });
 
-/** Export and import of whole states. Their text is passed on byte for byte. */
+/** Export and import of whole states. Their text is passed on byte for byte, but for the address of this server in it. */
 export function stateTextRoutes(api: FastifyInstance, dependencies: StateApiDependencies): void {
   const { db, keyring } = dependencies;
 
   stackRoute(api, db, { method: "GET", path: "/export", needs: "stack.export" }, async (call) => {
     const state = await currentState(db, keyring, call.stack.stackId);
     await tellExport(dependencies, call, state?.number ?? null);
-    return sendState(call, state?.text ?? EMPTY_STATE);
+    return sendState(dependencies, call, state?.text ?? EMPTY_STATE);
   });
 
   stackRoute(api, db, { method: "GET", path: "/export/:version", needs: "stack.export" }, async (call) => {
@@ -39,7 +40,7 @@ export function stateTextRoutes(api: FastifyInstance, dependencies: StateApiDepe
     }
     const state = found.number === null ? null : await stateByNumber(db, keyring, stackId, found.number);
     await tellExport(dependencies, call, state?.number ?? null);
-    return sendState(call, state?.text ?? EMPTY_STATE);
+    return sendState(dependencies, call, state?.text ?? EMPTY_STATE);
   });
 
   stackRoute(
@@ -87,7 +88,12 @@ async function tellExport(
 }
 
 /** An attempt gets the outputs alone of a stack that is not its own: that is what was allowed. */
-async function sendState({ actor, stack, reply }: StackCall, state: string): Promise<FastifyReply> {
+async function sendState(
+  { hosts }: StateApiDependencies,
+  { actor, stack, request, reply }: StackCall,
+  stored: string,
+): Promise<FastifyReply> {
+  const state = sealedAt(stored, addressOf(request, hosts));
   const isReader = actor.attempt !== null && actor.attempt.stackId !== stack.stackId;
   const text = isReader ? await runWork("outputsOnly", { text: state }, state.length) : state;
   return reply.type("application/json; charset=utf-8").send(text);
