@@ -108,7 +108,7 @@ async function takePlace(
 
 async function assertOrganisation(db: Database, actor: Actor, organisation: string): Promise<void> {
   const isMember =
-    actor.kind === "owner" || actor.kind === "system" || actor.roles[organisation] !== undefined;
+    actor.kind === "owner" || actor.kind === "system" || Object.hasOwn(actor.roles, organisation);
   if (isMember && (await store.organisationExists(db, organisation))) return;
   throw new SlipwayError("not_found", `There is no organisation ${organisation}.`, {
     remedy: "Name one that you belong to.",
