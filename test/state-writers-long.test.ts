@@ -9,10 +9,16 @@ import { writeLedgerProject } from "./helpers/ledger-project.ts";
 import { linkPackages, startTestCli } from "./helpers/pulumi-cli.ts";
 import { namesOf, updateAudit } from "./helpers/state-client.ts";
 
-/** The CLI takes every lease for one of 300 s and renews after half of that, however short it is: a shorter one than this it would lose. */
-const LEASE_MS = 156_000;
-/** Longer than two of them. */
-const UPDATE_MS = 2 * LEASE_MS + 4_000;
+/**
+ * The CLI takes every lease for one of 300 s and renews with the first request after half of that, however short the server says it is: a shorter one than
+ * this it would lose.
+ */
+const LEASE_MS = 160_000;
+/** One after the other, so that there is a request every few seconds. */
+const CREATE_MS = 3_000;
+/** Longer than two leases. */
+const CREATES = Math.ceil((2 * LEASE_MS + 4_000) / CREATE_MS);
+const UPDATE_MS = CREATES * CREATE_MS;
 
 test(
   "T12: a pulumi up that takes longer than two leases renews them, keeps its stack, and completes",
@@ -24,23 +30,28 @@ test(
     const { db, keyring, logger } = api.dependencies;
     const reaping = reapExpiredUpdates({ db, keyring, logger, everyMs: 200 }, stopping.signal);
     try {
+      const texts = Array.from({ length: CREATES }, (_, n) => `entry${n}`);
       const ledger = path.join(cli.home, "long.ledger");
       const folder = linkPackages(
-        writeLedgerProject(cli.folder("long"), "long", { version: "v1", ledger, delayMs: UPDATE_MS }),
+        writeLedgerProject(cli.folder("long"), "long", { version: "v1", ledger, delayMs: CREATE_MS, texts }),
       );
       await cli.succeed(["stack", "init", "dev"], { cwd: folder });
       cli.requests();
-      const child = spawn(installation.path, ["up", "--yes", "--skip-preview", "--stack", "dev"], {
-        cwd: folder,
-        env: {
-          ...pulumiEnvironment(installation),
-          HOME: cli.home,
-          PULUMI_HOME: path.join(cli.home, ".pulumi"),
-          NO_COLOR: "1",
-          SLIPWAY_TEST_MARK: process.env.SLIPWAY_TEST_MARK ?? "",
+      const child = spawn(
+        installation.path,
+        ["up", "--yes", "--skip-preview", "--parallel", "1", "--stack", "dev"],
+        {
+          cwd: folder,
+          env: {
+            ...pulumiEnvironment(installation),
+            HOME: cli.home,
+            PULUMI_HOME: path.join(cli.home, ".pulumi"),
+            NO_COLOR: "1",
+            SLIPWAY_TEST_MARK: process.env.SLIPWAY_TEST_MARK ?? "",
+          },
+          stdio: ["ignore", "pipe", "pipe"],
         },
-        stdio: ["ignore", "pipe", "pipe"],
-      });
+      );
       let text = "";
       for (const stream of [child.stdout, child.stderr]) {
         stream.setEncoding("utf8").on("data", (more: string) => {
@@ -60,7 +71,7 @@ test(
         .where("number", "=", 1)
         .executeTakeFirstOrThrow();
       expect(update.status).toBe("succeeded");
-      expect(await namesOf(api, update.stack_id)).toContain("one");
+      expect(await namesOf(api, update.stack_id)).toEqual(expect.arrayContaining(texts));
       expect(await updateAudit(api, "default/long/dev")).toEqual(["update.started", "update.succeeded"]);
     } finally {
       stopping.abort();
@@ -69,5 +80,5 @@ test(
       await api.close();
     }
   },
-  UPDATE_MS + 120_000,
+  UPDATE_MS + 240_000,
 );

@@ -12,22 +12,19 @@ import { holdWhileDatabaseIsAway } from "./hold.ts";
 import { decideStart, isDryRun, JOURNAL_VERSION, UPDATE_LEASE_MS } from "./rules.ts";
 import type { UpdateRow } from "./updates-store.ts";
 import {
-  deploymentWithoutHolder,
   extendLease,
   findStarted,
-  freeWriter,
   insertUpdate,
   lockUpdate,
-  lockWriter,
   replaceTags,
   runningUpdateOfStack,
   startUpdateRow,
-  takeWriter,
   UPDATE_CHANNEL,
 } from "./updates-store.ts";
 import type { WriteDependencies, Writing } from "./write-state.ts";
 import { refusal, targetOf, updateOfToken } from "./write-state.ts";
 import { stackIsHeld } from "./writer.ts";
+import { deploymentWithoutHolder, freeWriter, lockWriter, takeWriter } from "./writers-store.ts";
 
 /** 256 bits: guessing one is hopeless, so that a plain hash of it may be stored. */
 const TOKEN_BYTES = 32;

@@ -13,8 +13,8 @@ import { messagesOf, resumeAfter, sendEventStream } from "../http/event-stream.t
 import type { Keyring } from "../secrets/keyring.ts";
 import { found } from "../stacks/routes.ts";
 import { newestReleaseNumber, referStack } from "../stacks/store.ts";
+import { cancelUpdate } from "./cancel-update.ts";
 import { currentFacts } from "./current-facts.ts";
-import { cancelUpdate } from "./end-update.ts";
 import * as store from "./history-store.ts";
 import { hasEnded, lookAtUpdate, updateFeed } from "./update-feed.ts";
 import { waitForUpdate } from "./wait-for-update.ts";

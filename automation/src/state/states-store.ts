@@ -118,3 +118,15 @@ export async function lockedBy(
 ): Promise<Locked> {
   return { key: await keyring.version(db, stackId, keyVersionOf(body)), body };
 }
+
+/** `lockedBy` for the bodies of a whole journal. */
+export async function lockAll(
+  db: Database,
+  keyring: Keyring,
+  stackId: string,
+  rows: readonly { body: Buffer }[],
+): Promise<Locked[]> {
+  const locked: Locked[] = [];
+  for (const { body } of rows) locked.push(await lockedBy(db, keyring, stackId, body));
+  return locked;
+}

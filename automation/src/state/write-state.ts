@@ -9,8 +9,8 @@ import type { WriteTarget } from "./journal-store.ts";
 import { countBase, insertBatch, putCheckpoint, readBatches } from "./journal-store.ts";
 import { entriesText } from "./request-text.ts";
 import { danglingReference, knownFrom } from "./rules.ts";
-import { lockedBy } from "./states-store.ts";
-import { PACKED_RATIO, runWork } from "./threads/pool.ts";
+import { lockAll } from "./states-store.ts";
+import { runWork, unpackedBytes } from "./threads/pool.ts";
 import type { References } from "./threads/work.ts";
 import type { UpdateRow } from "./updates-store.ts";
 import { findUpdateOfToken } from "./updates-store.ts";
@@ -151,10 +151,8 @@ async function checkReferences(
   if (danglingReference(references, { baseResources, highestOperation: 0 }) === null) return;
   // Rare: after a refresh has put another base in its place, or for entries that are wrong.
   const batches = await readBatches(db, updateId);
-  const locked = [];
-  for (const { body } of batches) locked.push(await lockedBy(db, keyring, stackId, body));
-  const bytes = locked.reduce((sum, { body }) => sum + body.length, 0) * PACKED_RATIO;
-  const entries = await runWork("operations", { batches: locked }, bytes);
+  const locked = await lockAll(db, keyring, stackId, batches);
+  const entries = await runWork("operations", { batches: locked }, unpackedBytes(locked));
   const dangling = danglingReference(references, knownFrom(baseResources, entries));
   if (dangling === null) return;
   throw new SlipwayError(

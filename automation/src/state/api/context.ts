@@ -8,8 +8,8 @@ import { SlipwayError } from "../../errors.ts";
 import { checkUnused } from "../../stacks/rules.ts";
 import type { StackName } from "../../stacks/store.ts";
 import { readStackUse, referStack } from "../../stacks/store.ts";
-import { lockWriter } from "../updates-store.ts";
 import { stackIsHeld } from "../writer.ts";
+import { lockWriter } from "../writers-store.ts";
 import { actorOfRequest } from "./auth.ts";
 import { resolveStack } from "./stacks-store.ts";
 

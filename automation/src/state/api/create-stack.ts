@@ -10,7 +10,7 @@ import { insertProject, lockProject } from "../../projects/store.ts";
 import { insertStack } from "../../stacks/store.ts";
 import { editedObject, isAbsent, membersOf, rawText, wholeValue } from "../journal/raw-json.ts";
 import { putState, readImport } from "../put-state.ts";
-import { lockWriter } from "../updates-store.ts";
+import { lockWriter } from "../writers-store.ts";
 import { auditStack, clientOf } from "./audit.ts";
 import { bodyText, parseText } from "./bodies.ts";
 import { allowIn } from "./context.ts";

@@ -4,11 +4,10 @@ import { Id } from "../../contract/identifiers.ts";
 import type { UpdateStatus } from "../../contract/updates.ts";
 import { SlipwayError } from "../../errors.ts";
 import { createUpdate, startUpdate } from "../begin-update.ts";
-import { cancelUpdate } from "../end-update.ts";
+import { cancelUpdate } from "../cancel-update.ts";
 import { readRawEvents } from "../engine-events-store.ts";
-import { lockedBy } from "../states-store.ts";
-import { runWork } from "../threads/pool.ts";
-import type { Locked } from "../threads/work.ts";
+import { lockAll } from "../states-store.ts";
+import { runWork, unpackedBytes } from "../threads/pool.ts";
 import type { UpdateRow } from "../updates-store.ts";
 import { findUpdateRow } from "../updates-store.ts";
 import { clientOf } from "./audit.ts";
@@ -135,10 +134,14 @@ async function sendEvents(
   const { continuationToken: from = 0, type, urn } = query.data;
   const update = await updateOf({ dependencies, stackId: stack.stackId, params: request.params });
   const events = await readRawEvents(db, update.id, { from, limit: EVENTS_A_PAGE });
-  const locked: Locked[] = [];
-  for (const { raw } of events) locked.push(await lockedBy(db, keyring, stack.stackId, raw));
-  const bytes = events.reduce((sum, { raw }) => sum + raw.length, 0);
-  const texts = await runWork("events", { events: locked, types: type ?? null, urn: urn ?? null }, bytes);
+  const locked = await lockAll(
+    db,
+    keyring,
+    stack.stackId,
+    events.map(({ raw }) => ({ body: raw })),
+  );
+  const filter = { types: type ?? null, urn: urn ?? null };
+  const texts = await runWork("events", { events: locked, ...filter }, unpackedBytes(locked));
   const last = events.at(-1)?.sequence;
   const isOver = hasEnded(update) && events.length < EVENTS_A_PAGE;
   const next = isOver ? "null" : JSON.stringify(String(last === undefined ? from : last + 1));

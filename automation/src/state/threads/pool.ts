@@ -13,6 +13,11 @@ const IDLE_TIMEOUT_MS = 300_000;
 /** About how much larger a packed text is once it is unpacked. */
 export const PACKED_RATIO = 5;
 
+/** About how many bytes packed texts are once they are unpacked. */
+export function unpackedBytes(packed: readonly { body: Uint8Array }[]): number {
+  return packed.reduce((total, { body }) => total + body.length, 0) * PACKED_RATIO;
+}
+
 let threads: Piscina | undefined;
 
 /**
