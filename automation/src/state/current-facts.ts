@@ -4,6 +4,12 @@ import type { StateFacts } from "./journal/facts.ts";
 import { lockedState } from "./states-store.ts";
 import { runWork } from "./threads/pool.ts";
 
+/** Facts of so many states are kept: a page that is open asks for them every few seconds, and reading 3,000 resources takes half a second. */
+const MAX_KEPT = 8;
+
+/** By the state's id, the one used last at the end. A state never changes, so that nothing here can be old. */
+const kept = new Map<string, Promise<StateFacts>>();
+
 /** What a stack's current state tells of itself, with the state's number; null before the first. */
 export async function currentFacts(
   db: Database,
@@ -18,8 +24,30 @@ export async function currentFacts(
     .limit(1)
     .executeTakeFirst();
   if (newest === undefined) return null;
-  const locked = await lockedState(db, keyring, stackId, newest.id);
-  if (locked === null) return null;
+  return {
+    number: newest.number,
+    facts: await keptFacts(newest.id, () => read(db, keyring, stackId, newest.id)),
+  };
+}
+
+async function read(db: Database, keyring: Keyring, stackId: string, stateId: string): Promise<StateFacts> {
+  const locked = await lockedState(db, keyring, stackId, stateId);
+  if (locked === null) throw new Error(`state ${stateId} of stack ${stackId} is gone`);
   const { sizeBytes, ...sealed } = locked;
-  return { number: newest.number, facts: await runWork("facts", sealed, sizeBytes) };
+  return runWork("facts", sealed, sizeBytes);
+}
+
+async function keptFacts(stateId: string, make: () => Promise<StateFacts>): Promise<StateFacts> {
+  const facts = kept.get(stateId) ?? make();
+  kept.delete(stateId);
+  kept.set(stateId, facts);
+  const [oldest] = kept.keys();
+  if (kept.size > MAX_KEPT && oldest !== undefined) kept.delete(oldest);
+  try {
+    return await facts;
+  } catch (error) {
+    // A key that is away for a moment must not be away for ever.
+    if (kept.get(stateId) === facts) kept.delete(stateId);
+    throw error;
+  }
 }

@@ -23,6 +23,8 @@ import type {
   Update,
   UpdateEvent,
 } from "../contract/updates.ts";
+import type { Keyring } from "../secrets/keyring.ts";
+import { currentFacts } from "./current-facts.ts";
 
 let api: TestApi;
 beforeAll(async () => {
@@ -256,6 +258,30 @@ test("resources are those of the newest state, without any value; outputs too, w
     state: 2,
     outputs: { url: "http://localhost:1", password: { secret: true }, list: [{ secret: true }, 1] },
   });
+});
+
+test("a state is opened once however often it is asked for, and a key that was away is asked for again", async () => {
+  const { id } = await makeStack("kept");
+  await recordState(api.dependencies, id, stateText({ project: "kept", stack: "test" }));
+  const { keyring } = api.dependencies;
+  let opened = 0;
+  const counting: Keyring = {
+    ...keyring,
+    version: (...key) => {
+      opened += 1;
+      if (opened === 1) throw new Error("the key is away");
+      return keyring.version(...key);
+    },
+  };
+  const read = () => currentFacts(api.db, counting, id);
+  await expect(read()).rejects.toThrow("the key is away");
+  const [first, second] = [await read(), await read()];
+  expect(opened).toBe(2);
+  expect(second).toEqual(first);
+  // Another state is another key of what is kept.
+  await recordState(api.dependencies, id, stateText({ project: "kept", stack: "test" }));
+  expect((await read())?.number).toBe(2);
+  expect(opened).toBe(3);
 });
 
 test("states say which update left them, how large they are and whether they are partial", async () => {

@@ -10,6 +10,8 @@ import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 /** Lists are read again this often while they are on screen. */
 const LIST_INTERVAL_MS = 5_000;
+/** The same of one that comes whole, however long it is. */
+const LONG_LIST_INTERVAL_MS = 15_000;
 /** The event stream tells of changes at once; this is for what it does not carry. */
 const RUNNING_INTERVAL_MS = 2_000;
 const PAGE_SIZE = 50;
@@ -54,7 +56,7 @@ export const queries = {
     queryOptions({
       queryKey: [...keyOf(stack), "resources"],
       queryFn: () => client.listResources({ params: stack }),
-      refetchInterval: LIST_INTERVAL_MS,
+      refetchInterval: LONG_LIST_INTERVAL_MS,
     }),
   states: (client: Client, stack: StackPath) =>
     infiniteQueryOptions({
