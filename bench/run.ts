@@ -9,6 +9,7 @@ import { measureOverhead } from "./overhead.ts";
 import { measureRunnerSettings } from "./runner-settings.ts";
 import { measureStart } from "./start.ts";
 import { measureState } from "./state.ts";
+import { wasStopped } from "./stopping.ts";
 import { measureWriters } from "./writers.ts";
 
 const BENCHES: Record<string, (options: BenchOptions) => Promise<Figure[]>> = {
@@ -36,11 +37,19 @@ if (bench === undefined) {
 }
 const count = (text: string | undefined): number | undefined =>
   text === undefined ? undefined : Number(text);
-const figures = await bench({
-  pairs: count(values.pairs),
-  quick: values.quick,
-  parallel: count(values.parallel),
-  batchPeriodMs: count(values["batch-period"]),
-});
+const EXIT_STOPPED = 130;
+let figures: Figure[];
+try {
+  figures = await bench({
+    pairs: count(values.pairs),
+    quick: values.quick,
+    parallel: count(values.parallel),
+    batchPeriodMs: count(values["batch-period"]),
+  });
+} catch (error) {
+  if (!wasStopped()) throw error;
+  console.error("The bench was stopped.");
+  process.exit(EXIT_STOPPED);
+}
 for (const figure of figures) console.log(`${figure.name}: ${figure.text} (limit ${figure.limitText})`);
 process.exit(figures.every((figure) => figure.value <= figure.limit) ? 0 : 1);
