@@ -39,7 +39,7 @@ export const register: Register = (program, context) => {
       printLine(context);
       printLine(
         context,
-        paint("yellow", "Begun, and nobody knows how it ended; `pulumi refresh` settles it:"),
+        paint("yellow", "Begun, and nobody knows how it ended; `pulumi refresh` asks what became of it:"),
       );
       printTable(
         context,

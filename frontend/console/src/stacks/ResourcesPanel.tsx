@@ -122,8 +122,9 @@ function Pending({ operations }: { operations: readonly PendingOperation[] }) {
         ))}
       </List>
       <Text size="sm">
-        They were begun when the run broke off. Refresh the stack: that asks for each whether the resource is
-        there.
+        They were begun when the run broke off. A refresh settles what was to be changed or deleted. Of a
+        create only the provider knows: <Code>pulumi refresh</Code> asks whether the resource is there, and
+        for its id.
       </Text>
     </Alert>
   );
