@@ -17,7 +17,7 @@ export async function findImportPlace(db: Database, name: StackName): Promise<Im
     held: boolean | null;
   }>`
     select stacks.id, encode(state_imports.digest, 'hex') as digest,
-      stacks.next_update > 1 or stacks.next_deployment > 1
+      stacks.next_update > 1
         or exists (select from states where states.stack_id = stacks.id) as used,
       stack_writers.holder is not null as held
     from projects
