@@ -36,7 +36,12 @@ export function apiRoute(
     compress: { encodings: ["gzip"] },
     decompress: false,
     // The CLI never tries again after a 429: an update would lose its state.
-    config: { permission: "state-api", needs: route.needs, rateLimit: false },
+    config: {
+      permission: "state-api",
+      needs: route.needs,
+      rateLimit: false,
+      ...(route.needs === "update-token" ? { pressureHandler: acceptUnderPressure } : {}),
+    },
     schema: { hide: true },
     handler: async (request, reply) => {
       const answer = await handle(request, reply);
@@ -44,6 +49,11 @@ export function apiRoute(
       return answer;
     },
   });
+}
+
+/** The CLI tries a write again for seven seconds only, and without it the state lacks what was done: an overload must not refuse it. */
+function acceptUnderPressure(): void {
+  // Nothing is answered, so that the request goes on to its handler.
 }
 
 /** What a handler of a stack's route gets. */
