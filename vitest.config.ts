@@ -19,6 +19,9 @@ const shared = {
   exclude: ["**/node_modules/**", "**/dist/**", "test/fixtures/**"],
 };
 
+/** Trials of minutes, whose short forms are among the end-to-end tests: `npm run trials`. */
+const TRIALS = ["test/trials/*.test.ts", "test/state-writers-race.test.ts"];
+
 export default defineConfig({
   test: {
     // A process per file, so that what a file leaves behind can be told from what others do.
@@ -52,7 +55,7 @@ export default defineConfig({
           ...shared,
           name: "e2e",
           include: ["test/**/*.test.ts"],
-          exclude: [...shared.exclude, ...ALONE_TESTS, "test/browser/**"],
+          exclude: [...shared.exclude, ...ALONE_TESTS, "test/browser/**", "test/trials/**"],
           testTimeout: END_TO_END_TIMEOUT_MS,
           hookTimeout: END_TO_END_TIMEOUT_MS,
         },
@@ -76,6 +79,17 @@ export default defineConfig({
           fileParallelism: false,
           // After the other projects when they run together.
           sequence: { groupOrder: 1 },
+          testTimeout: END_TO_END_TIMEOUT_MS,
+          hookTimeout: END_TO_END_TIMEOUT_MS,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          ...shared,
+          name: "trials",
+          include: TRIALS,
+          env: { SLIPWAY_TRIALS: "full" },
           testTimeout: END_TO_END_TIMEOUT_MS,
           hookTimeout: END_TO_END_TIMEOUT_MS,
         },

@@ -1,13 +1,13 @@
 import { spawn } from "node:child_process";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { pulumiEnvironment } from "../automation/src/engine/pulumi-cli/environment.ts";
-import { pulumiForTests } from "../automation/src/engine/pulumi-cli/testing.ts";
-import { reapExpiredUpdates } from "../automation/src/state/reap.ts";
-import { startTestApi } from "./helpers/api.ts";
-import { writeLedgerProject } from "./helpers/ledger-project.ts";
-import { linkPackages, startTestCli } from "./helpers/pulumi-cli.ts";
-import { namesOf, updateAudit } from "./helpers/state-client.ts";
+import { pulumiEnvironment } from "../../automation/src/engine/pulumi-cli/environment.ts";
+import { pulumiForTests } from "../../automation/src/engine/pulumi-cli/testing.ts";
+import { reapExpiredUpdates } from "../../automation/src/state/reap.ts";
+import { startTestApi } from "../helpers/api.ts";
+import { writeLedgerProject } from "../helpers/ledger-project.ts";
+import { linkPackages, startTestCli } from "../helpers/pulumi-cli.ts";
+import { namesOf, updateAudit } from "../helpers/state-client.ts";
 
 /**
  * The CLI takes every lease for one of 300 s and renews with the first request after half of that, however short the server says it is: a shorter one than
