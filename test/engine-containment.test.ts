@@ -316,7 +316,7 @@ describe("a runner that is not ours", () => {
   });
 
   test("and claims success after an interrupt is not believed", async () => {
-    const finished = { exitCode: 0, signal: null, durationMs: 1, errors: [], changes: {}, outputs: null };
+    const finished = { exitCode: 0, signal: null, durationMs: 1, errors: [], changes: {} };
     const source = `${hello}
       createInterface({ input: process.stdin }).on("line", (line) => setTimeout(() => say({ type: "finished",
         id: JSON.parse(line).id, outcome: { status: "succeeded", ...${JSON.stringify(finished)} } }), 700));`;
