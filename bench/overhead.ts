@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { RequestDeployment } from "../automation/src/contract/index.ts";
+import { QUIET_ENGINE_ENVIRONMENT } from "../automation/src/engine/environment.ts";
 import { pulumiEnvironment } from "../automation/src/engine/pulumi-cli/environment.ts";
 import { resolvePulumi } from "../automation/src/engine/pulumi-cli/resolve.ts";
 import type { Figure } from "./figure.ts";
@@ -29,8 +30,12 @@ interface Contest {
   line: "direct" | "planned";
   resources: number;
   slipway: Round;
+  /** The CLI as it ships. */
   raw: Round;
+  /** The CLI with the runner's own setting of the journal: what is left is Slipway's part alone. Printed, no limit. */
+  tuned: Round;
 }
+const SIDES = ["slipway", "raw", "tuned"] as const;
 
 /**
  * From the request to the recorded release, against the same CLI by hand, as a person runs it on the same server: same program, dependencies, state
@@ -72,11 +77,15 @@ async function prepare(
     params: { ...path, key: `${name}:resources` },
     body: { value: String(resources) },
   });
-  const raw = await rawCommands(folder, program, name, resources, installation);
+  const given = { folder, program, name, resources, installation };
+  const raw = await rawCommands({ ...given, stack: "raw", settings: {} });
+  const { PULUMI_JOURNALING_BATCH_PERIOD = "" } = QUIET_ENGINE_ENVIRONMENT;
+  const tuned = await rawCommands({ ...given, stack: "tuned", settings: { PULUMI_JOURNALING_BATCH_PERIOD } });
   return {
     line,
     resources,
-    raw: line === "direct" ? raw.direct : raw.planned,
+    raw: raw[line],
+    tuned: tuned[line],
     slipway: async (round) => {
       const value = String(round);
       await installation.client.setConfig({ params: { ...path, key: `${name}:round` }, body: { value } });
@@ -107,15 +116,23 @@ async function deploy(
   }
 }
 
-async function rawCommands(
-  folder: string,
-  program: string,
-  name: string,
-  resources: number,
-  { baseUrl, token }: Installation,
-): Promise<Record<Contest["line"], Round>> {
+interface ByHand {
+  folder: string;
+  program: string;
+  /** Of the project. */
+  name: string;
+  stack: string;
+  resources: number;
+  installation: Installation;
+  /** Environment beyond what a person has. */
+  settings: Readonly<Record<string, string>>;
+}
+
+async function rawCommands(given: ByHand): Promise<Record<Contest["line"], Round>> {
+  const { folder, program, name, stack, resources, settings } = given;
+  const { baseUrl, token } = given.installation;
   const pulumi = await resolvePulumi({ env: process.env, nodePath: process.execPath });
-  const home = join(folder, `raw-${name}`);
+  const home = join(folder, `${stack}-${name}`);
   await mkdir(home);
   // What a person's shell would give it, and the compile cache, so that the program itself costs both sides the same.
   const env = {
@@ -124,6 +141,7 @@ async function rawCommands(
     PULUMI_BACKEND_URL: baseUrl,
     PULUMI_ACCESS_TOKEN: token,
     PULUMI_HOME: join(home, "pulumi-home"),
+    ...settings,
   };
   const cli = async (...args: string[]): Promise<void> => {
     await run(pulumi.path, ["--non-interactive", ...args], {
@@ -132,10 +150,10 @@ async function rawCommands(
       maxBuffer: 64 * 1024 * 1024,
     });
   };
-  await cli("stack", "init", `${ORGANISATION}/${name}/raw`);
-  await cli("config", "set", `${name}:resources`, String(resources), "--stack", "raw");
+  await cli("stack", "init", `${ORGANISATION}/${name}/${stack}`);
+  await cli("config", "set", `${name}:resources`, String(resources), "--stack", stack);
   const configure = (round: number): Promise<void> =>
-    cli("config", "set", `${name}:round`, String(round), "--stack", "raw");
+    cli("config", "set", `${name}:round`, String(round), "--stack", stack);
   const timed =
     (work: () => Promise<void>): Round =>
     async (round) => {
@@ -144,7 +162,7 @@ async function rawCommands(
       await work();
       return performance.now() - started;
     };
-  const common = ["--stack", "raw", "--parallel", String(PARALLEL), "--refresh=false"];
+  const common = ["--stack", stack, "--parallel", String(PARALLEL), "--refresh=false"];
   const plan = join(home, "plan.json");
   return {
     direct: timed(() => cli("up", "--yes", "--skip-preview", ...common)),
@@ -156,28 +174,31 @@ async function rawCommands(
 }
 
 async function compare(contest: Contest, pairs: number): Promise<Figure> {
-  const ours: number[] = [];
-  const theirs: number[] = [];
+  const times: Record<(typeof SIDES)[number], number[]> = { slipway: [], raw: [], tuned: [] };
   for (let round = 1; round <= WARM_UP_PAIRS + pairs; round += 1) {
-    const order = round % 2 === 0 ? (["slipway", "raw"] as const) : (["raw", "slipway"] as const);
-    for (const side of order) {
+    for (const side of round % 2 === 0 ? SIDES : SIDES.toReversed()) {
       const took = await contest[side](round);
-      if (round > WARM_UP_PAIRS) (side === "slipway" ? ours : theirs).push(took);
+      if (round > WARM_UP_PAIRS) times[side].push(took);
     }
   }
+  const { slipway: ours, raw: theirs, tuned } = times;
   const ratios = ours.map((value, index) => value / (theirs[index] ?? Number.NaN));
   const extras = ours.map((value, index) => value - (theirs[index] ?? Number.NaN));
+  const tunedRatios = ours.map((value, index) => value / (tuned[index] ?? Number.NaN));
   console.log(`${contest.line}, ${contest.resources} resources, ${pairs} pairs`);
   printTable(
-    ["pair", "slipway ms", "raw ms", "ratio", "extra ms"],
+    ["pair", "slipway ms", "raw ms", "ratio", "extra ms", "tuned raw ms", "ratio to it"],
     ours.map((value, index) => [
       String(index + 1),
       value.toFixed(0),
       (theirs[index] ?? Number.NaN).toFixed(0),
       (ratios[index] ?? Number.NaN).toFixed(3),
       (extras[index] ?? Number.NaN).toFixed(0),
+      (tuned[index] ?? Number.NaN).toFixed(0),
+      (tunedRatios[index] ?? Number.NaN).toFixed(3),
     ]),
   );
+  console.log(`median to the CLI with the runner's setting: ${median(tunedRatios).toFixed(3)}`);
   const name = `overhead ${contest.line} ${contest.resources}`;
   if (contest.resources === LARGE) {
     const value = median(ratios);
