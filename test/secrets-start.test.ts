@@ -30,6 +30,7 @@ function start(entry: string, env: Record<string, string>): Promise<{ code: numb
       SLIPWAY_DATA_DIR: otherData,
       SLIPWAY_PORT: "0",
       SLIPWAY_PULUMI_PATH: "/nowhere/pulumi",
+      SLIPWAY_SERVER_URL: "http://127.0.0.1:1",
       ...env,
     },
     stdio: ["ignore", "pipe", "pipe"],
