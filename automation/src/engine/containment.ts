@@ -11,7 +11,7 @@ import { messageOf, SlipwayError } from "../errors.ts";
 import type { AttemptContainment, ContainmentEnd, ContainmentOptions } from "./attempt.ts";
 import { type ContainmentHost, detectContainment } from "./containment-level.ts";
 import { splitLines } from "./lines.ts";
-import { type RequestOutcome, RunnerMessage, type RunnerRequest } from "./runner-protocol.ts";
+import { type RequestOutcome, RunnerMessage } from "./runner-protocol.ts";
 
 export { type ContainmentHost, detectContainment } from "./containment-level.ts";
 

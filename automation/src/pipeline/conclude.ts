@@ -128,7 +128,7 @@ export async function concludeLost(
   startedSteps: readonly string[],
   why: string,
 ): Promise<void> {
-  const { claim, context, results } = run;
+  const { claim, context } = run;
   const takeover = decideTakeover({ startedSteps, cancelRequested: false });
   await run.events.flush();
   await inFence(run, async (trx) => {
