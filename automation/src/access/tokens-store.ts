@@ -30,6 +30,17 @@ export async function insertToken(
   return toToken(row);
 }
 
+/** What an `AccessToken` is made of. */
+const TOKEN_COLUMNS = [
+  "tokens.id",
+  "tokens.principal",
+  "tokens.kind",
+  "tokens.name",
+  "tokens.created_at",
+  "tokens.expires_at",
+  "tokens.revoked_at",
+] as const;
+
 /** Tokens of people, service accounts and the owner, newest first, one more than asked for when there are more. */
 export async function listTokens(
   db: Database,
@@ -46,16 +57,7 @@ export async function listTokens(
   const rows = await db
     .selectFrom("tokens")
     .innerJoin("principals", "principals.id", "tokens.principal")
-    .select([
-      "tokens.id",
-      "tokens.principal",
-      "tokens.kind",
-      "tokens.name",
-      "tokens.created_at",
-      "tokens.expires_at",
-      "tokens.revoked_at",
-      placeInstant("tokens.created_at").as("place"),
-    ])
+    .select([...TOKEN_COLUMNS, placeInstant("tokens.created_at").as("place")])
     .$if(of !== "all", (q) => {
       const { principal, organisations } = of === "all" ? { principal: "", organisations: [] } : of;
       return q.where((eb) =>
@@ -90,17 +92,7 @@ export async function lockToken(
   const row = await trx
     .selectFrom("tokens")
     .innerJoin("principals", "principals.id", "tokens.principal")
-    .select([
-      "tokens.id",
-      "tokens.principal",
-      "tokens.kind",
-      "tokens.name",
-      "tokens.created_at",
-      "tokens.expires_at",
-      "tokens.revoked_at",
-      "principals.kind as holderKind",
-      "principals.organisation",
-    ])
+    .select([...TOKEN_COLUMNS, "principals.kind as holderKind", "principals.organisation"])
     .where("tokens.id", "=", id)
     .forUpdate("tokens")
     .executeTakeFirst();

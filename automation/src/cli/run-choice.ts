@@ -1,5 +1,4 @@
 import { type Client, ProblemError } from "../client/index.ts";
-import { TERMINAL_STATUSES } from "../contract/deployments.ts";
 import type { StackPath } from "../contract/identifiers.ts";
 import { Id } from "../contract/identifiers.ts";
 import type { HistoryEntry, Update } from "../contract/updates.ts";
@@ -9,6 +8,7 @@ import type { CliContext, StackOptions } from "./context.ts";
 import { usageError } from "./failure.ts";
 import { allPages } from "./pages.ts";
 import { chooseStack, stackLabel } from "./stack-choice.ts";
+import { isTerminal } from "./watch.ts";
 
 /** A deployment, or a run of the Pulumi CLI that belongs to none. */
 export interface Run {
@@ -126,7 +126,7 @@ function foundByName(history: readonly HistoryEntry[], named: Named, stack: Stac
 
 function isOver(entry: HistoryEntry): boolean {
   return entry.kind === "deployment"
-    ? TERMINAL_STATUSES.includes(entry.deployment.status)
+    ? isTerminal(entry.deployment)
     : ENDED_UPDATE_STATUSES.includes(entry.update.status);
 }
 

@@ -8,6 +8,7 @@ import { cancelUpdate } from "../cancel-update.ts";
 import { readRawEvents } from "../engine-events-store.ts";
 import { lockAll } from "../states-store.ts";
 import { runWork, unpackedBytes } from "../threads/pool.ts";
+import { hasEnded } from "../update-feed.ts";
 import type { UpdateRow } from "../updates-store.ts";
 import { findUpdateRow } from "../updates-store.ts";
 import { clientOf } from "./audit.ts";
@@ -116,7 +117,7 @@ export function updateApiRoutes(api: FastifyInstance, dependencies: StateApiDepe
     });
     const status = wireStatus(update.status);
     // The CLI asks until it gets no token. It reads no events here: those of the engine have a path of their own.
-    return { status, events: [], ...(hasEnded(update) ? {} : { continuationToken: "0" }) };
+    return { status, events: [], ...(hasEnded(update.status) ? {} : { continuationToken: "0" }) };
   });
 
   stackRoute(api, db, { method: "GET", path: "/update/:update/events", needs: "stack.read" }, (call) =>
@@ -143,7 +144,7 @@ async function sendEvents(
   const filter = { types: type ?? null, urn: urn ?? null };
   const texts = await runWork("events", { events: locked, ...filter }, unpackedBytes(locked));
   const last = events.at(-1)?.sequence;
-  const isOver = hasEnded(update) && events.length < EVENTS_A_PAGE;
+  const isOver = hasEnded(update.status) && events.length < EVENTS_A_PAGE;
   const next = isOver ? "null" : JSON.stringify(String(last === undefined ? from : last + 1));
   return reply
     .type("application/json; charset=utf-8")
@@ -167,10 +168,6 @@ async function updateOf({
     : undefined;
   if (update === undefined) throw new SlipwayError("not_found", "The stack has no such update.");
   return update;
-}
-
-function hasEnded({ status }: UpdateRow): boolean {
-  return status !== "requested" && status !== "running";
 }
 
 /** The statuses that apitype knows. */
