@@ -3,9 +3,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Actor } from "../automation/src/access/rules.ts";
+import { claimNext } from "../automation/src/attempts/claim-store.ts";
 import type { Claim } from "../automation/src/attempts/store.ts";
 import {
-  claimNext,
   endAttempt,
   holdFence,
   lockLostAttempt,

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
+import { claimNext } from "../../automation/src/attempts/claim-store.ts";
 import type { Claim } from "../../automation/src/attempts/store.ts";
-import { claimNext, recordWorker } from "../../automation/src/attempts/store.ts";
+import { recordWorker } from "../../automation/src/attempts/store.ts";
 import type { Role } from "../../automation/src/contract/access.ts";
 import type { Database } from "../../automation/src/database.ts";
 import type { TestApi } from "./api.ts";

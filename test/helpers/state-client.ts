@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { sql } from "kysely";
+import { claimNext } from "../../automation/src/attempts/claim-store.ts";
 import type { Claim } from "../../automation/src/attempts/store.ts";
-import { claimNext, recordWorker } from "../../automation/src/attempts/store.ts";
+import { recordWorker } from "../../automation/src/attempts/store.ts";
 import { replayJournal } from "../../automation/src/state/journal/replay.ts";
 import { currentState } from "../../automation/src/state/states-store.ts";
 import type { TestApi } from "./api.ts";

@@ -14,8 +14,9 @@ import { insertRelease, pinnedRelease } from "../releases/store.ts";
 import { defaultKeySettings } from "../secrets/key-settings.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { openKeyring } from "../secrets/open-keyring.ts";
+import { claimNext } from "./claim-store.ts";
 import type { Claim } from "./store.ts";
-import { claimNext, holdFence, lockLostAttempt, recordWorker, renewLease } from "./store.ts";
+import { holdFence, lockLostAttempt, recordWorker, renewLease } from "./store.ts";
 
 const DIGEST = `sha256:${"a".repeat(64)}`;
 

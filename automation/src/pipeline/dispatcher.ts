@@ -1,9 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { claimNext, isAnythingQueued } from "../attempts/claim-store.ts";
 import type { Claim } from "../attempts/store.ts";
-import { claimNext, isAnythingQueued, recordWorker } from "../attempts/store.ts";
+import { recordWorker } from "../attempts/store.ts";
 import type { Notifications } from "../database/notifications.ts";
 import { messageOf } from "../errors.ts";
 import type { WorkerContext } from "./context.ts";
+import { drain } from "./drain.ts";
 import { cancelRequests } from "./facts-store.ts";
 import { CONTAINED_MS } from "./lease-keeper.ts";
 import { runAttempt } from "./run-attempt.ts";
@@ -28,8 +30,8 @@ export interface DispatcherOptions {
 
 /** A worker at work. */
 export interface Dispatcher {
-  /** Claims nothing more, lets running attempts finish for the drain time, then interrupts them; resolves when nothing is left. */
-  stop(): Promise<void>;
+  /** Claims nothing more, lets running attempts finish for the drain time or until `hurry`, then interrupts them; resolves when nothing is left. */
+  stop(hurry: AbortSignal): Promise<void>;
 }
 
 interface Running {
@@ -121,26 +123,16 @@ export async function startDispatcher(
   const unsubscribe = options.notifications.subscribeAll(wake);
 
   return {
-    async stop() {
+    async stop(hurry) {
       stopping.abort();
       await Promise.all([sweeping, pumping]);
-      await drain([...running.values()], options.drainMs, context);
+      await drain([...running.values()], {
+        drainMs: options.drainMs,
+        cancelGraceMs: context.cancelGraceMs,
+        hurry,
+      });
       unsubscribe();
       await warm.close();
     },
   };
-}
-
-async function drain(running: readonly Running[], drainMs: number, context: WorkerContext): Promise<void> {
-  const all = Promise.all(running.map((one) => one.done));
-  const waiting = new AbortController();
-  const late = pause(drainMs, "late" as const, { signal: waiting.signal }).catch(() => "done" as const);
-  if ((await Promise.race([all.then(() => "done" as const), late])) === "late") {
-    for (const one of running) {
-      one.stop.stop("drained");
-      one.ready.containment.interrupt(context.cancelGraceMs);
-    }
-  }
-  await all;
-  waiting.abort();
 }

@@ -12,7 +12,8 @@ import {
   saying,
   stateText,
 } from "../../../test/helpers/updates.ts";
-import { claimNext, recordWorker } from "../attempts/store.ts";
+import { claimNext } from "../attempts/claim-store.ts";
+import { recordWorker } from "../attempts/store.ts";
 import type { AuditEntry } from "../contract/audit.ts";
 import type { StackOutputs } from "../contract/stacks.ts";
 import type {
