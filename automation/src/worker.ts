@@ -89,7 +89,7 @@ async function work(): Promise<void> {
     if (isStopping) return;
     isStopping = true;
     const stopAll = async (): Promise<void> => {
-      await dispatcher.stop();
+      await dispatcher.stop(new AbortController().signal);
       await notifications.stop();
       await close();
     };
