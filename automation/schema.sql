@@ -409,12 +409,21 @@ create table update_checkpoints (
   FOREIGN KEY (update_id) REFERENCES updates(id)
 );
 
+create table update_event_batches (
+  update_id uuid not null,
+  first_sequence integer not null,
+  last_sequence integer not null,
+  body bytea not null,
+  received_at timestamp with time zone not null default now(),
+  PRIMARY KEY (update_id, first_sequence, last_sequence),
+  FOREIGN KEY (update_id) REFERENCES updates(id)
+);
+
 create table update_events (
   update_id uuid not null,
   sequence integer not null,
   at timestamp with time zone not null,
   body jsonb,
-  raw bytea not null,
   received_at timestamp with time zone not null default now(),
   PRIMARY KEY (update_id, sequence),
   FOREIGN KEY (update_id) REFERENCES updates(id)

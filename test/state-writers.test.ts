@@ -145,7 +145,7 @@ test("what is stored is sealed: neither journal, state nor events hold a word of
   await update.append(created(stack.project, 1, "a", marker));
   await update.events([{ sequence: 0, timestamp: 1, stdoutEvent: { message: marker, color: "raw" } }]);
   await update.complete();
-  for (const table of ["journal_batches", "states", "update_events"]) {
+  for (const table of ["journal_batches", "states", "update_events", "update_event_batches"]) {
     const { rows } = await sql<{ row: string }>`select t::text as row from ${sql.raw(table)} t`.execute(
       api.db,
     );

@@ -59,8 +59,8 @@ export async function recordEvents(
 ): Promise<void> {
   for (const [sequence, body] of events) {
     await sql`
-      insert into update_events (update_id, sequence, at, body, raw, received_at)
-      values (${updateId}, ${sequence}, now(), ${body === null ? null : JSON.stringify(body)}, ''::bytea,
+      insert into update_events (update_id, sequence, at, body, received_at)
+      values (${updateId}, ${sequence}, now(), ${body === null ? null : JSON.stringify(body)},
         now() - ${secondsAgo} * interval '1 second')
     `.execute(db);
   }

@@ -290,7 +290,13 @@ export interface Tables {
     sequence: number;
     at: Date;
     body: ColumnType<unknown, string | null, string | null>;
-    raw: Buffer;
+    received_at: Instant;
+  };
+  update_event_batches: {
+    update_id: string;
+    first_sequence: number;
+    last_sequence: number;
+    body: Buffer;
     received_at: Instant;
   };
 }

@@ -1,15 +1,7 @@
 import { z } from "zod";
 import { eventOf } from "../engine/map-event.ts";
 import { SlipwayError } from "../errors.ts";
-import {
-  assertEnd,
-  elementsOf,
-  isAbsent,
-  jsonError,
-  membersAt,
-  rawText,
-  skipSpace,
-} from "./journal/raw-json.ts";
+import { elementsOf, isAbsent, membersAt, rawText, skipSpace } from "./journal/raw-json.ts";
 
 const MS_PER_SECOND = 1_000;
 const MAX_SEQUENCE = 2_147_483_647;
@@ -19,6 +11,7 @@ const Envelope = z.looseObject({
   sequence: z.int().min(0).max(MAX_SEQUENCE),
   timestamp: z.int().min(0).max(100_000_000_000),
 });
+const Batch = z.object({ events: z.array(Envelope) });
 const Summary = z.object({
   summaryEvent: z.object({ resourceChanges: z.record(z.string(), z.int()).nullish() }),
 });
@@ -30,8 +23,6 @@ export interface ReadEvent {
   at: string;
   /** JSON text of what is shown; null: nothing. */
   body: string | null;
-  /** As the CLI sent it. */
-  text: string;
 }
 
 /** Events of an apitype.EngineEventBatch, as events of a step. Throws SlipwayError `invalid_request` for anything else. */
@@ -40,25 +31,50 @@ export function readEventBatch(
   step: string,
 ): { events: ReadEvent[]; changes: Record<string, number> | null } {
   let changes: Record<string, number> | null = null;
-  const events = textsOf(body).map((text): ReadEvent => {
-    const { sequence, timestamp, ...event } = parseEvent(text);
-    const summary = Summary.safeParse(event);
-    if (summary.success) changes = summary.data.summaryEvent.resourceChanges ?? {};
+  const events = parseBatch(body).map(({ sequence, timestamp, ...event }): ReadEvent => {
+    if ("summaryEvent" in event) {
+      const summary = Summary.safeParse(event);
+      if (summary.success) changes = summary.data.summaryEvent.resourceChanges ?? {};
+    }
     const shown = eventOf(step, event);
     return {
       sequence,
       at: new Date(timestamp * MS_PER_SECOND).toISOString(),
       body: shown === null ? null : JSON.stringify(storable(shown)),
-      text,
     };
   });
   return { events, changes };
 }
 
-/** Whether an event, given as its text, is of one of these types and about this resource; null asks for all. */
-export function isAskedFor(text: string, types: readonly string[] | null, urn: string | null): boolean {
-  if (types === null && urn === null) return true;
-  const event = parseEvent(text);
+/** An event as its text, with its number. */
+export interface EventText {
+  sequence: number;
+  text: string;
+}
+
+/** The events of kept batches, in order and each once: `from` is the first number that counts, `before` the first that does not. */
+export function eventTexts(
+  batches: readonly string[],
+  range: { from: number; before: number },
+  wanted: { types: readonly string[] | null; urn: string | null },
+): EventText[] {
+  const found = new Map<number, string | null>();
+  for (const text of batches.flatMap(textsOf)) {
+    const event = Envelope.parse(JSON.parse(text));
+    const { sequence } = event;
+    if (sequence < range.from || sequence >= range.before || found.has(sequence)) continue;
+    found.set(sequence, isAskedFor(event, wanted) ? text : null);
+  }
+  return [...found]
+    .flatMap(([sequence, text]) => (text === null ? [] : [{ sequence, text }]))
+    .sort((one, other) => one.sequence - other.sequence);
+}
+
+/** Whether an event is of one of these types and about this resource; null asks for all. */
+function isAskedFor(
+  event: Readonly<Record<string, unknown>>,
+  { types, urn }: { types: readonly string[] | null; urn: string | null },
+): boolean {
   if (types !== null && !types.some((type) => event[type] !== undefined)) return false;
   return urn === null || Object.values(event).some((part) => urnOf(part) === urn);
 }
@@ -73,28 +89,25 @@ const Located = z.object({
   metadata: z.object({ urn: z.string() }).optional(),
 });
 
-function textsOf(body: string): string[] {
+function parseBatch(body: string): z.infer<typeof Envelope>[] {
+  let value: unknown;
   try {
-    JSON.parse(body);
-    return eventTexts(body);
+    value = JSON.parse(body);
   } catch (cause) {
     throw new SlipwayError("invalid_request", "The body is no batch of events.", { cause });
   }
+  const parsed = Batch.safeParse(value);
+  if (parsed.success) return parsed.data.events;
+  throw new SlipwayError(
+    "invalid_request",
+    "The body is no batch of events, or one has no sequence or no timestamp.",
+  );
 }
 
-function eventTexts(body: string): string[] {
-  const start = skipSpace(body, 0);
-  const { members, end } = membersAt(body, start);
-  assertEnd(body, end);
-  const events = members.get("events");
-  if (isAbsent(events)) throw jsonError(body, start, "a list of events");
-  return elementsOf(events).map(rawText);
-}
-
-function parseEvent(text: string): z.infer<typeof Envelope> {
-  const parsed = Envelope.safeParse(JSON.parse(text));
-  if (parsed.success) return parsed.data;
-  throw new SlipwayError("invalid_request", "An event has no sequence or no timestamp.");
+/** A batch is kept as it was sent; events of older installations are kept one by one. */
+function textsOf(kept: string): string[] {
+  const events = membersAt(kept, skipSpace(kept, 0)).members.get("events");
+  return isAbsent(events) ? [kept] : elementsOf(events).map(rawText);
 }
 
 /** Postgres holds no NUL and no half of a surrogate pair, which a program's output may have. */

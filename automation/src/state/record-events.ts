@@ -18,8 +18,8 @@ export async function recordEvents(deps: WriteDependencies, writing: Writing, bo
     if (isDropped && !body.includes('"summaryEvent"')) return;
     const key = await keyOf(deps, target);
     const step = update.dryRun ? "preview" : update.kind;
-    const { events, changes } = await runWork("sealEvents", { key, body, step }, body.length);
-    if (!isDropped && events.length > 0) await putEvents(deps.db, update.id, events);
+    const { events, batch, changes } = await runWork("sealEvents", { key, body, step }, body.length);
+    if (!isDropped && batch !== null) await putEvents(deps.db, update.id, events, batch);
     if (changes !== null) await recordChanges(deps.db, update.id, changes);
   }, writing.signal);
 }

@@ -5,7 +5,7 @@ import type { UpdateStatus } from "../../contract/updates.ts";
 import { SlipwayError } from "../../errors.ts";
 import { createUpdate, startUpdate } from "../begin-update.ts";
 import { cancelUpdate } from "../cancel-update.ts";
-import { readRawEvents } from "../engine-events-store.ts";
+import { readEventBatches } from "../engine-events-store.ts";
 import { lockAll } from "../states-store.ts";
 import { runWork, unpackedBytes } from "../threads/pool.ts";
 import { hasEnded } from "../update-feed.ts";
@@ -21,7 +21,8 @@ import { untilGone } from "./until-gone.ts";
 import { CreateUpdateRequest, StartUpdateRequest } from "./wire-updates.ts";
 
 const KINDS = ["update", "preview", "refresh", "destroy"] as const;
-const EVENTS_A_PAGE = 500;
+/** The CLI puts up to 50 events into one. */
+const BATCHES_A_PAGE = 10;
 
 const EventsQuery = z.object({
   continuationToken: z
@@ -134,18 +135,21 @@ async function sendEvents(
   if (!query.success) throw new SlipwayError("invalid_request", "The query of the events is not valid.");
   const { continuationToken: from = 0, type, urn } = query.data;
   const update = await updateOf({ dependencies, stackId: stack.stackId, params: request.params });
-  const events = await readRawEvents(db, update.id, { from, limit: EVENTS_A_PAGE });
-  const locked = await lockAll(
-    db,
-    keyring,
-    stack.stackId,
-    events.map(({ raw }) => ({ body: raw })),
+  const found = await readEventBatches(db, update.id, { from, limit: BATCHES_A_PAGE + 1 });
+  const batches = found.slice(0, BATCHES_A_PAGE);
+  const last = Math.max(from - 1, ...batches.map(({ lastSequence }) => lastSequence));
+  // What the next batch begins with belongs to the next page, unless that would be this page again.
+  const following = found[BATCHES_A_PAGE]?.firstSequence;
+  const before = following === undefined || following <= from ? last + 1 : Math.min(following, last + 1);
+  const locked = await lockAll(db, keyring, stack.stackId, batches);
+  const wanted = { types: type ?? null, urn: urn ?? null };
+  const texts = await runWork(
+    "events",
+    { batches: locked, range: { from, before }, wanted },
+    unpackedBytes(locked),
   );
-  const filter = { types: type ?? null, urn: urn ?? null };
-  const texts = await runWork("events", { events: locked, ...filter }, unpackedBytes(locked));
-  const last = events.at(-1)?.sequence;
-  const isOver = hasEnded(update.status) && events.length < EVENTS_A_PAGE;
-  const next = isOver ? "null" : JSON.stringify(String(last === undefined ? from : last + 1));
+  const isOver = hasEnded(update.status) && following === undefined;
+  const next = isOver ? "null" : JSON.stringify(String(before));
   return reply
     .type("application/json; charset=utf-8")
     .send(`{"events":[${texts.join(",")}],"continuationToken":${next}}`);

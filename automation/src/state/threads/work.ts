@@ -1,8 +1,9 @@
 import type { DataKey, Purpose } from "../../secrets/envelope.ts";
 import type { CheckedImport } from "../check-import.ts";
 import { checkImport } from "../check-import.ts";
+import type { EventBatch } from "../engine-events-store.ts";
 import type { ReadEvent } from "../event-batch.ts";
-import { isAskedFor, readEventBatch } from "../event-batch.ts";
+import { eventTexts, readEventBatch } from "../event-batch.ts";
 import type { CheckedCheckpoint, CheckpointNames } from "../import/check-checkpoint.ts";
 import { checkCheckpoint } from "../import/check-checkpoint.ts";
 import type { CheckedEntries } from "../journal/check-entries.ts";
@@ -58,9 +59,12 @@ export type References = Pick<
   "highestBaseIndex" | "highestOperation" | "highestReferredOperation" | "replacesBase"
 >;
 
-/** An engine event, with what is kept of it as it came. */
-export interface SealedEvent extends Omit<ReadEvent, "text"> {
-  raw: Buffer;
+/** A batch of engine events: what is shown of each, and what is kept of all. */
+export interface SealedEvents {
+  events: ReadEvent[];
+  /** Null: there are none. */
+  batch: EventBatch | null;
+  changes: Record<string, number> | null;
 }
 
 /** Everything that large texts are put through. Each is pure and blocks; state/threads/pool.ts decides where it runs. */
@@ -97,35 +101,33 @@ export const work = {
   facts: ({ key, body }: Locked): StateFacts => factsOf(openText(key, "state", body)),
 
   /** Reads a batch of engine events. Throws SlipwayError `invalid_request`. */
-  sealEvents: ({
-    key,
-    body,
-    step,
-  }: {
-    key: DataKey;
-    body: string;
-    step: string;
-  }): { events: SealedEvent[]; changes: Record<string, number> | null } => {
+  sealEvents: ({ key, body, step }: { key: DataKey; body: string; step: string }): SealedEvents => {
     const { events, changes } = readEventBatch(body, step);
+    const numbers = events.map(({ sequence }) => sequence).sort((one, other) => one - other);
+    const [firstSequence, lastSequence] = [numbers.at(0), numbers.at(-1)];
+    if (firstSequence === undefined || lastSequence === undefined) return { events, batch: null, changes };
     return {
-      events: events.map(({ text, ...event }) => ({ ...event, raw: sealText(key, "event", text).body })),
+      events,
+      batch: { firstSequence, lastSequence, body: sealText(key, "event", body).body },
       changes,
     };
   },
 
-  /** Texts of kept engine events, those alone that are asked for. */
+  /** Texts of kept engine events, those alone that are asked for, in order. */
   events: ({
-    events,
-    types,
-    urn,
+    batches,
+    range,
+    wanted,
   }: {
-    events: readonly Locked[];
-    types: readonly string[] | null;
-    urn: string | null;
+    batches: readonly Locked[];
+    range: { from: number; before: number };
+    wanted: { types: readonly string[] | null; urn: string | null };
   }): string[] =>
-    events
-      .map(({ key, body }) => openText(key, "event", body))
-      .filter((text) => isAskedFor(text, types, urn)),
+    eventTexts(
+      batches.map(({ key, body }) => openText(key, "event", body)),
+      range,
+      wanted,
+    ).map(({ text }) => text),
 
   /** What batches tell of operations. */
   operations: ({ batches }: { batches: readonly Locked[] }): EntryFacts[] =>
