@@ -1,5 +1,28 @@
 -- Generated from the catalog of a migrated database; a test compares it. The truth is in migrations/.
 
+create table artifact_chunks (
+  digest text not null,
+  position integer not null,
+  body bytea not null,
+  PRIMARY KEY (digest, "position"),
+  FOREIGN KEY (digest) REFERENCES artifact_contents(digest) ON DELETE CASCADE,
+  CHECK (("position" >= 0))
+);
+
+create table artifact_contents (
+  digest text not null,
+  content_sha256 text not null,
+  size_bytes bigint not null,
+  chunks integer not null,
+  stored_at timestamp with time zone not null default now(),
+  used_at timestamp with time zone not null default now(),
+  PRIMARY KEY (digest),
+  CHECK ((chunks >= 0)),
+  CHECK ((content_sha256 ~ '^sha256:[0-9a-f]{64}$'::text)),
+  CHECK ((digest ~ '^sha256:[0-9a-f]{64}$'::text)),
+  CHECK ((size_bytes >= 0))
+);
+
 create table artifacts (
   digest text not null,
   kind text not null,
@@ -8,6 +31,12 @@ create table artifacts (
   PRIMARY KEY (digest),
   CHECK ((digest ~ '^sha256:[0-9a-f]{64}$'::text)),
   CHECK ((kind = ANY (ARRAY['source'::text, 'service'::text])))
+);
+
+create table attempt_moves (
+  from_status text not null,
+  to_status text not null,
+  PRIMARY KEY (from_status, to_status)
 );
 
 create table attempt_tokens (
@@ -36,6 +65,7 @@ create table attempts (
   CHECK ((status = ANY (ARRAY['claimed'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text, 'lost'::text])))
 );
 CREATE UNIQUE INDEX attempts_one_live ON attempts USING btree (deployment_id) WHERE (status = ANY (ARRAY['claimed'::text, 'running'::text]));
+CREATE TRIGGER attempts_known_moves BEFORE UPDATE OF status ON attempts FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION refuse_unknown_attempt_move();
 
 create table audit_entries (
   sequence bigint not null generated always as identity,
@@ -90,6 +120,7 @@ create table deployment_steps (
   finished_at timestamp with time zone,
   detail text,
   result jsonb,
+  recorded_at timestamp with time zone not null default now(),
   PRIMARY KEY (deployment_id, name),
   FOREIGN KEY (deployment_id) REFERENCES deployments(id),
   CHECK ((state = ANY (ARRAY['waiting'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'skipped'::text])))
@@ -120,6 +151,7 @@ create table deployments (
   requested_at timestamp with time zone not null default now(),
   started_at timestamp with time zone,
   finished_at timestamp with time zone,
+  operation_version integer not null default 1,
   UNIQUE (stack_id, number),
   PRIMARY KEY (id),
   FOREIGN KEY (caused_by) REFERENCES deployments(id),
@@ -129,6 +161,7 @@ create table deployments (
   CHECK ((cause = ANY (ARRAY['request'::text, 'automatic-rollback'::text]))),
   CHECK (((status = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text, 'rejected'::text, 'expired'::text, 'stale'::text, 'interrupted'::text, 'rolled_back'::text])) = (finished_at IS NOT NULL))),
   CHECK ((operation = ANY (ARRAY['preview'::text, 'update'::text, 'refresh'::text, 'destroy'::text, 'rollback'::text]))),
+  CHECK ((operation_version > 0)),
   CHECK ((status = ANY (ARRAY['queued'::text, 'running'::text, 'waiting_approval'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text, 'rejected'::text, 'expired'::text, 'stale'::text, 'interrupted'::text, 'rolled_back'::text])))
 );
 CREATE INDEX deployments_claimable ON deployments USING btree (requested_at) WHERE (status = 'queued'::text);
@@ -195,6 +228,88 @@ create table memberships (
   FOREIGN KEY (principal) REFERENCES principals(id),
   CHECK ((role = ANY (ARRAY['viewer'::text, 'deployer'::text, 'admin'::text])))
 );
+
+create table notification_attempts (
+  delivery_id uuid not null,
+  number integer not null,
+  started_at timestamp with time zone not null default now(),
+  finished_at timestamp with time zone,
+  outcome text,
+  status_code integer,
+  error text,
+  duration_ms integer,
+  PRIMARY KEY (delivery_id, number),
+  FOREIGN KEY (delivery_id) REFERENCES notification_deliveries(id) ON DELETE CASCADE,
+  CHECK ((outcome = ANY (ARRAY['delivered'::text, 'failed'::text, 'refused'::text])))
+);
+
+create table notification_deliveries (
+  id uuid not null,
+  notification_id uuid not null,
+  destination_id uuid not null,
+  status text not null default 'pending'::text,
+  attempts integer not null default 0,
+  next_at timestamp with time zone not null default now(),
+  claim integer not null default 0,
+  claimed boolean not null default false,
+  deadline timestamp with time zone not null,
+  error text,
+  created_at timestamp with time zone not null default now(),
+  finished_at timestamp with time zone,
+  UNIQUE (notification_id, destination_id),
+  PRIMARY KEY (id),
+  FOREIGN KEY (destination_id) REFERENCES notification_destinations(id),
+  FOREIGN KEY (notification_id) REFERENCES notifications(id) ON DELETE CASCADE,
+  CHECK (((status = 'pending'::text) = (finished_at IS NULL))),
+  CHECK (((status = 'pending'::text) OR (NOT claimed))),
+  CHECK ((status = ANY (ARRAY['pending'::text, 'delivered'::text, 'dead'::text])))
+);
+CREATE INDEX notification_deliveries_due ON notification_deliveries USING btree (next_at) WHERE (status = 'pending'::text);
+CREATE INDEX notification_deliveries_newest ON notification_deliveries USING btree (created_at DESC, id DESC);
+CREATE INDEX notification_deliveries_of_destination ON notification_deliveries USING btree (destination_id, created_at DESC, id DESC);
+
+create table notification_destinations (
+  id uuid not null,
+  organisation text not null,
+  name text not null,
+  type text not null,
+  sealed bytea,
+  shown text not null,
+  kinds text[],
+  stacks text[],
+  min_severity text not null default 'info'::text,
+  installation boolean not null default false,
+  paused_at timestamp with time zone,
+  paused_by text,
+  paused_reason text,
+  dead_in_a_row integer not null default 0,
+  last_delivered_at timestamp with time zone,
+  created_at timestamp with time zone not null default now(),
+  created_by text not null,
+  removed_at timestamp with time zone,
+  PRIMARY KEY (id),
+  FOREIGN KEY (organisation) REFERENCES organisations(name),
+  CHECK (((sealed IS NULL) = (removed_at IS NOT NULL))),
+  CHECK (((paused_at IS NULL) = (paused_by IS NULL))),
+  CHECK ((min_severity = ANY (ARRAY['info'::text, 'warning'::text, 'critical'::text]))),
+  CHECK ((type = ANY (ARRAY['webhook'::text, 'email'::text])))
+);
+CREATE UNIQUE INDEX notification_destinations_live_name ON notification_destinations USING btree (organisation, name) WHERE (removed_at IS NULL);
+
+create table notifications (
+  id uuid not null,
+  organisation text,
+  kind text not null,
+  subject text not null,
+  body jsonb not null,
+  dedupe_key text not null,
+  only_destination uuid,
+  created_at timestamp with time zone not null default now(),
+  routed_at timestamp with time zone,
+  UNIQUE NULLS NOT DISTINCT (organisation, kind, dedupe_key),
+  PRIMARY KEY (id)
+);
+CREATE INDEX notifications_unrouted ON notifications USING btree (created_at) WHERE (routed_at IS NULL);
 
 create table organisations (
   name text not null,
@@ -300,6 +415,25 @@ create table releases (
   CHECK ((health = ANY (ARRAY['pending'::text, 'good'::text, 'bad'::text])))
 );
 
+create table retention_settings (
+  category text not null,
+  max_age_days integer,
+  max_bytes bigint,
+  updated_at timestamp with time zone not null default now(),
+  updated_by text not null,
+  PRIMARY KEY (category),
+  CHECK ((max_age_days > 0)),
+  CHECK ((max_bytes > 0))
+);
+
+create table retention_totals (
+  category text not null,
+  removed bigint not null default 0,
+  freed_bytes bigint not null default 0,
+  last_run_at timestamp with time zone not null,
+  PRIMARY KEY (category)
+);
+
 create table schema_versions (
   version integer not null,
   name text not null,
@@ -354,6 +488,7 @@ create table stacks (
   next_release integer not null default 1,
   resource_count integer,
   next_update integer not null default 1,
+  keeper text,
   PRIMARY KEY (id),
   FOREIGN KEY (project_id) REFERENCES projects(id)
 );
@@ -400,6 +535,15 @@ create table tokens (
   CHECK ((kind = ANY (ARRAY['owner'::text, 'worker'::text, 'user'::text, 'service'::text])))
 );
 CREATE INDEX tokens_of_principal ON tokens USING btree (principal);
+
+create table unreconciled_stacks (
+  stack_id uuid not null,
+  backup_at timestamp with time zone not null,
+  restored_at timestamp with time zone not null default now(),
+  state_number integer,
+  PRIMARY KEY (stack_id),
+  FOREIGN KEY (stack_id) REFERENCES stacks(id)
+);
 
 create table update_checkpoints (
   update_id uuid not null,
@@ -481,6 +625,9 @@ create table workers (
   host text not null,
   started_at timestamp with time zone not null default now(),
   seen_at timestamp with time zone not null default now(),
+  operation_versions integer[] not null default '{1}'::integer[],
+  draining_since timestamp with time zone,
+  keeper text,
   PRIMARY KEY (id)
 );
 
@@ -496,6 +643,17 @@ CREATE OR REPLACE FUNCTION public.refuse_audit_change()
  RETURNS trigger
  LANGUAGE plpgsql
 AS $function$ begin raise exception 'audit entries are never changed or removed'; end $function$;
+
+CREATE OR REPLACE FUNCTION public.refuse_unknown_attempt_move()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if not exists (select 1 from attempt_moves where from_status = old.status and to_status = new.status) then
+    raise exception 'an attempt does not move from % to %', old.status, new.status;
+  end if;
+  return new;
+end $function$;
 
 CREATE OR REPLACE FUNCTION public.refuse_unknown_move()
  RETURNS trigger

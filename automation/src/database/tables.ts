@@ -1,4 +1,5 @@
 import type { ColumnType, Generated } from "kysely";
+import type { NotificationBody } from "../contract/notifications.ts";
 
 /** Read as what was stored, written as JSON text: pg would turn an array into a Postgres array. */
 type Json<T> = ColumnType<T, string, string>;
@@ -34,6 +35,7 @@ export interface Tables {
     next_release: Generated<number>;
     next_update: Generated<number>;
     resource_count: number | null;
+    keeper: string | null;
   };
   stack_aliases: {
     organisation: string;
@@ -97,12 +99,30 @@ export interface Tables {
   };
   installation_keys: { name: string; wrapping_key: string; wrapped: Buffer; created_at: Instant };
   artifacts: { digest: string; kind: "source" | "service"; size_bytes: number; created_at: Instant };
-  workers: { id: string; host: string; started_at: Instant; seen_at: Instant };
+  artifact_contents: {
+    digest: string;
+    content_sha256: string;
+    size_bytes: number;
+    chunks: number;
+    stored_at: Instant;
+    used_at: Instant;
+  };
+  artifact_chunks: { digest: string; position: number; body: Buffer };
+  workers: {
+    id: string;
+    host: string;
+    started_at: Instant;
+    seen_at: Instant;
+    operation_versions: Generated<number[]>;
+    draining_since: NullableInstant;
+    keeper: string | null;
+  };
   deployments: {
     id: string;
     stack_id: string;
     number: number;
     operation: string;
+    operation_version: Generated<number>;
     status: Generated<string>;
     options: JsonWithDefault<Record<string, unknown>>;
     message: string | null;
@@ -129,6 +149,7 @@ export interface Tables {
     finished_at: NullableInstant;
   };
   deployment_moves: { from_status: string; to_status: string };
+  attempt_moves: { from_status: string; to_status: string };
   deployment_steps: {
     deployment_id: string;
     position: number;
@@ -137,6 +158,7 @@ export interface Tables {
     started_at: NullableInstant;
     finished_at: NullableInstant;
     detail: string | null;
+    recorded_at: Instant;
     result: ColumnType<unknown, string | null | undefined, string | null>;
   };
   attempts: {
@@ -267,6 +289,25 @@ export interface Tables {
     partial: Generated<boolean>;
     created_at: Instant;
   };
+  retention_settings: {
+    category: string;
+    max_age_days: number | null;
+    max_bytes: number | null;
+    updated_at: Instant;
+    updated_by: string;
+  };
+  retention_totals: {
+    category: string;
+    removed: Generated<number>;
+    freed_bytes: Generated<number>;
+    last_run_at: Instant;
+  };
+  unreconciled_stacks: {
+    stack_id: string;
+    backup_at: Instant;
+    restored_at: Instant;
+    state_number: number | null;
+  };
   state_imports: {
     stack_id: string;
     source: string;
@@ -298,5 +339,62 @@ export interface Tables {
     last_sequence: number;
     body: Buffer;
     received_at: Instant;
+  };
+  notification_destinations: {
+    id: string;
+    organisation: string;
+    name: string;
+    type: "webhook" | "email";
+    /** Null once removed. */
+    sealed: Buffer | null;
+    shown: string;
+    kinds: string[] | null;
+    stacks: string[] | null;
+    min_severity: Generated<"info" | "warning" | "critical">;
+    installation: Generated<boolean>;
+    paused_at: NullableInstant;
+    paused_by: string | null;
+    paused_reason: string | null;
+    dead_in_a_row: Generated<number>;
+    last_delivered_at: NullableInstant;
+    created_at: Instant;
+    created_by: string;
+    removed_at: NullableInstant;
+  };
+  notifications: {
+    id: string;
+    /** Null: about the installation. */
+    organisation: string | null;
+    kind: string;
+    subject: string;
+    body: Json<NotificationBody>;
+    dedupe_key: string;
+    only_destination: string | null;
+    created_at: Instant;
+    routed_at: NullableInstant;
+  };
+  notification_deliveries: {
+    id: string;
+    notification_id: string;
+    destination_id: string;
+    status: Generated<"pending" | "delivered" | "dead">;
+    attempts: Generated<number>;
+    next_at: Instant;
+    claim: Generated<number>;
+    claimed: Generated<boolean>;
+    deadline: Date;
+    error: string | null;
+    created_at: Instant;
+    finished_at: NullableInstant;
+  };
+  notification_attempts: {
+    delivery_id: string;
+    number: number;
+    started_at: Instant;
+    finished_at: NullableInstant;
+    outcome: "delivered" | "failed" | "refused" | null;
+    status_code: number | null;
+    error: string | null;
+    duration_ms: number | null;
   };
 }
