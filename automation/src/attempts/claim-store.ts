@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { DeploymentOptions } from "../contract/deployments.ts";
 import type { Database } from "../database.ts";
+import { KNOWN_VERSIONS } from "../pipeline/operations.ts";
 import type { Claim } from "./store.ts";
 import { LEASE_MS } from "./store.ts";
 
@@ -14,7 +15,8 @@ interface ClaimRow extends Omit<Claim, "options"> {
  * Which race each clause closes: `skip locked` keeps two workers off one deployment; the conflict clause re-reads the writer's row after waiting for its lock, so
  * that of two workers with two deployments of one stack only one gets a row; a bare update of the CLI whose time is up must first have its journal made into a state, so that its
  * row is left alone until somebody did; the `running` clause leaves a stack alone while an attempt lives, was lost but not yet
- * taken over, or waits for its automatic rollback (which alone may start then); the `earlier` clause keeps each stack's order.
+ * taken over, or waits for its automatic rollback (which alone may start then); the `earlier` clause keeps each stack's order,
+ * also behind a deployment that this program does not know how to run and leaves to a later one.
  */
 export async function claimNext(
   db: Database,
@@ -24,7 +26,7 @@ export async function claimNext(
     with candidate as (
       select d.id, d.stack_id
       from deployments d
-      where d.status = 'queued'
+      where d.status = 'queued' and d.operation_version = any(${[...KNOWN_VERSIONS]}::integer[])
         and not exists (
           select 1 from stack_writers w
           where w.stack_id = d.stack_id and w.holder is not null and (w.expires_at > now() or w.holder_kind = 'update'))
@@ -58,7 +60,7 @@ export async function claimNext(
       returning d.*, a.number as attempt, a.epoch as epoch
     )
     select c.id as "deploymentId", c.stack_id as "stackId", ${worker.attemptId}::text as "attemptId", c.epoch, c.attempt,
-      p.organisation, p.name as project, s.name as stack, c.number, c.operation, c.options, c.message,
+      p.organisation, p.name as project, s.name as stack, c.number, c.operation, c.operation_version as "operationVersion", c.options, c.message,
       c.requested_by as "requestedBy", c.cause, c.caused_by as "causedBy", c.target_release as "targetRelease",
       c.source_digest as "sourceDigest", c.lockfile_digest as "lockfileDigest", c.git_commit as "commit",
       c.git_dirty as dirty, c.config, c.config_digest as "configDigest"

@@ -1,4 +1,4 @@
-import { CHANGING_STEPS } from "../pipeline/operations.ts";
+import { changingStepOf } from "../pipeline/operations.ts";
 
 /** What becomes of a deployment whose worker was lost. */
 export type Takeover =
@@ -13,7 +13,7 @@ export function decideTakeover(lost: {
   startedSteps: readonly string[];
   cancelRequested: boolean;
 }): Takeover {
-  const changing = CHANGING_STEPS.find((step) => lost.startedSteps.includes(step));
+  const changing = changingStepOf(lost.startedSteps);
   if (changing !== undefined) {
     return {
       kind: "interrupted",

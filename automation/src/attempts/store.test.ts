@@ -16,7 +16,7 @@ import type { Keyring } from "../secrets/keyring.ts";
 import { openKeyring } from "../secrets/open-keyring.ts";
 import { claimNext } from "./claim-store.ts";
 import type { Claim } from "./store.ts";
-import { holdFence, lockLostAttempt, recordWorker, renewLease } from "./store.ts";
+import { holdFence, lockLostAttempt, recordWorker, renewLease, startAttempt } from "./store.ts";
 
 const DIGEST = `sha256:${"a".repeat(64)}`;
 
@@ -78,6 +78,7 @@ async function mustClaim(): Promise<Claim> {
 function end(claimed: Claim, status: "succeeded" | "failed" = "succeeded"): Promise<void> {
   return open.db.transaction().execute(async (trx) => {
     await holdFence(trx, claimed);
+    await startAttempt(trx, claimed.attemptId);
     await endDeployment(trx, { keyring }, claimed, { status, failure: null, principal: "worker:test" });
   });
 }

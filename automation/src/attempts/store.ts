@@ -3,6 +3,7 @@ import type { DeploymentOperation, DeploymentOptions } from "../contract/deploym
 import type { StoredConfig } from "../database/tables.ts";
 import type { Database, Transaction } from "../database.ts";
 import { SlipwayError } from "../errors.ts";
+import { KNOWN_VERSIONS } from "../pipeline/operations.ts";
 
 /** How long a claim lasts without a renewal, by the database's clock. */
 export const LEASE_MS = 15_000;
@@ -24,6 +25,8 @@ export interface Claim extends Fence {
   stack: string;
   number: number;
   operation: DeploymentOperation;
+  /** Of the lists of steps; see pipeline/operations.ts. */
+  operationVersion: number;
   options: DeploymentOptions;
   message: string | null;
   requestedBy: string;
@@ -130,10 +133,10 @@ export async function lockLostAttempt(trx: Transaction): Promise<LostAttempt | u
   return rows[0];
 }
 
-/** Records that a worker lives; inserted the first time. */
+/** Records that a worker lives, and which versions of the operations it can run; inserted the first time. */
 export async function recordWorker(db: Database, workerId: string, host: string): Promise<void> {
   await sql`
-    insert into workers (id, host) values (${workerId}, ${host})
+    insert into workers (id, host, operation_versions) values (${workerId}, ${host}, ${[...KNOWN_VERSIONS]}::integer[])
     on conflict (id) do update set seen_at = now()
   `.execute(db);
 }

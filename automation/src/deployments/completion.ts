@@ -6,7 +6,7 @@ import { appendAudit } from "../audit/store.ts";
 import type { DeploymentStatus } from "../contract/deployments.ts";
 import type { Database, Transaction } from "../database.ts";
 import { SlipwayError } from "../errors.ts";
-import { stepsOf } from "../pipeline/operations.ts";
+import { OPERATION_VERSION, stepsOf } from "../pipeline/operations.ts";
 import type { PinnedRelease } from "../releases/store.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { endUpdatesOfAttempt } from "../state/end-update.ts";
@@ -119,14 +119,14 @@ export async function startAutomaticRollback(
       update stacks set next_deployment = next_deployment + 1 where id = ${deployment.stackId}
       returning next_deployment - 1 as number
     )
-    insert into deployments (id, stack_id, number, operation, message, requested_by, cause, caused_by, target_release,
+    insert into deployments (id, stack_id, number, operation, operation_version, message, requested_by, cause, caused_by, target_release,
       source_digest, lockfile_digest, git_commit, git_dirty, config, config_digest)
-    select ${id}, ${deployment.stackId}, number, 'rollback', ${message}, ${SLIPWAY}, 'automatic-rollback',
+    select ${id}, ${deployment.stackId}, number, 'rollback', ${OPERATION_VERSION}, ${message}, ${SLIPWAY}, 'automatic-rollback',
       ${deployment.deploymentId}, ${target.number}, ${target.sourceDigest}, ${target.lockfileDigest}, ${target.commit},
       ${target.dirty}, ${JSON.stringify(target.config)}, ${target.configDigest}
     from numbered
   `.execute(trx);
-  await insertSteps(trx, id, stepsOf("rollback", {}));
+  await insertSteps(trx, id, stepsOf("rollback", {}, OPERATION_VERSION));
   await sql`
     update deployments set rolled_back_by = ${id}, failure = ${JSON.stringify(failure)}
     where id = ${deployment.deploymentId} and status = 'running'

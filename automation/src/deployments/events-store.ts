@@ -77,7 +77,7 @@ async function appendOnce(
     changed as (
       update deployment_steps s
       set state = x.state, started_at = coalesce(s.started_at, x."startedAt"), finished_at = x."finishedAt",
-        detail = x.detail, result = coalesce(x.result, s.result)
+        detail = x.detail, result = coalesce(x.result, s.result), recorded_at = now()
       from jsonb_to_recordset(${JSON.stringify(steps)}::jsonb)
         as x(name text, state text, "startedAt" timestamptz, "finishedAt" timestamptz, detail text, result jsonb)
       where s.deployment_id = ${deploymentId} and s.name = x.name and exists (select 1 from allowed)

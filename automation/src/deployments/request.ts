@@ -7,7 +7,7 @@ import type { StoredConfig } from "../database/tables.ts";
 import type { Transaction } from "../database.ts";
 import { SlipwayError } from "../errors.ts";
 import type { Caller } from "../http/endpoint.ts";
-import { stepsOf } from "../pipeline/operations.ts";
+import { OPERATION_VERSION, stepsOf } from "../pipeline/operations.ts";
 import { configDigest } from "../secrets/config-secrets.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { readStoredConfig } from "../stacks/config-store.ts";
@@ -55,11 +55,12 @@ export async function queueDeployment(
     id,
     stackId,
     operation: body.operation,
+    operationVersion: OPERATION_VERSION,
     options: body.options,
     message: body.message ?? null,
     requestedBy: caller.principal,
     targetRelease: chosen.targetRelease,
-    steps: stepsOf(body.operation, body.options),
+    steps: stepsOf(body.operation, body.options, OPERATION_VERSION),
   });
   await appendEvents(trx, { deploymentId: id, attempt: 0, fence: null }, [
     { at: clock.now().toISOString(), body: { type: "status", status: "queued", detail: null } },

@@ -27,6 +27,8 @@ export interface NewDeployment extends DeploymentContent {
   id: string;
   stackId: string;
   operation: DeploymentOperation;
+  /** Of the lists of steps; see pipeline/operations.ts. */
+  operationVersion: number;
   options: DeploymentOptions;
   message: string | null;
   requestedBy: string;
@@ -49,6 +51,7 @@ export async function insertDeployment(trx: Transaction, deployment: NewDeployme
       stack_id: deployment.stackId,
       number,
       operation: deployment.operation,
+      operation_version: deployment.operationVersion,
       options: JSON.stringify(deployment.options),
       message: deployment.message,
       requested_by: deployment.requestedBy,

@@ -9,6 +9,8 @@ import type { ProjectFiles } from "../sources/project-files.ts";
 import type { StateFacts } from "../state/journal/facts.ts";
 import type { WorkerContext } from "./context.ts";
 import type { EventWriter } from "./event-writer.ts";
+import type { RecordedStep, StepName } from "./operations.ts";
+import { isKept } from "./operations.ts";
 import type { ResourceAccount } from "./resource-account.ts";
 
 /** What `prepare` laid out for the steps after it. All paths are absolute. */
@@ -43,8 +45,8 @@ export interface AttemptRun {
   /** rollback: what is gone back to. */
   readonly pinned: PinnedRelease | null;
   readonly account: ResourceAccount;
-  /** Results that an earlier attempt recorded, by step. */
-  readonly earlier: ReadonlyMap<string, { state: string; result: unknown }>;
+  /** What earlier attempts recorded, by step. Ask `keptResult`, which knows what of it still counts. */
+  readonly earlier: ReadonlyMap<string, RecordedStep>;
   readonly results: {
     prepared?: Prepared;
     artifacts: BuiltArtifact[];
@@ -73,6 +75,12 @@ export function preparedOf(run: AttemptRun): Prepared {
   const { prepared } = run.results;
   if (prepared === undefined) throw new Error("a step ran before 'prepare'");
   return prepared;
+}
+
+/** The record of an earlier attempt that stands for a step now; undefined when the step is to be done. */
+export function keptResult(run: AttemptRun, step: StepName): RecordedStep | undefined {
+  const recorded = run.earlier.get(step);
+  return isKept(step, run.claim.operation, recorded) ? recorded : undefined;
 }
 
 /** Turns what a step threw into its failure. */

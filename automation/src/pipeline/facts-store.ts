@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { Transaction } from "../database.ts";
+import type { RecordedStep } from "./operations.ts";
 
 /** Records what the deployment changed, when that is known. */
 export async function recordChanges(
@@ -13,17 +14,18 @@ export async function recordChanges(
   );
 }
 
-/** What earlier attempts recorded of a deployment's steps, by name. */
+/** What earlier attempts recorded of a deployment's steps, by name. Its version of the operations says what the names mean. */
 export async function stepResults(
   trx: Transaction,
   deploymentId: string,
-): Promise<Map<string, { state: string; result: unknown }>> {
+): Promise<Map<string, RecordedStep>> {
   const rows = await trx
     .selectFrom("deployment_steps")
     .select(["name", "state", "result"])
+    .select(sql<number>`(extract(epoch from now() - recorded_at) * 1000)::double precision`.as("ageMs"))
     .where("deployment_id", "=", deploymentId)
     .execute();
-  return new Map(rows.map((row) => [row.name, { state: row.state, result: row.result }]));
+  return new Map(rows.map(({ name, ...recorded }) => [name, recorded]));
 }
 
 /** Which of these deployments somebody asked to cancel. */

@@ -103,7 +103,7 @@ async function begin(
 ): Promise<AttemptRun> {
   const { earlier, pinned } = await context.db.transaction().execute(async (trx) => {
     await startAttempt(trx, claim.attemptId);
-    await insertSteps(trx, claim.deploymentId, stepsOf(claim.operation, claim.options));
+    await insertSteps(trx, claim.deploymentId, stepsOfClaim(claim));
     await appendAudit(trx, {
       principal: principalOf(context),
       action: "deployment.started",
@@ -157,7 +157,7 @@ async function carryOut(run: AttemptRun, stop: StopSwitch, startedSteps: string[
       ? { kind: "stopped" }
       : { kind: "failed", step: "", failure: failureOf("internal", error) };
   }
-  const hasRelease = stepsOf(claim.operation, claim.options).includes("release");
+  const hasRelease = stepsOfClaim(claim).includes("release");
   // Both take a moment, and the engine has said its last word on the state.
   const needsFacts = hasRelease && result.kind === "succeeded";
   const [facts] = await Promise.all([needsFacts ? factsOf(run) : null, containmentIsEmpty(run)]);
@@ -173,8 +173,13 @@ async function carryOut(run: AttemptRun, stop: StopSwitch, startedSteps: string[
   return false;
 }
 
+/** Those of the version that the deployment was queued with, whatever this program would queue today. */
+function stepsOfClaim({ operation, options, operationVersion }: Claim): StepName[] {
+  return stepsOf(operation, options, operationVersion);
+}
+
 async function runSteps(run: AttemptRun, startedSteps: string[]): Promise<Result> {
-  for (const name of stepsOf(run.claim.operation, run.claim.options)) {
+  for (const name of stepsOfClaim(run.claim)) {
     if (name === "release") break;
     if (run.stop.aborted && !isDone(run)) return { kind: "stopped" };
     startedSteps.push(name);

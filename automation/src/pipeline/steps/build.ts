@@ -4,7 +4,7 @@ import { storeServiceFolder } from "../../artifacts/service-folder.ts";
 import { recordArtifact } from "../../artifacts/store.ts";
 import type { Service } from "../../sources/slipway-yaml.ts";
 import type { AttemptRun, BuiltArtifact, StepOutcome } from "../attempt-run.ts";
-import { failureOf, preparedOf } from "../attempt-run.ts";
+import { failureOf, keptResult, preparedOf } from "../attempt-run.ts";
 import { describeFailure, runCommand } from "../run-command.ts";
 
 const BUILD_TIMEOUT_SECONDS = 1_800;
@@ -16,7 +16,7 @@ const BuiltArtifacts = z.array(z.object({ name: z.string(), digest: z.string() }
 export async function build(run: AttemptRun): Promise<StepOutcome> {
   const services = Object.entries(preparedOf(run).files.manifest.services);
   if (services.length === 0) return { state: "skipped", detail: "slipway.yaml declares no services" };
-  const known = BuiltArtifacts.safeParse(run.earlier.get("build")?.result);
+  const known = BuiltArtifacts.safeParse(keptResult(run, "build")?.result);
   if (known.success) {
     run.results.artifacts = known.data;
     return { state: "succeeded", detail: "built by an earlier attempt", result: known.data };
@@ -44,7 +44,7 @@ export async function test(run: AttemptRun): Promise<StepOutcome> {
   if (services.every(([, service]) => service.test === undefined)) {
     return { state: "skipped", detail: "slipway.yaml declares no tests" };
   }
-  if (run.earlier.get("test")?.state === "succeeded") {
+  if (keptResult(run, "test") !== undefined) {
     return { state: "succeeded", detail: "passed in an earlier attempt" };
   }
   for (const [name, service] of services) {

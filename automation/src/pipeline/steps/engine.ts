@@ -1,17 +1,24 @@
 import path from "node:path";
 import type { EngineOperation } from "../../engine/runner-protocol.ts";
+import { RequestOutcome } from "../../engine/runner-protocol.ts";
 import type { AttemptRun, Step, StepOutcome } from "../attempt-run.ts";
+import { keptResult } from "../attempt-run.ts";
 import { failedEngine, runEngine } from "../run-engine.ts";
 
 /** Previews, and saves the plan that binds the update after it. */
 export async function preview(run: AttemptRun): Promise<StepOutcome> {
+  const known = RequestOutcome.safeParse(keptResult(run, "preview")?.result);
+  if (known.success) {
+    run.results.engine = known.data;
+    return { state: "succeeded", detail: describeChanges(known.data.changes) };
+  }
   const isBound = run.claim.operation !== "preview";
   const planPath = path.join(run.folder, "plan.json");
   const outcome = await runEngine(run, "preview", "preview", isBound ? planPath : undefined);
   if (outcome.status !== "succeeded") return failedEngine(run, "preview", outcome);
   if (isBound) run.results.planPath = planPath;
   else run.results.engine = outcome;
-  return { state: "succeeded", detail: describeChanges(outcome.changes) };
+  return { state: "succeeded", detail: describeChanges(outcome.changes), result: outcome };
 }
 
 /** Updates the stack, bound to the plan when there was a preview. */

@@ -7,7 +7,7 @@ import { recordGate } from "../../gates/store.ts";
 import { decideByGates } from "../../releases/rules.ts";
 import type { Gate } from "../../sources/slipway-yaml.ts";
 import type { AttemptRun, StepOutcome } from "../attempt-run.ts";
-import { preparedOf } from "../attempt-run.ts";
+import { keptResult, preparedOf } from "../attempt-run.ts";
 import { factsOf } from "../record-release.ts";
 import { describeFailure, runCommand } from "../run-command.ts";
 
@@ -15,6 +15,9 @@ const MS_PER_SECOND = 1_000;
 
 /** Gates before the update: a required one that does not pass ends the deployment; nothing has been touched. */
 export async function gatesBefore(run: AttemptRun): Promise<StepOutcome> {
+  if (keptResult(run, "gates-before") !== undefined) {
+    return { state: "succeeded", detail: "passed in an earlier attempt, a moment ago" };
+  }
   const results = await runPhase(run, "before");
   if (results === null) return { state: "skipped", detail: "no gates before the update" };
   if (run.stop.aborted) return { state: "stopped" };

@@ -1,0 +1,34 @@
+import type { DeploymentOperation } from "../contract/deployments.ts";
+
+/** Every step that an operation can have, in the words that events and the console show. */
+export type StepName =
+  | "prepare"
+  | "build"
+  | "test"
+  | "gates-before"
+  | "preview"
+  | "update"
+  | "refresh"
+  | "destroy"
+  | "gates-after"
+  | "release";
+
+/** What each operation does, in order. */
+export type OperationLists = Readonly<Record<DeploymentOperation, readonly StepName[]>>;
+
+/**
+ * The lists of each version of the operations that this program can run. A deployment keeps the version that it was queued with, so that a worker of a later program
+ * continues it as it began. A list that has been in a release is never changed: a step that is added, left out, moved or given another meaning makes a new version, whose
+ * worker still has the old ones.
+ *
+ * A rollback neither builds nor tests: it takes the artifacts of its release.
+ */
+export const OPERATION_LISTS: Readonly<Record<number, OperationLists>> = {
+  1: {
+    preview: ["prepare", "build", "preview"],
+    update: ["prepare", "build", "test", "gates-before", "preview", "update", "gates-after", "release"],
+    refresh: ["prepare", "refresh"],
+    destroy: ["prepare", "destroy"],
+    rollback: ["prepare", "preview", "update", "gates-after", "release"],
+  },
+};
