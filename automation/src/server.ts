@@ -1,6 +1,7 @@
 import { ensureOwnerToken } from "./access/owner-token.ts";
 import { buildApp } from "./app.ts";
 import { openContentStore } from "./artifacts/content-store.ts";
+import { uploadEarlierFiles } from "./artifacts/upload-earlier.ts";
 import { systemClock } from "./clock.ts";
 import { readServerConfig } from "./config.ts";
 import { checkSchema, readMigrations } from "./database/migrations.ts";
@@ -40,7 +41,7 @@ async function serve(): Promise<void> {
   await checkSchema(db, migrations);
   const keyring = await openKeyring({ db, settings: config.keys });
   await ensureOwnerToken(db, config.ownerTokenFile, systemClock.now());
-  const artifacts = await openContentStore(config.dataDir);
+  const artifacts = await openContentStore(config.dataDir, db);
   notifications.start();
   const app = await buildApp({
     db,
@@ -58,6 +59,7 @@ async function serve(): Promise<void> {
 
   const stopping = new AbortController();
   const reaping = reapExpiredUpdates({ db, keyring, logger }, stopping.signal);
+  const uploading = uploadEarlierFiles({ db, artifacts, logger }, stopping.signal);
   let isStopping = false;
   const stop = (): void => {
     // A second signal (Ctrl-C reaches the whole process group) changes nothing.
@@ -67,7 +69,7 @@ async function serve(): Promise<void> {
     const closeAll = async (): Promise<void> => {
       stopping.abort();
       await app.close();
-      await reaping;
+      await Promise.all([reaping, uploading]);
       await notifications.stop();
       await close();
     };

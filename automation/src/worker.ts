@@ -61,7 +61,7 @@ async function work(): Promise<void> {
     logger,
     workerId: randomUUID(),
     dataDir: config.dataDir,
-    artifacts: await openContentStore(config.dataDir),
+    artifacts: await openContentStore(config.dataDir, db),
     dependencies: await openDependencyStore(config.dataDir),
     keyring: await openKeyring({ db, settings: config.keys }),
     serverUrl: config.serverUrl,

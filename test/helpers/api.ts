@@ -106,7 +106,7 @@ export async function startTestApi(
     logger: pino({ level: "trace" }, sink),
     notifications,
     keyring: await openKeyring({ db, settings: defaultKeySettings(dataDir) }),
-    artifacts: await openContentStore(dataDir),
+    artifacts: await openContentStore(dataDir, db),
     projectRoots: [root],
     consoleDir: overrides.consoleDir ?? path.join(home, "console"),
     hosts: overrides.hosts ?? { host: "127.0.0.1", publicUrl: undefined },

@@ -1,17 +1,13 @@
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { sql } from "kysely";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { digestFolder } from "../../../infra/providers/local/folder-digest.ts";
+import type { TestDatabase } from "../../../test/helpers/postgres.ts";
+import { testPostgres } from "../../../test/helpers/postgres.ts";
+import type { OpenDatabase } from "../database.ts";
+import { openDatabase } from "../database.ts";
 import type { ContentStore } from "./content-store.ts";
 import { openContentStore } from "./content-store.ts";
 import { storeServiceFolder, unpackedServiceFolder } from "./service-folder.ts";
@@ -19,13 +15,23 @@ import { storeServiceFolder, unpackedServiceFolder } from "./service-folder.ts";
 let home: string;
 let folder: string;
 let artifacts: ContentStore;
+let database: TestDatabase;
+let open: OpenDatabase;
+beforeAll(async () => {
+  database = await testPostgres().freshDatabase();
+  open = openDatabase(database.url, { applicationName: "slipway-test" });
+});
+afterAll(async () => {
+  await open.close();
+  await database.drop();
+});
 beforeEach(async () => {
   home = mkdtempSync(path.join(tmpdir(), "slipway-artifacts-"));
   folder = path.join(home, "dist");
   mkdirSync(path.join(folder, "assets"), { recursive: true });
   writeFileSync(path.join(folder, "run.sh"), "#!/bin/sh\n", { mode: 0o755 });
   writeFileSync(path.join(folder, "assets", "ä.txt"), "text");
-  artifacts = await openContentStore(path.join(home, "data"));
+  artifacts = await openContentStore(path.join(home, "data"), open.db);
 });
 afterEach(() => rmSync(home, { recursive: true, force: true }));
 
@@ -53,11 +59,15 @@ test("links, an empty folder and a missing one are refused", async () => {
   });
 });
 
-test("stored bytes that were changed are never handed out", async () => {
+test("stored bytes that were changed are never handed out, whatever their own digest says", async () => {
+  writeFileSync(path.join(folder, "assets", "ä.txt"), "good");
   const { digest } = await storeServiceFolder(artifacts, folder);
-  const file = artifacts.pathOf(digest);
-  chmodSync(file, 0o600);
-  writeFileSync(file, readFileSync(file, "latin1").replace("text", "evil"), "latin1");
+  await sql`
+    with evil as (
+      update artifact_chunks set body = overlay(body placing 'evil'::bytea from position('good'::bytea in body)) where digest = ${digest} returning body
+    ) update artifact_contents set content_sha256 = 'sha256:' || encode(sha256(evil.body), 'hex') from evil where digest = ${digest}`.execute(
+    open.db,
+  );
   await expect(unpackedServiceFolder(artifacts, digest)).rejects.toMatchObject({ code: "artifact_damaged" });
   await expect(unpackedServiceFolder(artifacts, `sha256:${"0".repeat(64)}`)).rejects.toMatchObject({
     code: "artifact_missing",

@@ -41,29 +41,23 @@ export async function storeServiceFolder(artifacts: ContentStore, folder: string
 export async function unpackedServiceFolder(artifacts: ContentStore, digest: string): Promise<string> {
   const folder = path.join(artifacts.root, "unpacked", path.basename(artifacts.pathOf(digest)));
   if (await isFolder(folder)) return folder;
-  if (!(await artifacts.has(digest))) {
-    throw new SlipwayError("artifact_missing", `the artifact store has no ${digest}`, {
-      remedy: "Restore the artifacts folder of the data folder from a backup, or deploy again.",
-    });
-  }
+  const archive = await artifacts.fetch(digest);
   const temporary = path.join(artifacts.root, "incoming", randomUUID());
   try {
     await mkdir(temporary, { recursive: true, mode: 0o755 });
-    await unpackInto(createReadStream(artifacts.pathOf(digest)), temporary, { readOnly: true }).catch(
-      (error: unknown) => {
-        throw new SlipwayError(
-          "artifact_damaged",
-          `the archive of ${digest} cannot be read: ${messageOf(error)}`,
-        );
-      },
-    );
+    await unpackInto(createReadStream(archive), temporary, { readOnly: true }).catch((error: unknown) => {
+      throw new SlipwayError(
+        "artifact_damaged",
+        `the archive of ${digest} cannot be read: ${messageOf(error)}`,
+      );
+    });
     const unpacked = await digestOfFolder(temporary);
     if (unpacked.digest !== digest) {
       throw new SlipwayError(
         "artifact_damaged",
         `the stored bytes of ${digest} are those of ${unpacked.digest}`,
         {
-          remedy: "Restore the artifacts folder of the data folder from a backup, or deploy again.",
+          remedy: "Restore the database from a backup, or change the service and deploy it.",
         },
       );
     }

@@ -116,6 +116,7 @@ export interface Tables {
     operation_versions: Generated<number[]>;
     draining_since: NullableInstant;
     keeper: string | null;
+    place: ColumnType<unknown, string | null | undefined, string | null>;
   };
   deployments: {
     id: string;
@@ -144,6 +145,9 @@ export interface Tables {
       string | null
     >;
     cancel_requested_at: NullableInstant;
+    cancelled_by: string | null;
+    continues: string | null;
+    runs_after: string | null;
     requested_at: Instant;
     started_at: NullableInstant;
     finished_at: NullableInstant;
@@ -170,6 +174,19 @@ export interface Tables {
     status: string;
     claimed_at: Instant;
     finished_at: NullableInstant;
+    /** Where it runs; see pipeline/place.ts. */
+    containment: ColumnType<unknown, string | null | undefined, string | null>;
+    crashed: Generated<boolean>;
+  };
+  deployment_accounts: {
+    deployment_id: string;
+    done: number;
+    not_done: number;
+    unknown: number;
+    planned: boolean;
+    pending_creates: JsonWithDefault<{ urn: string; type: string; mayExist: boolean }[]>;
+    body: Buffer;
+    created_at: Instant;
   };
   stack_writers: {
     stack_id: string;
@@ -226,6 +243,59 @@ export interface Tables {
     created_at: Instant;
     lifted_at: NullableInstant;
     lifted_by: string | null;
+  };
+  schedules: {
+    id: string;
+    stack_id: string;
+    name: string;
+    operation: string;
+    options: JsonWithDefault<Record<string, unknown>>;
+    cron: string | null;
+    once_at: NullableInstant;
+    time_zone: string;
+    jitter_seconds: Generated<number>;
+    missed: string;
+    allow_destroy: Generated<boolean>;
+    owner: string;
+    created_at: Instant;
+    since_at: Instant;
+    next_slot: NullableInstant;
+    next_at: NullableInstant;
+    paused_at: NullableInstant;
+    paused_by: string | null;
+    removed_at: NullableInstant;
+    removed_by: string | null;
+  };
+  schedule_slots: {
+    schedule_id: string;
+    slot: Date;
+    outcome: string;
+    deployment_id: string | null;
+    detail: string | null;
+    slots: Generated<number>;
+    recorded_at: Instant;
+  };
+  /** The leases of attempts that only look. */
+  attempt_looks: {
+    attempt_id: string;
+    stack_id: string;
+    expires_at: Date;
+    writer_epoch: number;
+    state_number: number;
+  };
+  drift_checks: {
+    id: string;
+    stack_id: string;
+    deployment_id: string;
+    status: string;
+    cause: string | null;
+    checked_at: Instant;
+    state_number: number | null;
+    release_number: number | null;
+    gone: Generated<number>;
+    input_changed: Generated<number>;
+    output_only: Generated<number>;
+    resources: JsonWithDefault<unknown>;
   };
   audit_entries: {
     sequence: Generated<number>;

@@ -15,9 +15,14 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { sql } from "kysely";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import type { TestDatabase } from "../../../test/helpers/postgres.ts";
+import { testPostgres } from "../../../test/helpers/postgres.ts";
 import type { ContentStore } from "../artifacts/content-store.ts";
 import { openContentStore } from "../artifacts/content-store.ts";
+import type { OpenDatabase } from "../database.ts";
+import { openDatabase } from "../database.ts";
 import { extractSource } from "./extract.ts";
 import { committedConfig } from "./project-files.ts";
 import { snapshotSource } from "./snapshot.ts";
@@ -25,6 +30,16 @@ import { snapshotSource } from "./snapshot.ts";
 let home: string;
 let folder: string;
 let artifacts: ContentStore;
+let database: TestDatabase;
+let open: OpenDatabase;
+beforeAll(async () => {
+  database = await testPostgres().freshDatabase();
+  open = openDatabase(database.url, { applicationName: "slipway-test" });
+});
+afterAll(async () => {
+  await open.close();
+  await database.drop();
+});
 beforeEach(async () => {
   home = realpathSync(mkdtempSync(path.join(tmpdir(), "slipway-source-")));
   folder = path.join(home, "project");
@@ -33,7 +48,7 @@ beforeEach(async () => {
     "Pulumi.yaml",
     "name: desk\nruntime: { name: nodejs }\nmain: infra\nconfig:\n  desk:port: { type: integer }\n  flags: { default: x }\n",
   );
-  artifacts = await openContentStore(path.join(home, "data"));
+  artifacts = await openContentStore(path.join(home, "data"), open.db);
 });
 afterEach(() => rmSync(home, { recursive: true, force: true }));
 
@@ -197,12 +212,14 @@ test("config of a stack's file is read; a file for another key is refused with t
 
 test("stored bytes that were changed are not taken", async () => {
   const { digest } = await snapshot();
-  const file = artifacts.pathOf(digest);
-  expect(statSync(file).mode & 0o222).toBe(0);
-  chmodSync(file, 0o600);
-  const bytes = readFileSync(file);
-  bytes[600] = (bytes[600] ?? 0) ^ 1;
-  writeFileSync(file, bytes);
+  expect(statSync(artifacts.pathOf(digest)).mode & 0o222).toBe(0);
+  // Its own digest beside it would not save it: a source's digest is that of its bytes.
+  await sql`
+    with changed as (
+      update artifact_chunks set body = set_byte(body, 600, get_byte(body, 600) # 1) where digest = ${digest} returning body
+    ) update artifact_contents set content_sha256 = 'sha256:' || encode(sha256(changed.body), 'hex') from changed where digest = ${digest}`.execute(
+    open.db,
+  );
   await expect(extractSource(artifacts, digest, path.join(home, "out"))).rejects.toMatchObject({
     code: "artifact_damaged",
   });
