@@ -3,6 +3,7 @@ import path from "node:path";
 import { sql } from "kysely";
 import pg from "pg";
 import type { Database } from "../database.ts";
+import { migrateBoss } from "../dispatch/boss-schema.ts";
 import { SlipwayError } from "../errors.ts";
 
 const FOLDER = path.resolve(import.meta.dirname, "../../migrations");
@@ -47,6 +48,8 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
       options.onProgress?.(`applying ${migration.name}`);
       await apply(client, migration);
     }
+    // Under the same lock: pg-boss's own start would let every process try.
+    if (await migrateBoss(client)) options.onProgress?.("made the tables of jobs");
     return due.map((migration) => migration.name);
   } finally {
     // Ends the session and with it the advisory lock.
