@@ -15,6 +15,7 @@ test("no configuration at all is a complete configuration of npm start", () => {
     port: 7420,
     databaseUrl: undefined,
     keeperDatabaseUrl: undefined,
+    drainMs: 10_000,
     keys: defaultKeySettings(path.join(root, ".slipway")),
   });
 });
@@ -39,6 +40,32 @@ test("the worker and the keeper each say which connection string is missing", ()
     /SLIPWAY_KEEPER_DATABASE_URL: .*not set/,
   );
 });
+
+const worker = {
+  DATABASE_URL: "postgres://a/b",
+  SLIPWAY_SERVER_URL: "http://s",
+  SLIPWAY_PULUMI_PATH: "/pulumi",
+};
+
+test.each([
+  [undefined, 30 * 60_000],
+  ["90s", 90_000],
+  ["30m", 30 * 60_000],
+  ["24h", 24 * 3_600_000],
+  ["0s", 0],
+])("a worker that is told %s as SLIPWAY_DRAIN lets attempts run for %i ms", (text, ms) => {
+  expect(readWorkerConfig({ ...worker, SLIPWAY_DRAIN: text }).drainMs).toBe(ms);
+});
+
+test.each(["30", "m", "1.5h", "-1s", "25h", "1d", "90 s", "999999h"])(
+  "SLIPWAY_DRAIN %s is no duration, and what is expected is said",
+  (text) => {
+    for (const read of [readWorkerConfig, readStartConfig])
+      expect(() => read({ ...worker, SLIPWAY_DRAIN: text })).toThrow(
+        /SLIPWAY_DRAIN: a duration such as 90s, 30m/,
+      );
+  },
+);
 
 test("paths are taken from the repository, wherever the process was started", () => {
   const config = readServerConfig({ DATABASE_URL: "postgres://a/b", SLIPWAY_DATA_DIR: "elsewhere" });

@@ -51,6 +51,15 @@ const keys = {
   VAULT_NAMESPACE: z.string().optional(),
   VAULT_TOKEN: z.string().optional(),
 };
+const MS_OF_UNIT = { s: 1_000, m: 60_000, h: 3_600_000 } as const;
+const LONGEST_DRAIN_MS = 24 * MS_OF_UNIT.h;
+const DRAIN_EXPECTED = "SLIPWAY_DRAIN: a duration such as 90s, 30m or 2h, at most 24h";
+/** A whole number of seconds, minutes or hours, as milliseconds. */
+const drain = z
+  .string()
+  .regex(/^\d{1,6}[smh]$/, DRAIN_EXPECTED)
+  .transform((text) => Number(text.slice(0, -1)) * MS_OF_UNIT[text.slice(-1) as keyof typeof MS_OF_UNIT])
+  .refine((ms) => ms <= LONGEST_DRAIN_MS, DRAIN_EXPECTED);
 const keeperSocket = { SLIPWAY_KEEPER_SOCKET: absolute("SLIPWAY_KEEPER_SOCKET").optional() };
 
 export interface CommonConfig {
@@ -67,6 +76,8 @@ export interface StartConfig extends CommonConfig, ListenConfig {
   /** Undefined: the embedded Postgres is used. */
   databaseUrl: string | undefined;
   keeperDatabaseUrl: string | undefined;
+  /** How long what runs may go on when everything on this machine is asked to stop. */
+  drainMs: number;
   keys: KeySettings;
 }
 export interface ServerConfig extends CommonConfig, ListenConfig {
@@ -92,6 +103,8 @@ export interface WorkerConfig extends CommonConfig {
   /** Node 24 that runs the language host and, first on the PATH, programs and plugins. */
   engineNode: string;
   keeperSocket: string | undefined;
+  /** How long running attempts may go on after a signal before they are interrupted. */
+  drainMs: number;
   keys: KeySettings;
 }
 export interface KeeperConfig extends CommonConfig {
@@ -140,6 +153,8 @@ export function readStartConfig(env: Environment = process.env): StartConfig {
     ...keys,
     DATABASE_URL: postgresUrl("DATABASE_URL").optional(),
     SLIPWAY_KEEPER_DATABASE_URL: postgresUrl("SLIPWAY_KEEPER_DATABASE_URL").optional(),
+    // A person who presses Ctrl-C waits for it.
+    SLIPWAY_DRAIN: drain.default(10_000),
   });
   const base = commonOf(parsed);
   return {
@@ -148,6 +163,7 @@ export function readStartConfig(env: Environment = process.env): StartConfig {
     port: parsed.SLIPWAY_PORT,
     databaseUrl: parsed.DATABASE_URL,
     keeperDatabaseUrl: parsed.SLIPWAY_KEEPER_DATABASE_URL,
+    drainMs: parsed.SLIPWAY_DRAIN,
     keys: keysOf(parsed, base),
   };
 }
@@ -195,6 +211,7 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
     SLIPWAY_PULUMI_PATH: absolute("SLIPWAY_PULUMI_PATH"),
     SLIPWAY_LANGUAGE_HOST_DIR: absolute("SLIPWAY_LANGUAGE_HOST_DIR").optional(),
     SLIPWAY_ENGINE_NODE: absolute("SLIPWAY_ENGINE_NODE").default(process.execPath),
+    SLIPWAY_DRAIN: drain.default(30 * MS_OF_UNIT.m),
   });
   const base = commonOf(parsed);
   return {
@@ -205,6 +222,7 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
     languageHostDir: parsed.SLIPWAY_LANGUAGE_HOST_DIR,
     engineNode: parsed.SLIPWAY_ENGINE_NODE,
     keeperSocket: parsed.SLIPWAY_KEEPER_SOCKET,
+    drainMs: parsed.SLIPWAY_DRAIN,
     keys: keysOf(parsed, base),
   };
 }

@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import path from "node:path";
 import { resolveKeeperSocket } from "../../infra/providers/local/keeper-socket.ts";
 import { openContentStore } from "./artifacts/content-store.ts";
+import { uploadEarlierFiles } from "./artifacts/upload-earlier.ts";
 import { systemClock } from "./clock.ts";
 import { readWorkerConfig } from "./config.ts";
 import { checkSchema, readMigrations } from "./database/migrations.ts";
@@ -20,13 +21,13 @@ import { openKeyring } from "./secrets/open-keyring.ts";
 
 /** Attempts at once; each runs a CLI, a program and its providers. */
 const CONCURRENCY = 2;
-/** How long running attempts may go on after a signal. Longer ones are interrupted, which takes up to the grace. */
-const DRAIN_MS = 10_000;
+/** One Ctrl-C often arrives twice: from the terminal and through npm. */
+const SAME_INTERRUPT_MS = 1_500;
 const CANCEL_GRACE_MS = 30_000;
 
 /*
- * Claims deployments and runs them. Prints one line `{"ready":true}` when it can take work. SIGTERM and SIGINT: claims nothing more, lets running attempts finish for the
- * drain time, interrupts the rest, and exits 0.
+ * Claims deployments and runs them. Prints one line `{"ready":true}` when it can take work. SIGTERM and SIGINT: claims nothing more and lets running attempts finish for the
+ * drain time; after it, or at a second signal, interrupts the rest by the ladder; exits 0.
  */
 try {
   await work();
@@ -78,21 +79,34 @@ async function work(): Promise<void> {
     notifications,
     host: hostname(),
     concurrency: CONCURRENCY,
-    drainMs: DRAIN_MS,
+    drainMs: config.drainMs,
   });
   notifications.start();
   process.stdout.write(`${JSON.stringify({ ready: true, workerId: context.workerId })}\n`);
 
-  let isStopping = false;
-  const stop = (): void => {
-    // A terminal's Ctrl-C reaches this process and its parent, which passes it on: the second signal is the same wish.
-    if (isStopping) return;
-    isStopping = true;
-    const stopAll = async (): Promise<void> => {
-      await dispatcher.stop(new AbortController().signal);
-      await notifications.stop();
-      await close();
-    };
+  const uploading = new AbortController();
+  const uploaded = uploadEarlierFiles({ db, artifacts: context.artifacts, logger }, uploading.signal);
+  const hurry = new AbortController();
+  const stopAll = async (): Promise<void> => {
+    uploading.abort();
+    await dispatcher.stop(hurry.signal);
+    await uploaded;
+    await notifications.stop();
+    await close();
+  };
+  let firstSignalAt: number | undefined;
+  const stop = (signal: NodeJS.Signals): void => {
+    if (firstSignalAt !== undefined) {
+      if (signal === "SIGINT" && performance.now() - firstSignalAt < SAME_INTERRUPT_MS) return;
+      logger.info({ signal }, "asked again: what still runs is interrupted");
+      hurry.abort();
+      return;
+    }
+    firstSignalAt = performance.now();
+    logger.info(
+      { signal, drainMs: config.drainMs },
+      "claims nothing more, and ends when what runs has ended",
+    );
     stopAll().then(
       () => process.exit(0),
       (error: unknown) => {

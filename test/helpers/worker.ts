@@ -64,6 +64,8 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
       SLIPWAY_PULUMI_PATH: pulumi.path,
       SLIPWAY_LANGUAGE_HOST_DIR: pulumi.languageHostDir ?? "",
       SLIPWAY_ENGINE_NODE: pulumi.nodePath,
+      // A test that failed has something running that nobody waits for.
+      SLIPWAY_DRAIN: "10s",
       ...options.env,
     },
     stdio: ["ignore", "pipe", "pipe"],

@@ -2,6 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { claimNext, isAnythingQueued } from "../attempts/claim-store.ts";
 import type { Claim } from "../attempts/store.ts";
 import { recordWorker } from "../attempts/store.ts";
+import { markDraining } from "../attempts/worker-store.ts";
 import type { Notifications } from "../database/notifications.ts";
 import { messageOf } from "../errors.ts";
 import type { WorkerContext } from "./context.ts";
@@ -50,7 +51,10 @@ export async function startDispatcher(
   await removeFoldersOfDeadWorkers(context);
   const warm = openWarmContainments(context);
   const running = new Map<string, Running>();
+  /** From here on nothing is claimed. */
   const stopping = new AbortController();
+  /** From here on nothing runs: until then others must see that this worker lives, and what they lost is taken over. */
+  const ended = new AbortController();
   let pumping: Promise<void> | undefined;
   let again = false;
 
@@ -106,7 +110,7 @@ export async function startDispatcher(
       });
   };
   const sweep = async (): Promise<void> => {
-    for (let count = 1; !stopping.signal.aborted; count += 1) {
+    for (let count = 1; !ended.signal.aborted; count += 1) {
       try {
         if (count % HEARTBEAT_EVERY_SWEEPS === 0)
           await recordWorker(context.db, context.workerId, options.host);
@@ -116,7 +120,7 @@ export async function startDispatcher(
       }
       wake();
       // The only rejection is the abort, which the loop looks at.
-      await pause(SWEEP_MS, undefined, { signal: stopping.signal }).catch(() => {});
+      await pause(SWEEP_MS, undefined, { signal: ended.signal }).catch(() => {});
     }
   };
   const sweeping = sweep();
@@ -125,12 +129,18 @@ export async function startDispatcher(
   return {
     async stop(hurry) {
       stopping.abort();
-      await Promise.all([sweeping, pumping]);
+      await pumping;
+      // Only what people see depends on it.
+      await markDraining(context.db, context.workerId).catch((error: unknown) =>
+        context.logger.warn({ error: messageOf(error) }, "the drain was not recorded"),
+      );
       await drain([...running.values()], {
         drainMs: options.drainMs,
         cancelGraceMs: context.cancelGraceMs,
         hurry,
       });
+      ended.abort();
+      await sweeping;
       unsubscribe();
       await warm.close();
     },

@@ -6,6 +6,8 @@ import { urlOf } from "./url.ts";
 
 /** A first start on a slow disk compiles everything. */
 const READY_WITHIN_MS = 60_000;
+/** After its drain time the worker ends its attempts: interrupt, wait, terminate, kill. */
+const LADDER_MS = 50_000;
 const PARENT_WATCH = new URL("./parent-watch.ts", import.meta.url).href;
 
 /** The processes of a real start. */
@@ -45,13 +47,13 @@ export function slipwayChildren(
       SLIPWAY_HOST: config.host,
       SLIPWAY_PORT: String(config.port),
     }),
-    // It ends its attempts first: interrupt, wait, terminate, kill.
-    spec("worker", 60_000, {
+    spec("worker", config.drainMs + LADDER_MS, {
       DATABASE_URL: context.databaseUrl,
       SLIPWAY_SERVER_URL: urlOf(config),
       SLIPWAY_PULUMI_PATH: context.pulumi.path,
       SLIPWAY_LANGUAGE_HOST_DIR: context.pulumi.languageHostDir ?? "",
       SLIPWAY_ENGINE_NODE: context.pulumi.nodePath,
+      SLIPWAY_DRAIN: `${Math.ceil(config.drainMs / 1_000)}s`,
     }),
   ];
 }

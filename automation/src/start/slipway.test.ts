@@ -46,6 +46,7 @@ async function trial(changes: Partial<StartPlan> = {}) {
     port: await freePort(),
     databaseUrl: undefined,
     keeperDatabaseUrl: undefined,
+    drainMs: 0,
     keys: defaultKeySettings(dataDir),
   };
   const spec = (name: string, argv: string[], context: ChildContext): ChildSpec => ({
