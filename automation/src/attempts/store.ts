@@ -3,10 +3,9 @@ import type { DeploymentOperation, DeploymentOptions } from "../contract/deploym
 import type { StoredConfig } from "../database/tables.ts";
 import type { Database, Transaction } from "../database.ts";
 import { SlipwayError } from "../errors.ts";
+import { holdLook, isLook, lockLostLook, renewLook } from "./look-store.ts";
 import { KNOWN_VERSIONS } from "../pipeline/operations.ts";
-
-/** How long a claim lasts without a renewal, by the database's clock. */
-export const LEASE_MS = 15_000;
+import { LEASE_MS } from "./lease-rules.ts";
 
 /** The right to write that one attempt holds: every write of it names all three. */
 export interface Fence {
@@ -49,6 +48,7 @@ export async function renewLease(
   fence: Fence,
   deploymentId: string,
 ): Promise<{ cancelRequested: boolean } | null> {
+  if (isLook(fence)) return renewLook(db, fence, deploymentId);
   const { rows } = await sql<{ cancelRequested: boolean }>`
     update stack_writers w set expires_at = now() + ${LEASE_MS} * interval '1 millisecond'
     from deployments d
@@ -61,6 +61,10 @@ export async function renewLease(
 
 /** Locks the writer's row for the rest of the transaction. Throws `lease_lost` when the right to write is somebody else's or has expired. */
 export async function holdFence(trx: Transaction, fence: Fence): Promise<void> {
+  if (isLook(fence)) {
+    if (await holdLook(trx, fence)) return;
+    throw leaseLost(fence);
+  }
   const { rows } = await sql`
     select 1 from stack_writers
     where stack_id = ${fence.stackId} and holder = ${fence.attemptId} and epoch = ${fence.epoch} and expires_at > now()
@@ -91,6 +95,8 @@ export async function endAttempt(
     with ended as (
       update attempts set status = ${status}, finished_at = now()
       where id = ${fence.attemptId} and status in ('claimed', 'running')
+    ), looked as (
+      delete from attempt_looks where attempt_id = ${fence.attemptId}
     )
     update stack_writers set holder = null, holder_kind = null, expires_at = null
     where stack_id = ${fence.stackId} and holder = ${fence.attemptId} and epoch = ${fence.epoch}
@@ -130,7 +136,7 @@ export async function lockLostAttempt(trx: Transaction): Promise<LostAttempt | u
     limit 1
     for update of w, d skip locked
   `.execute(trx);
-  return rows[0];
+  return rows[0] ?? lockLostLook(trx);
 }
 
 /** Records that a worker lives, and which versions of the operations it can run; inserted the first time. */

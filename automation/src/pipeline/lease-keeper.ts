@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { LEASE_MS } from "../attempts/lease-rules.ts";
 import type { Claim } from "../attempts/store.ts";
-import { LEASE_MS, renewLease } from "../attempts/store.ts";
+import { renewLease } from "../attempts/store.ts";
 import type { AttemptContainment } from "../engine/attempt.ts";
 import { messageOf } from "../errors.ts";
 import type { WorkerContext } from "./context.ts";
