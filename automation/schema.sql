@@ -33,6 +33,18 @@ create table artifacts (
   CHECK ((kind = ANY (ARRAY['source'::text, 'service'::text])))
 );
 
+create table attempt_looks (
+  attempt_id uuid not null,
+  stack_id uuid not null,
+  expires_at timestamp with time zone not null,
+  writer_epoch bigint not null,
+  state_number integer not null,
+  UNIQUE (stack_id),
+  PRIMARY KEY (attempt_id),
+  FOREIGN KEY (attempt_id) REFERENCES attempts(id),
+  FOREIGN KEY (stack_id) REFERENCES stacks(id)
+);
+
 create table attempt_moves (
   from_status text not null,
   to_status text not null,
@@ -58,12 +70,15 @@ create table attempts (
   status text not null,
   claimed_at timestamp with time zone not null default now(),
   finished_at timestamp with time zone,
+  containment jsonb,
+  crashed boolean not null default false,
   UNIQUE (deployment_id, number),
   PRIMARY KEY (id),
   FOREIGN KEY (deployment_id) REFERENCES deployments(id),
   FOREIGN KEY (worker_id) REFERENCES workers(id),
   CHECK ((status = ANY (ARRAY['claimed'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text, 'lost'::text])))
 );
+CREATE INDEX attempts_live ON attempts USING btree (worker_id) WHERE (status = ANY (ARRAY['claimed'::text, 'running'::text]));
 CREATE UNIQUE INDEX attempts_one_live ON attempts USING btree (deployment_id) WHERE (status = ANY (ARRAY['claimed'::text, 'running'::text]));
 CREATE TRIGGER attempts_known_moves BEFORE UPDATE OF status ON attempts FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION refuse_unknown_attempt_move();
 
@@ -94,6 +109,19 @@ create table data_keys (
   CHECK ((version > 0))
 );
 CREATE INDEX data_keys_wrapping_key ON data_keys USING btree (wrapping_key);
+
+create table deployment_accounts (
+  deployment_id uuid not null,
+  done integer not null,
+  not_done integer not null,
+  unknown integer not null,
+  planned boolean not null,
+  pending_creates jsonb not null default '[]'::jsonb,
+  body bytea not null,
+  created_at timestamp with time zone not null default now(),
+  PRIMARY KEY (deployment_id),
+  FOREIGN KEY (deployment_id) REFERENCES deployments(id)
+);
 
 create table deployment_events (
   deployment_id uuid not null,
@@ -152,22 +180,62 @@ create table deployments (
   started_at timestamp with time zone,
   finished_at timestamp with time zone,
   operation_version integer not null default 1,
+  runs_after uuid,
+  queue_rank smallint not null generated always as (
+CASE
+    WHEN (cause = 'automatic-rollback'::text) THEN 0
+    WHEN ((operation = 'rollback'::text) AND (runs_after IS NULL)) THEN 1
+    WHEN (operation = 'detect-drift'::text) THEN 3
+    ELSE 2
+END) stored,
+  continues uuid,
+  cancelled_by text,
   UNIQUE (stack_id, number),
   PRIMARY KEY (id),
   FOREIGN KEY (caused_by) REFERENCES deployments(id),
+  FOREIGN KEY (continues) REFERENCES deployments(id),
   FOREIGN KEY (rolled_back_by) REFERENCES deployments(id),
+  FOREIGN KEY (runs_after) REFERENCES deployments(id),
   FOREIGN KEY (source_digest) REFERENCES artifacts(digest),
   FOREIGN KEY (stack_id) REFERENCES stacks(id),
   CHECK ((cause = ANY (ARRAY['request'::text, 'automatic-rollback'::text]))),
   CHECK (((status = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text, 'rejected'::text, 'expired'::text, 'stale'::text, 'interrupted'::text, 'rolled_back'::text])) = (finished_at IS NOT NULL))),
-  CHECK ((operation = ANY (ARRAY['preview'::text, 'update'::text, 'refresh'::text, 'destroy'::text, 'rollback'::text]))),
+  CHECK ((operation = ANY (ARRAY['preview'::text, 'update'::text, 'refresh'::text, 'destroy'::text, 'rollback'::text, 'detect-drift'::text]))),
   CHECK ((operation_version > 0)),
   CHECK ((status = ANY (ARRAY['queued'::text, 'running'::text, 'waiting_approval'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text, 'rejected'::text, 'expired'::text, 'stale'::text, 'interrupted'::text, 'rolled_back'::text])))
 );
-CREATE INDEX deployments_claimable ON deployments USING btree (requested_at) WHERE (status = 'queued'::text);
+CREATE INDEX deployments_claimable ON deployments USING btree (queue_rank, requested_at, id) WHERE (status = 'queued'::text);
+CREATE INDEX deployments_continues ON deployments USING btree (continues) WHERE (continues IS NOT NULL);
+CREATE INDEX deployments_durations ON deployments USING btree (stack_id, operation, finished_at DESC) WHERE (status = 'succeeded'::text);
 CREATE INDEX deployments_newest ON deployments USING btree (requested_at DESC, id DESC);
 CREATE UNIQUE INDEX deployments_one_automatic_rollback ON deployments USING btree (caused_by) WHERE (cause = 'automatic-rollback'::text);
+CREATE INDEX deployments_queue ON deployments USING btree (stack_id, queue_rank, number) WHERE (status = 'queued'::text);
+CREATE INDEX deployments_running ON deployments USING btree (stack_id) WHERE (status = 'running'::text);
+CREATE INDEX deployments_runs_after ON deployments USING btree (runs_after) WHERE (runs_after IS NOT NULL);
 CREATE TRIGGER deployments_known_moves BEFORE UPDATE OF status ON deployments FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION refuse_unknown_move();
+
+create table drift_checks (
+  id uuid not null,
+  stack_id uuid not null,
+  deployment_id uuid not null,
+  status text not null,
+  cause text,
+  checked_at timestamp with time zone not null default now(),
+  state_number integer,
+  release_number integer,
+  gone integer not null default 0,
+  input_changed integer not null default 0,
+  output_only integer not null default 0,
+  resources jsonb not null default '[]'::jsonb,
+  UNIQUE (deployment_id),
+  PRIMARY KEY (id),
+  FOREIGN KEY (deployment_id) REFERENCES deployments(id),
+  FOREIGN KEY (stack_id) REFERENCES stacks(id),
+  CHECK (((status = 'unknown'::text) = (cause IS NOT NULL))),
+  CHECK (((status = 'drifted'::text) = ((gone + input_changed) > 0))),
+  CHECK ((status = ANY (ARRAY['clean'::text, 'drifted'::text, 'unknown'::text])))
+);
+CREATE INDEX drift_checks_newest ON drift_checks USING btree (stack_id, checked_at DESC, id DESC);
 
 create table gate_results (
   deployment_id uuid not null,
@@ -264,6 +332,7 @@ create table notification_deliveries (
   CHECK (((status = 'pending'::text) OR (NOT claimed))),
   CHECK ((status = ANY (ARRAY['pending'::text, 'delivered'::text, 'dead'::text])))
 );
+CREATE INDEX notification_deliveries_claimed ON notification_deliveries USING btree (destination_id) WHERE claimed;
 CREATE INDEX notification_deliveries_due ON notification_deliveries USING btree (next_at) WHERE (status = 'pending'::text);
 CREATE INDEX notification_deliveries_newest ON notification_deliveries USING btree (created_at DESC, id DESC);
 CREATE INDEX notification_deliveries_of_destination ON notification_deliveries USING btree (destination_id, created_at DESC, id DESC);
@@ -309,6 +378,7 @@ create table notifications (
   UNIQUE NULLS NOT DISTINCT (organisation, kind, dedupe_key),
   PRIMARY KEY (id)
 );
+CREATE INDEX notifications_age ON notifications USING btree (created_at);
 CREATE INDEX notifications_unrouted ON notifications USING btree (created_at) WHERE (routed_at IS NULL);
 
 create table organisations (
@@ -338,6 +408,25 @@ create table output_reads (
   FOREIGN KEY (reader_stack_id) REFERENCES stacks(id),
   FOREIGN KEY (stack_id) REFERENCES stacks(id)
 );
+
+create table pauses (
+  id uuid not null,
+  scope text not null,
+  project_id uuid,
+  stack_id uuid,
+  reason text not null,
+  paused_by text not null,
+  paused_at timestamp with time zone not null default now(),
+  PRIMARY KEY (id),
+  FOREIGN KEY (project_id) REFERENCES projects(id),
+  FOREIGN KEY (stack_id) REFERENCES stacks(id),
+  CHECK (((scope = 'project'::text) = (project_id IS NOT NULL))),
+  CHECK (((scope = 'stack'::text) = (stack_id IS NOT NULL))),
+  CHECK ((scope = ANY (ARRAY['everything'::text, 'project'::text, 'stack'::text])))
+);
+CREATE UNIQUE INDEX pauses_everything ON pauses USING btree (scope) WHERE (scope = 'everything'::text);
+CREATE UNIQUE INDEX pauses_project ON pauses USING btree (project_id) WHERE (scope = 'project'::text);
+CREATE UNIQUE INDEX pauses_stack ON pauses USING btree (stack_id) WHERE (scope = 'stack'::text);
 
 create table principals (
   id text not null,
@@ -373,7 +462,13 @@ create table quarantines (
   created_at timestamp with time zone not null default now(),
   lifted_at timestamp with time zone,
   lifted_by text,
-  FOREIGN KEY (stack_id) REFERENCES stacks(id)
+  id uuid not null default gen_random_uuid(),
+  kind text not null default 'health'::text,
+  deployment_id uuid,
+  UNIQUE (id),
+  FOREIGN KEY (deployment_id) REFERENCES deployments(id),
+  FOREIGN KEY (stack_id) REFERENCES stacks(id),
+  CHECK ((kind = ANY (ARRAY['health'::text, 'crash'::text])))
 );
 CREATE UNIQUE INDEX quarantines_in_force ON quarantines USING btree (stack_id, source_digest, config_digest) WHERE (lifted_at IS NULL);
 
@@ -433,6 +528,72 @@ create table retention_totals (
   last_run_at timestamp with time zone not null,
   PRIMARY KEY (category)
 );
+
+create table run_limits (
+  id uuid not null,
+  project_id uuid,
+  most integer not null,
+  set_by text not null,
+  set_at timestamp with time zone not null default now(),
+  PRIMARY KEY (id),
+  FOREIGN KEY (project_id) REFERENCES projects(id),
+  CHECK (((most >= 1) AND (most <= 10000)))
+);
+CREATE UNIQUE INDEX run_limits_instance ON run_limits USING btree (((project_id IS NULL))) WHERE (project_id IS NULL);
+CREATE UNIQUE INDEX run_limits_project ON run_limits USING btree (project_id) WHERE (project_id IS NOT NULL);
+
+create table schedule_slots (
+  schedule_id uuid not null,
+  slot timestamp with time zone not null,
+  outcome text not null,
+  deployment_id uuid,
+  detail text,
+  slots integer not null default 1,
+  recorded_at timestamp with time zone not null default now(),
+  UNIQUE (deployment_id),
+  PRIMARY KEY (schedule_id, slot),
+  FOREIGN KEY (deployment_id) REFERENCES deployments(id),
+  FOREIGN KEY (schedule_id) REFERENCES schedules(id),
+  CHECK (((outcome = 'queued'::text) = (deployment_id IS NOT NULL))),
+  CHECK ((outcome = ANY (ARRAY['queued'::text, 'missed'::text, 'skipped'::text, 'refused'::text, 'failed'::text]))),
+  CHECK ((slots > 0))
+);
+
+create table schedules (
+  id uuid not null,
+  stack_id uuid not null,
+  name text not null,
+  operation text not null,
+  options jsonb not null default '{}'::jsonb,
+  cron text,
+  once_at timestamp with time zone,
+  time_zone text not null,
+  jitter_seconds integer not null default 0,
+  missed text not null,
+  allow_destroy boolean not null default false,
+  owner text not null,
+  created_at timestamp with time zone not null default now(),
+  since_at timestamp with time zone not null default now(),
+  next_slot timestamp with time zone,
+  next_at timestamp with time zone,
+  paused_at timestamp with time zone,
+  paused_by text,
+  removed_at timestamp with time zone,
+  removed_by text,
+  PRIMARY KEY (id),
+  FOREIGN KEY (stack_id) REFERENCES stacks(id),
+  CHECK (((cron IS NULL) <> (once_at IS NULL))),
+  CHECK (((operation <> 'destroy'::text) OR allow_destroy)),
+  CHECK (((next_slot IS NULL) = (next_at IS NULL))),
+  CHECK (((next_at IS NULL) OR ((paused_at IS NULL) AND (removed_at IS NULL)))),
+  CHECK (((paused_at IS NULL) = (paused_by IS NULL))),
+  CHECK (((removed_at IS NULL) = (removed_by IS NULL))),
+  CHECK (((jitter_seconds >= 0) AND (jitter_seconds <= 21600))),
+  CHECK ((missed = ANY (ARRAY['run-once'::text, 'record'::text]))),
+  CHECK ((operation = ANY (ARRAY['detect-drift'::text, 'preview'::text, 'update'::text, 'refresh'::text, 'destroy'::text])))
+);
+CREATE INDEX schedules_due ON schedules USING btree (next_at) WHERE (next_at IS NOT NULL);
+CREATE UNIQUE INDEX schedules_live_name ON schedules USING btree (stack_id, name) WHERE (removed_at IS NULL);
 
 create table schema_versions (
   version integer not null,
@@ -626,9 +787,13 @@ create table workers (
   started_at timestamp with time zone not null default now(),
   seen_at timestamp with time zone not null default now(),
   operation_versions integer[] not null default '{1}'::integer[],
+  concurrency integer,
+  stopped_at timestamp with time zone,
   draining_since timestamp with time zone,
   keeper text,
-  PRIMARY KEY (id)
+  place jsonb,
+  PRIMARY KEY (id),
+  CHECK ((concurrency >= 1))
 );
 
 create table wrapping_keys (

@@ -31,6 +31,11 @@ function deployment(more: Partial<Deployment>): Deployment {
     queuePosition: null,
     failure: null,
     attempts: 1,
+    continues: null,
+    runsAfter: null,
+    cancellation: null,
+    resources: null,
+    nextAction: null,
     ...more,
   };
 }

@@ -1,7 +1,14 @@
 import { z } from "zod";
 import { Digest, Id, Instant, OrganisationName, ProjectName, StackName } from "./identifiers.ts";
 
-export const DeploymentOperation = z.enum(["preview", "update", "refresh", "destroy", "rollback"]);
+export const DeploymentOperation = z.enum([
+  "preview",
+  "update",
+  "refresh",
+  "destroy",
+  "rollback",
+  "detect-drift",
+]);
 export type DeploymentOperation = z.infer<typeof DeploymentOperation>;
 
 export const DeploymentStatus = z.enum([
@@ -40,6 +47,8 @@ export const DeploymentOptions = z.strictObject({
   skipPreview: z.boolean().optional(),
   /** update only: do not run the test commands of slipway.yaml. Audited. */
   skipTests: z.boolean().optional(),
+  /** refresh only: creates that were begun and not ended, to be dropped from the state before: whoever asks knows that they are not there. */
+  clearPendingCreates: z.array(z.string().min(1).max(1000)).min(1).max(5000).optional(),
 });
 export type DeploymentOptions = z.infer<typeof DeploymentOptions>;
 
@@ -73,6 +82,51 @@ export const GateResult = z.object({
   measuredAt: Instant,
 });
 export type GateResult = z.infer<typeof GateResult>;
+
+/** What became of something that a deployment set out to do. `unknown`: it was begun, and nobody has recorded its end. */
+export const ResourceOutcome = z.enum(["done", "not_done", "unknown"]);
+export type ResourceOutcome = z.infer<typeof ResourceOutcome>;
+
+/** One operation on one resource of a deployment that did not end by itself. */
+export const AccountedResource = z
+  .object({
+    urn: z.string(),
+    type: z.string(),
+    name: z.string(),
+    operation: z.enum(["create", "update", "delete", "import"]),
+    outcome: ResourceOutcome,
+    /** Why, when there is more to say. */
+    detail: z.string().nullable(),
+  })
+  .meta({ id: "AccountedResource" });
+export type AccountedResource = z.infer<typeof AccountedResource>;
+
+/** A create that was begun and not ended, as the state keeps it. */
+export const PendingCreate = z.object({
+  urn: z.string(),
+  type: z.string(),
+  name: z.string(),
+  /** False: it is known to be nothing outside of the state, so that it can be dropped. */
+  mayExist: z.boolean(),
+});
+export type PendingCreate = z.infer<typeof PendingCreate>;
+
+/** What a person can safely do after a deployment that did not end by itself. */
+export const NextAction = z.object({
+  /** A refresh, then the same operation with the same source, config and options. */
+  kind: z.literal("continue"),
+  detail: z.string(),
+  /** Creates that nobody knows the end of. Those that may exist must be looked for first, and named to be dropped from the state. */
+  pendingCreates: z.array(PendingCreate),
+});
+export type NextAction = z.infer<typeof NextAction>;
+
+export const ContinueDeployment = z.strictObject({
+  /** URNs of pending creates that are known not to exist: they are dropped from the state, and created anew. */
+  clearPendingCreates: z.array(z.string().min(1).max(1000)).max(5000).default([]),
+  message: z.string().max(1000).optional(),
+});
+export type ContinueDeployment = z.infer<typeof ContinueDeployment>;
 
 export const Deployment = z
   .object({
@@ -109,12 +163,42 @@ export const Deployment = z
     /** Why it did not succeed: code, the first failing line, and what to do next. */
     failure: z.object({ code: z.string(), detail: z.string(), remedy: z.string().nullable() }).nullable(),
     attempts: z.int(),
+    /** The deployment that did not end by itself and that this one goes on with. */
+    continues: Id.nullable(),
+    /** It only begins once that one has succeeded. */
+    runsAfter: Id.nullable(),
+    /** Set once a cancel was asked for. */
+    cancellation: z
+      .object({
+        requestedAt: Instant,
+        requestedBy: z.string().nullable(),
+        /** What happens next, or what happened. */
+        detail: z.string(),
+      })
+      .nullable(),
+    /** Of a deployment that was interrupted, cancelled or failed after it had begun to change resources: how many operations came to what. The whole list has an address of its own. */
+    resources: z
+      .object({
+        done: z.int(),
+        notDone: z.int(),
+        unknown: z.int(),
+        /** Whether all that was meant is counted: without a preview nobody knows what was still to come. */
+        planned: z.boolean(),
+      })
+      .nullable(),
+    nextAction: NextAction.nullable(),
   })
   .meta({ id: "Deployment" });
 export type Deployment = z.infer<typeof Deployment>;
 
-/** In lists, steps and gates are left out. */
-export const DeploymentSummary = Deployment.omit({ steps: true, gates: true }).meta({
+/** In lists, steps, gates and what asks for reading more are left out. */
+export const DeploymentSummary = Deployment.omit({
+  steps: true,
+  gates: true,
+  cancellation: true,
+  resources: true,
+  nextAction: true,
+}).meta({
   id: "DeploymentSummary",
 });
 export type DeploymentSummary = z.infer<typeof DeploymentSummary>;

@@ -16,17 +16,20 @@ import {
 } from "./access.ts";
 import { AuditEntry } from "./audit.ts";
 import {
+  AccountedResource,
+  ContinueDeployment,
   Deployment,
   DeploymentOperation,
   DeploymentStatus,
   DeploymentSummary,
   RequestDeployment,
+  ResourceOutcome,
 } from "./deployments.ts";
 import { DeploymentEvent } from "./events.ts";
 import { Id, OrganisationName, PageQuery, ProjectName, pageOf, StackName, StackPath } from "./identifiers.ts";
 import { DataKeyVersion, KeysRewrapped, KeysRotated, RewrapKeys, RotateKeys, WrappingKey } from "./keys.ts";
 import { CreateProject, Project, ProjectPath } from "./projects.ts";
-import { Release } from "./releases.ts";
+import { Quarantine, Release } from "./releases.ts";
 import {
   ConfigKey,
   ConfigValue,
@@ -329,6 +332,27 @@ export const endpoints = {
     params: byId,
     success: { status: 202, body: Deployment },
   },
+  continueDeployment: {
+    method: "POST",
+    path: "/v1/deployments/:id/continue",
+    about: "deployment",
+    summary: "Go on with one that did not end by itself: refresh, then the same operation again",
+    permission: "stack.deploy",
+    params: byId,
+    body: ContinueDeployment,
+    success: { status: 202, body: Deployment },
+    idempotent: true,
+  },
+  listDeploymentResources: {
+    method: "GET",
+    path: "/v1/deployments/:id/resources",
+    about: "deployment",
+    summary: "What became of each resource of one that did not end by itself, unknown ones first",
+    permission: "stack.read",
+    params: byId,
+    query: PageQuery.extend({ outcome: ResourceOutcome.optional() }),
+    success: { status: 200, body: pageOf(AccountedResource) },
+  },
   listEvents: {
     method: "GET",
     path: "/v1/deployments/:id/events",
@@ -339,6 +363,24 @@ export const endpoints = {
     query: EventsQuery,
     success: { status: 200, body: z.object({ items: z.array(DeploymentEvent), complete: z.boolean() }) },
     stream: true,
+  },
+
+  listQuarantines: {
+    method: "GET",
+    path: `${STACK}/quarantines`,
+    summary: "Sources with their config that are refused on the stack, newest first",
+    permission: "stack.read",
+    query: PageQuery.extend({ lifted: z.enum(["false", "true"]).default("false") }),
+    params: StackPath,
+    success: { status: 200, body: pageOf(Quarantine) },
+  },
+  liftQuarantine: {
+    method: "POST",
+    path: `${STACK}/quarantines/:quarantine/lift`,
+    summary: "Let a source with its config be deployed on the stack again",
+    permission: "stack.deploy",
+    params: StackPath.extend({ quarantine: Id }),
+    success: { status: 200, body: Quarantine },
   },
 
   listReleases: {

@@ -30,3 +30,21 @@ export const Release = z
   })
   .meta({ id: "Release" });
 export type Release = z.infer<typeof Release>;
+
+/** A source with a config that is refused on a stack. */
+export const Quarantine = z
+  .object({
+    id: Id,
+    /** `health`: its release failed after the update; `crash`: it ended its workers again and again. */
+    kind: z.enum(["health", "crash"]),
+    sourceDigest: Digest,
+    configDigest: Digest,
+    reason: z.string(),
+    /** The deployment that led to it, when that is recorded. */
+    deploymentId: Id.nullable(),
+    createdAt: Instant,
+    liftedAt: Instant.nullable(),
+    liftedBy: z.string().nullable(),
+  })
+  .meta({ id: "Quarantine" });
+export type Quarantine = z.infer<typeof Quarantine>;

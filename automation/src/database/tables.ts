@@ -115,6 +115,8 @@ export interface Tables {
     seen_at: Instant;
     operation_versions: Generated<number[]>;
     draining_since: NullableInstant;
+    concurrency: number | null;
+    stopped_at: NullableInstant;
     keeper: string | null;
     place: ColumnType<unknown, string | null | undefined, string | null>;
   };
@@ -151,7 +153,19 @@ export interface Tables {
     requested_at: Instant;
     started_at: NullableInstant;
     finished_at: NullableInstant;
+    /** Of claims: 0 is first. */
+    queue_rank: ColumnType<number, never, never>;
   };
+  pauses: {
+    id: string;
+    scope: "everything" | "project" | "stack";
+    project_id: string | null;
+    stack_id: string | null;
+    reason: string;
+    paused_by: string;
+    paused_at: Instant;
+  };
+  run_limits: { id: string; project_id: string | null; most: number; set_by: string; set_at: Instant };
   deployment_moves: { from_status: string; to_status: string };
   attempt_moves: { from_status: string; to_status: string };
   deployment_steps: {

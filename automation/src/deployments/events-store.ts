@@ -1,4 +1,5 @@
 import { sql } from "kysely";
+import { isLook } from "../attempts/look-store.ts";
 import type { Fence } from "../attempts/store.ts";
 import type { EventBody } from "../contract/events.ts";
 import type { Database } from "../database.ts";
@@ -68,7 +69,9 @@ async function appendOnce(
   const allowed =
     fence === null
       ? sql`select 1`
-      : sql`select 1 from stack_writers where stack_id = ${fence.stackId} and holder = ${fence.attemptId}
+      : isLook(fence)
+        ? sql`select 1 from attempt_looks where attempt_id = ${fence.attemptId} and expires_at > now() for share`
+        : sql`select 1 from stack_writers where stack_id = ${fence.stackId} and holder = ${fence.attemptId}
             and epoch = ${fence.epoch} and expires_at > now() for share`;
   const moves = events.some(({ body }) => body.type === "status");
   const topics = moves ? [deploymentId, statusTopic(deploymentId)] : [deploymentId];

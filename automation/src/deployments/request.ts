@@ -108,7 +108,8 @@ async function overlaidContent(
   return { ...source, config, configDigest: await configDigest(keyring, trx, stackId, config) };
 }
 
-async function refuseQuarantined(
+/** Throws SlipwayError `quarantined` for a source and config that are refused on a stack. */
+export async function refuseQuarantined(
   trx: Transaction,
   stackId: string,
   content: DeploymentContent,

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
+import { z } from "zod";
 import { missing } from "../access/missing.ts";
 import { listableOrganisations } from "../access/rules.ts";
 import type { ContentStore } from "../artifacts/content-store.ts";
@@ -20,6 +21,8 @@ import { changeOnce } from "../http/idempotency.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { found } from "../stacks/routes.ts";
 import { referStack } from "../stacks/store.ts";
+import { readAccount } from "./accounts-store.ts";
+import { continueDeployment } from "./continue.ts";
 import { eventFeed } from "./event-feed.ts";
 import { appendEvents, notify, WORK_CHANNEL } from "./events-store.ts";
 import { refuseForeignState } from "./foreign-state.ts";
@@ -28,6 +31,9 @@ import { checkOptions, decideCancel, isTerminal } from "./rules.ts";
 import { requestedSource } from "./source.ts";
 import * as store from "./store.ts";
 import { waitForEnd } from "./wait.ts";
+
+/** How many of an account were listed before: it never changes. */
+const AccountPlace = z.tuple([z.int().min(1)]);
 
 export interface DeploymentRoutesOptions {
   db: Database;
@@ -98,6 +104,31 @@ export function deploymentRoutes(app: FastifyInstance, options: DeploymentRoutes
       return foundDeployment(await store.findDeployment(trx, id), id);
     }),
   );
+
+  serve(app, endpoints.continueDeployment, async (call) =>
+    changeOnce(db, endpoints.continueDeployment, call, {
+      prepare: () => Promise.resolve(),
+      apply: async (trx) => {
+        const { params, body, caller } = call;
+        const deployment = await continueDeployment(trx, { clock }, { id: params.id, body, caller });
+        return { body: deployment, location: `/v1/deployments/${deployment.id}` };
+      },
+    }),
+  );
+
+  serve(app, endpoints.listDeploymentResources, async ({ params: { id }, query }) => {
+    foundDeployment(await store.readStatus(db, id), id);
+    const all = await readAccount(db, id);
+    const wanted = query.outcome === undefined ? all : all.filter(({ outcome }) => outcome === query.outcome);
+    const from = decodeCursor(query.after, AccountPlace)?.[0] ?? 0;
+    const page = wanted.slice(from, from + query.limit + 1);
+    return pageFrom(
+      page.map((resource, index) => ({ resource, place: from + index + 1 })),
+      query.limit,
+      ({ resource }) => resource,
+      ({ place }) => [place],
+    );
+  });
 
   serve(app, endpoints.listEvents, async ({ params: { id }, query, request, reply }) => {
     const status = foundDeployment(await store.readStatus(db, id), id);

@@ -17,12 +17,13 @@ const SAMPLE: Required<DeploymentOptions> = {
   parallel: 4,
   skipPreview: true,
   skipTests: true,
+  clearPendingCreates: ["urn:pulumi:s::p::t::n"],
 };
 /** One row an operation, in the order of SAMPLE: what is taken. Written out again here, so that a change of the table is seen. */
 const TAKEN: Record<DeploymentOperation, string> = {
   preview: "targets targetDependents replace refresh parallel",
   update: "targets targetDependents replace refresh parallel skipPreview skipTests",
-  refresh: "targets targetDependents parallel",
+  refresh: "targets targetDependents parallel clearPendingCreates",
   destroy: "targets targetDependents refresh parallel",
   rollback: "refresh parallel",
 };

@@ -8,10 +8,12 @@ type OptionName = keyof DeploymentOptions;
 export const OPTIONS: Readonly<Record<DeploymentOperation, readonly OptionName[]>> = {
   preview: ["targets", "targetDependents", "replace", "refresh", "parallel"],
   update: ["targets", "targetDependents", "replace", "refresh", "parallel", "skipPreview", "skipTests"],
-  refresh: ["targets", "targetDependents", "parallel"],
+  refresh: ["targets", "targetDependents", "parallel", "clearPendingCreates"],
   destroy: ["targets", "targetDependents", "refresh", "parallel"],
   // Without targets and replace: a release is gone back to as a whole.
   rollback: ["refresh", "parallel"],
+  // Of the whole stack: what was left out would read as clean.
+  "detect-drift": ["parallel"],
 };
 
 /** Every move of a deployment's status that exists. The table deployment_moves holds the same, and the database refuses any other. */

@@ -11,6 +11,9 @@ import type { InstantPlace } from "../database/instant-cursor.ts";
 import { isAfter, placeInstant } from "../database/instant-cursor.ts";
 import type { StoredConfig } from "../database/tables.ts";
 import type { Database, Transaction } from "../database.ts";
+import { findAccount } from "./accounts-store.ts";
+import { describeCancel, nextActionOf } from "./continue-rules.ts";
+import { isTerminal } from "./rules.ts";
 
 /** Source and config that a deployment runs with. */
 export interface DeploymentContent {
@@ -34,6 +37,9 @@ export interface NewDeployment extends DeploymentContent {
   requestedBy: string;
   targetRelease: number | null;
   steps: readonly string[];
+  /** The deployment that it goes on with, and the one that must have succeeded first. */
+  continues?: string;
+  runsAfter?: string | null;
 }
 
 /** Queues a deployment with its steps under the stack's next number, which it answers. The caller has locked the stack. */
@@ -62,6 +68,8 @@ export async function insertDeployment(trx: Transaction, deployment: NewDeployme
       git_dirty: deployment.dirty,
       config: JSON.stringify(deployment.config),
       config_digest: deployment.configDigest,
+      continues: deployment.continues ?? null,
+      runs_after: deployment.runsAfter ?? null,
     })
     .execute();
   const steps = deployment.steps.map((name, position) => ({ deployment_id: deployment.id, position, name }));
@@ -160,8 +168,23 @@ export async function findDeployment(db: Database, id: string): Promise<Deployme
     .where("deployment_id", "=", id)
     .orderBy("measured_at")
     .execute();
+  const account = await findAccount(db, id);
+  const summary = toSummary(row);
+  const { pendingCreates: _, ...counts } = account ?? { pendingCreates: [] };
   return {
-    ...toSummary(row),
+    ...summary,
+    cancellation:
+      row.cancel_requested_at === null
+        ? null
+        : {
+            requestedAt: row.cancel_requested_at.toISOString(),
+            requestedBy: row.cancelled_by,
+            detail: describeCancel({ status: summary.status, isHeld: await isHeld(db, id) }),
+          },
+    resources: account === undefined ? null : (counts as Deployment["resources"]),
+    nextAction: isTerminal(summary.status)
+      ? nextActionOf({ ...summary, account, isSuperseded: await supersededBy(db, row) })
+      : null,
     steps: steps.map((step) => ({
       name: step.name,
       state: step.state as Deployment["steps"][number]["state"],
@@ -174,6 +197,41 @@ export async function findDeployment(db: Database, id: string): Promise<Deployme
       measuredAt: measured_at.toISOString(),
     })),
   };
+}
+
+/** Whether an attempt holds the stack for a deployment, by the database's clock. */
+async function isHeld(db: Database, deploymentId: string): Promise<boolean> {
+  const { rows } = await sql`
+    select 1 from attempts a join stack_writers w on w.holder = a.id and w.epoch = a.epoch
+    where a.deployment_id = ${deploymentId} and a.status in ('claimed', 'running') and w.expires_at > now()
+  `.execute(db);
+  return rows.length > 0;
+}
+
+/** What has changed the stack since a deployment, or is about to: a later one, or a run of the Pulumi CLI. A refresh alone finishes nothing. */
+async function supersededBy(
+  db: Database,
+  {
+    id,
+    stack_id,
+    number,
+    finished_at,
+  }: { id: string; stack_id: string; number: number; finished_at: Date | null },
+): Promise<"running" | "done" | null> {
+  const { rows } = await sql<{ kind: "running" | "done" }>`
+    select case when d.finished_at is null then 'running' else 'done' end as kind
+    from deployments d
+    where d.stack_id = ${stack_id} and d.number > ${number} and d.id <> ${id}
+      and ((d.finished_at is null and d.operation in ('update', 'refresh', 'destroy', 'rollback'))
+        or exists (select 1 from deployment_accounts a where a.deployment_id = d.id and d.operation <> 'refresh')
+        or (d.status in ('succeeded', 'rolled_back') and d.operation in ('update', 'destroy', 'rollback')))
+    union all
+    select 'done' from updates u
+    where u.stack_id = ${stack_id} and u.deployment_id is null and not u.dry_run and u.kind in ('update', 'destroy', 'import')
+      and u.finished_at > ${finished_at}
+    order by kind desc limit 1
+  `.execute(db);
+  return rows[0]?.kind ?? null;
 }
 
 /** A deployment with its place in the list. */
@@ -215,6 +273,39 @@ export async function listDeployments(
 export async function listSummaries(db: Database, ids: readonly string[]): Promise<DeploymentSummary[]> {
   const rows = await deploymentQuery(db).where("deployments.id", "in", ids).execute();
   return rows.map(toSummary);
+}
+
+/** What a deployment ran with, and its stack, which is locked until the end of the transaction. Undefined when there is none, or it ran without a source. */
+export async function lockContent(
+  trx: Transaction,
+  id: string,
+): Promise<(DeploymentContent & { stackId: string }) | undefined> {
+  const row = await trx
+    .selectFrom("deployments")
+    .innerJoin("stacks", "stacks.id", "deployments.stack_id")
+    .select([
+      "stack_id",
+      "source_digest",
+      "lockfile_digest",
+      "git_commit",
+      "git_dirty",
+      "config",
+      "config_digest",
+    ])
+    .where("deployments.id", "=", id)
+    .where("stacks.removed_at", "is", null)
+    .forUpdate("stacks")
+    .executeTakeFirst();
+  if (row === undefined || row.source_digest === null) return undefined;
+  return {
+    stackId: row.stack_id,
+    sourceDigest: row.source_digest,
+    lockfileDigest: row.lockfile_digest,
+    commit: row.git_commit,
+    dirty: row.git_dirty,
+    config: row.config,
+    configDigest: row.config_digest,
+  };
 }
 
 /** What a cancel decides about. */
@@ -344,5 +435,7 @@ function toSummary(row: DeploymentRow): DeploymentSummary {
     queuePosition: row.queue_position,
     failure: row.failure,
     attempts: row.attempts,
+    continues: row.continues,
+    runsAfter: row.runs_after,
   };
 }

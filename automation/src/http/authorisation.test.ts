@@ -20,6 +20,7 @@ const BODIES: Readonly<Record<string, (place: Place) => unknown>> = {
   replaceTags: () => ({ tags: {} }),
   setConfig: () => ({ value: "x" }),
   requestDeployment: () => ({ operation: "destroy" }),
+  continueDeployment: () => ({}),
   rotateKeys: () => ({}),
   rewrapKeys: () => ({}),
   planStateImport: ({ organisation }) => ({ organisation, stacks: [] }),
@@ -70,6 +71,7 @@ async function ask(name: EndpointName, place: Place, token: string) {
     user: "somebody",
     readerProject: place.project,
     readerStack: place.stack,
+    quarantine: randomUUID(),
   };
   const url = endpoint.path.replace(/:(\w+)/g, (_, part: string) => values[part] ?? `no value for ${part}`);
   const answer = await api.ask(endpoint.method, url, {

@@ -128,7 +128,11 @@ function badText(value: unknown, place: string): string | undefined {
   return undefined;
 }
 
+const ACTIONS = new Set(["cancel", "continue", "lift"]);
+
 function tagOf(path: string): string {
   const words = path.split("/").filter((part) => part !== "" && part !== "v1" && !part.startsWith(":"));
-  return words.at(-1) === "cancel" ? "deployments" : (words.at(-1) ?? "api");
+  // An action is listed with the noun that it is done to.
+  const isAction = ACTIONS.has(words.at(-1) ?? "");
+  return words.at(isAction ? -2 : -1) ?? "api";
 }

@@ -91,7 +91,8 @@ async function undo(trx: Transaction, run: AttemptRun, failure: Failure): Promis
     await endDeployment(trx, context, claim, { status: "failed", failure: ending, principal });
     return;
   }
-  await quarantine(trx, { stackId: claim.stackId, ...content, reason: failure.detail });
+  const { stackId, deploymentId } = claim;
+  await quarantine(trx, { stackId, ...content, reason: failure.detail, kind: "health", deploymentId });
   await appendAudit(trx, {
     principal,
     action: "quarantine.set",

@@ -1,5 +1,8 @@
+import type { RawBuilder } from "kysely";
 import { sql } from "kysely";
-import type { Release } from "../contract/releases.ts";
+import type { Quarantine, Release } from "../contract/releases.ts";
+import type { InstantPlace } from "../database/instant-cursor.ts";
+import { isAfter, placeInstant } from "../database/instant-cursor.ts";
 import type { StoredConfig } from "../database/tables.ts";
 import type { Database, Transaction } from "../database.ts";
 
@@ -75,11 +78,19 @@ export async function decideHealth(
 /** Refuses a source with a config on a stack until somebody lifts it. Doing it again changes nothing. */
 export async function quarantine(
   trx: Transaction,
-  subject: { stackId: string; sourceDigest: string; configDigest: string; reason: string },
+  subject: {
+    stackId: string;
+    sourceDigest: string;
+    configDigest: string;
+    reason: string;
+    kind: Quarantine["kind"];
+    deploymentId: string;
+  },
 ): Promise<void> {
+  const { stackId, sourceDigest, configDigest, reason, kind, deploymentId } = subject;
   await sql`
-    insert into quarantines (stack_id, source_digest, config_digest, reason)
-    values (${subject.stackId}, ${subject.sourceDigest}, ${subject.configDigest}, ${subject.reason})
+    insert into quarantines (stack_id, source_digest, config_digest, reason, kind, deployment_id)
+    values (${stackId}, ${sourceDigest}, ${configDigest}, ${reason}, ${kind}, ${deploymentId})
     on conflict do nothing
   `.execute(trx);
 }
@@ -177,4 +188,57 @@ function selectReleases(stackId: string, before: number | null, number: number |
 
 function asRelease(row: ReleaseRow): Release {
   return { ...row, createdAt: row.createdAt.toISOString() };
+}
+
+interface QuarantineRow extends Omit<Quarantine, "createdAt" | "liftedAt"> {
+  createdAt: Date;
+  liftedAt: Date | null;
+  place: string;
+}
+
+/** A quarantine with its place in the list. */
+export interface ListedQuarantine extends Quarantine {
+  place: InstantPlace;
+}
+
+/** Quarantines of a stack, newest first, one more than asked for when there are more. */
+export async function listQuarantines(
+  db: Database,
+  stackId: string,
+  page: { lifted: boolean; after: InstantPlace | undefined; limit: number },
+): Promise<ListedQuarantine[]> {
+  const { lifted, after, limit } = page;
+  const { rows } = await selectQuarantines(
+    stackId,
+    sql`${lifted ? sql`true` : sql`q.lifted_at is null`}
+      and ${after === undefined ? sql`true` : isAfter("q.created_at", "q.id", after)}
+      order by q.created_at desc, q.id desc limit ${limit + 1}`,
+  ).execute(db);
+  return rows.map((row) => ({ ...asQuarantine(row), place: [row.place, row.id] }));
+}
+
+/** Lifts a quarantine; answers it as it is then, undefined when the stack has none with that id. `isNew`: it was in force until now. */
+export async function liftQuarantine(
+  trx: Transaction,
+  { stackId, id, principal }: { stackId: string; id: string; principal: string },
+): Promise<{ quarantine: Quarantine; isNew: boolean } | undefined> {
+  const { numAffectedRows } = await sql`
+    update quarantines set lifted_at = now(), lifted_by = ${principal}
+    where stack_id = ${stackId} and id = ${id} and lifted_at is null
+  `.execute(trx);
+  const { rows } = await selectQuarantines(stackId, sql`q.id = ${id}`).execute(trx);
+  return rows[0] && { quarantine: asQuarantine(rows[0]), isNew: numAffectedRows === 1n };
+}
+
+function selectQuarantines(stackId: string, where: RawBuilder<unknown>) {
+  return sql<QuarantineRow>`
+    select q.id, q.kind, q.source_digest as "sourceDigest", q.config_digest as "configDigest", q.reason,
+      q.deployment_id as "deploymentId", q.created_at as "createdAt", q.lifted_at as "liftedAt", q.lifted_by as "liftedBy",
+      ${placeInstant("q.created_at")} as place
+    from quarantines q where q.stack_id = ${stackId} and ${where}
+  `;
+}
+
+function asQuarantine({ place: _, ...row }: QuarantineRow): Quarantine {
+  return { ...row, createdAt: row.createdAt.toISOString(), liftedAt: row.liftedAt?.toISOString() ?? null };
 }
