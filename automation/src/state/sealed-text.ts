@@ -32,6 +32,11 @@ export function sealText(key: DataKey, purpose: Purpose, text: string): SealedTe
   };
 }
 
+/** Seals what somebody else has gzipped, and the caller unpacked without a fault, for `openText`. */
+export function sealPacked(key: DataKey, purpose: Purpose, packed: Uint8Array): Buffer {
+  return sealWith(key, purpose, packed);
+}
+
 /** The text that `sealText` packed with the same key and purpose. Throws SlipwayError `secret_unreadable`. */
 export function openText(key: DataKey, purpose: Purpose, body: Uint8Array): string {
   return gunzipSync(openWith(key, purpose, body)).toString("utf8");

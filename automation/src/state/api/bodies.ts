@@ -1,4 +1,4 @@
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { createGunzip, gunzipSync } from "node:zlib";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { z } from "zod";
@@ -19,12 +19,16 @@ const HELD_BODIES_BYTES = 1024 * MIB;
 /** Output of the decompression before the loop takes other work. */
 const CHUNK_BYTES = 256 * KIB;
 /** A packed body of so many bytes is unpacked at once: an update sends thousands, and a stream for each costs more than all the rest of the request. */
-const AT_ONCE_BYTES = 16 * KIB;
+const AT_ONCE_BYTES = 64 * KIB;
+/** What unpacks to more than so much, a bomb perhaps, is unpacked in pieces after all: this much blocks the loop for some 3 ms. */
+const AT_ONCE_UNPACKED_BYTES = 2 * MIB;
 
 declare module "fastify" {
   interface FastifyRequest {
     /** Of its body, unpacked, which is held until the answer is sent. */
     heldBytes: number;
+    /** Its body as it came, when that was gzip and small; null otherwise. */
+    packedBody: Buffer | null;
   }
 }
 
@@ -38,6 +42,7 @@ export function readBodies(
 ): void {
   let held = 0;
   app.decorateRequest("heldBytes", 0);
+  app.decorateRequest("packedBody", null);
   app.addHook("onRequest", (request, reply, done) => {
     // Also when the client went away before its answer.
     reply.raw.once("close", () => {
@@ -57,6 +62,9 @@ export function readBodies(
         request.heldBytes += bytes;
         if (held > heldLimitBytes) throw tooMuchAtOnce();
       },
+      onPacked: (packed) => {
+        request.packedBody = packed;
+      },
     });
     return text === "" ? undefined : text;
   });
@@ -73,12 +81,15 @@ export async function readText(
     packedBytes = Number.POSITIVE_INFINITY,
     limitBytes,
     onBytes,
+    onPacked,
   }: {
     encoding?: string | undefined;
     packedBytes?: number;
     limitBytes: number;
     /** Told of each piece, unpacked; may throw. */
     onBytes?: (bytes: number) => void;
+    /** Told of a small packed body as a whole. */
+    onPacked?: (packed: Buffer) => void;
   },
 ): Promise<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -88,7 +99,7 @@ export async function readText(
     // Not destroyed when we stop early: that would close the connection before the answer.
     const isSmall = packedBytes <= AT_ONCE_BYTES && isGzip(encoding.toLowerCase());
     const source = isSmall
-      ? unpackedAtOnce(payload, limitBytes)
+      ? unpackedAtOnce(payload, onPacked)
       : unpacked(payload, encoding.toLowerCase()).iterator({ destroyOnReturn: false });
     for await (const chunk of source) {
       bytes += (chunk as Buffer).length;
@@ -106,12 +117,29 @@ export async function readText(
   }
 }
 
-/** A small packed body; what it unpacks to is within the limit. */
-async function* unpackedAtOnce(payload: Readable, limitBytes: number): AsyncGenerator<Buffer> {
+/** A small packed body: in one piece unless it unpacks to much. */
+async function* unpackedAtOnce(
+  payload: Readable,
+  onPacked: ((packed: Buffer) => void) | undefined,
+): AsyncGenerator<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of payload.iterator({ destroyOnReturn: false })) chunks.push(chunk as Buffer);
   const packed = Buffer.concat(chunks);
-  if (packed.length > 0) yield gunzipSync(packed, { maxOutputLength: limitBytes });
+  if (packed.length === 0) return;
+  onPacked?.(packed);
+  const whole = unpackedSmall(packed);
+  if (whole === null) yield* unpacked(Readable.from([packed]), "gzip");
+  else yield whole;
+}
+
+/** What a packed body unpacks to; null when that is much. */
+function unpackedSmall(packed: Buffer): Buffer | null {
+  try {
+    return gunzipSync(packed, { maxOutputLength: AT_ONCE_UNPACKED_BYTES });
+  } catch (error) {
+    if (systemCode(error) === "ERR_BUFFER_TOO_LARGE") return null;
+    throw error;
+  }
 }
 
 function isGzip(encoding: string): boolean {
@@ -213,12 +241,6 @@ function bodyError(error: unknown): unknown {
   const code = systemCode(error) ?? "";
   if (code === "ERR_ENCODING_INVALID_ENCODED_DATA") {
     return new SlipwayError("malformed_body", "The body is not valid UTF-8.", { cause: error });
-  }
-  // What was unpacked at once went over the limit.
-  if (code === "ERR_BUFFER_TOO_LARGE") {
-    return new SlipwayError("body_too_large", "The body unpacks to more than is read here.", {
-      cause: error,
-    });
   }
   if (code.startsWith("Z_")) {
     return new SlipwayError("malformed_body", "The body is not what gzip makes, or was cut off.", {

@@ -53,7 +53,7 @@ export function writeApiRoutes(api: FastifyInstance, dependencies: StateApiDepen
     api,
     { method: "POST", path: "/events/batch", bodyLimitBytes: BATCH_BODY_BYTES },
     async (writing, request) => {
-      await recordEvents(dependencies, writing, bodyText(request));
+      await recordEvents(dependencies, writing, { text: bodyText(request), packed: request.packedBody });
       return null;
     },
   );

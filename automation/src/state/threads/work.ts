@@ -20,7 +20,7 @@ import { checkpointText } from "../request-text.ts";
 import type { EntryFacts } from "../rules.ts";
 import { isDrained } from "../rules.ts";
 import type { SealedText } from "../sealed-text.ts";
-import { openText, sealText } from "../sealed-text.ts";
+import { openText, sealPacked, sealText } from "../sealed-text.ts";
 
 /** A sealed text with the key that opens it. */
 export interface Locked {
@@ -100,15 +100,29 @@ export const work = {
   /** What is shown of a state. */
   facts: ({ key, body }: Locked): StateFacts => factsOf(openText(key, "state", body)),
 
-  /** Reads a batch of engine events. Throws SlipwayError `invalid_request`. */
-  sealEvents: ({ key, body, step }: { key: DataKey; body: string; step: string }): SealedEvents => {
-    const { events, changes } = readEventBatch(body, step);
+  /** Reads a batch of engine events. `packed`: its text gzipped, when it came so; packing it again would cost most of all this. Throws SlipwayError `invalid_request`. */
+  sealEvents: ({
+    key,
+    text,
+    packed,
+    step,
+  }: {
+    key: DataKey;
+    text: string;
+    packed: Uint8Array | null;
+    step: string;
+  }): SealedEvents => {
+    const { events, changes } = readEventBatch(text, step);
     const numbers = events.map(({ sequence }) => sequence).sort((one, other) => one - other);
     const [firstSequence, lastSequence] = [numbers.at(0), numbers.at(-1)];
     if (firstSequence === undefined || lastSequence === undefined) return { events, batch: null, changes };
     return {
       events,
-      batch: { firstSequence, lastSequence, body: sealText(key, "event", body).body },
+      batch: {
+        firstSequence,
+        lastSequence,
+        body: packed === null ? sealText(key, "event", text).body : sealPacked(key, "event", packed),
+      },
       changes,
     };
   },
