@@ -1,16 +1,17 @@
 -- Who is claimed first, what must not be claimed at all, and how much may run at once.
 
+-- Here because the order of claims needs it: what goes on where another deployment stopped has that one's place in the order of requests.
+alter table deployments add column if not exists runs_after uuid references deployments (id);
+
 -- An automatic rollback, then a requested one, then the rest, then what only looks for drift; deployments/queue-rules.ts says the same.
 alter table deployments add column queue_rank smallint not null generated always as (
-  case when cause = 'automatic-rollback' then 0 when operation = 'rollback' then 1 when operation = 'detect-drift' then 3 else 2 end
+  case when cause = 'automatic-rollback' then 0 when operation = 'rollback' and runs_after is null then 1 when operation = 'detect-drift' then 3 else 2 end
 ) stored;
 -- The order of claims across stacks, and the order within one.
 drop index deployments_claimable;
 create index deployments_claimable on deployments (queue_rank, requested_at, id) where status = 'queued';
 create index deployments_queue on deployments (stack_id, queue_rank, number) where status = 'queued';
 create index deployments_running on deployments (stack_id) where status = 'running';
--- What counts against limits.
-create index attempts_live on attempts (worker_id) where status in ('claimed', 'running');
 -- From these come the medians that expected starts are made of.
 create index deployments_durations on deployments (stack_id, operation, finished_at desc) where status = 'succeeded';
 
@@ -44,7 +45,5 @@ create unique index run_limits_project on run_limits (project_id) where project_
 alter table workers
   -- Most attempts at once. Null: the worker never said.
   add column concurrency integer check (concurrency >= 1),
-  -- It claims nothing more and ends when what it runs has ended.
-  add column draining boolean not null default false,
   -- It ended in good order.
   add column stopped_at timestamptz;

@@ -5,6 +5,7 @@ import type { Database, Transaction } from "../database.ts";
 import { withTransaction } from "../database.ts";
 import { KNOWN_VERSIONS } from "../pipeline/operations.ts";
 import { LEASE_MS } from "./lease-rules.ts";
+import { LOOK_LEASE_MS, LOOKING_EPOCH } from "./look-store.ts";
 import type { Claim } from "./store.ts";
 
 interface ClaimRow extends Omit<Claim, "options"> {
@@ -64,7 +65,7 @@ export function claimStatement(worker: { workerId: string; attemptId: string }):
     ), candidate as (
       select d.id, d.stack_id, d.operation = 'detect-drift' as looks
       from deployments d join stacks s on s.id = d.stack_id
-      where d.status = 'queued' and d.operation <> 'detect-drift' and d.operation_version = any(${[...KNOWN_VERSIONS]}::integer[])
+      where d.status = 'queued' and d.operation_version = any(${[...KNOWN_VERSIONS]}::integer[])
         and (select is_left from room)
         and not exists (
           select 1 from live join run_limits l on l.project_id = live.project_id
@@ -78,11 +79,11 @@ export function claimStatement(worker: { workerId: string; attemptId: string }):
           where w.stack_id = d.stack_id and w.holder is not null and (w.expires_at > now() or w.holder_kind = 'update'))
         and not exists (
           select 1 from deployments running
-          where running.stack_id = d.stack_id and running.status = 'running' and running.operation <> 'detect-drift' and running.id is distinct from d.caused_by
+          where running.stack_id = d.stack_id and running.status = 'running' and running.id is distinct from d.caused_by
             and (running.operation <> 'detect-drift' or d.operation = 'detect-drift'))
         and not exists (
           select 1 from deployments earlier
-          where earlier.stack_id = d.stack_id and earlier.status = 'queued' and earlier.operation <> 'detect-drift'
+          where earlier.stack_id = d.stack_id and earlier.status = 'queued'
             and (earlier.queue_rank, earlier.number) < (d.queue_rank, d.number))
       order by d.queue_rank, d.requested_at, d.id
       limit 1
@@ -97,7 +98,7 @@ export function claimStatement(worker: { workerId: string; attemptId: string }):
     ), held as (
       select stack_id, epoch from writer
       union all
-      select stack_id, 0 from candidate where looks
+      select stack_id, ${LOOKING_EPOCH} from candidate where looks
     ), attempt as (
       insert into attempts (id, deployment_id, number, worker_id, epoch, status)
       select ${worker.attemptId}, c.id,
@@ -107,7 +108,7 @@ export function claimStatement(worker: { workerId: string; attemptId: string }):
       returning deployment_id, number, epoch
     ), look as (
       insert into attempt_looks (attempt_id, stack_id, expires_at, writer_epoch, state_number)
-      select ${worker.attemptId}, stack_id, now() + ${LEASE_MS} * interval '1 millisecond',
+      select ${worker.attemptId}, c.stack_id, now() + ${LOOK_LEASE_MS} * interval '1 millisecond',
         coalesce((select epoch from stack_writers w where w.stack_id = c.stack_id), 0),
         coalesce((select max(number) from states s where s.stack_id = c.stack_id), 0)
       from candidate c where looks
