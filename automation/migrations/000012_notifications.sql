@@ -47,6 +47,7 @@ create table notifications (
   routed_at timestamptz,
   unique nulls not distinct (organisation, kind, dedupe_key)
 );
+create index notifications_age on notifications (created_at);
 create index notifications_unrouted on notifications (created_at) where routed_at is null;
 
 create table notification_deliveries (
@@ -71,6 +72,7 @@ create table notification_deliveries (
   check (status = 'pending' or not claimed)
 );
 create index notification_deliveries_due on notification_deliveries (next_at) where status = 'pending';
+create index notification_deliveries_claimed on notification_deliveries (destination_id) where claimed;
 create index notification_deliveries_of_destination on notification_deliveries (destination_id, created_at desc, id desc);
 create index notification_deliveries_newest on notification_deliveries (created_at desc, id desc);
 

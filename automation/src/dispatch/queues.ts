@@ -10,6 +10,14 @@ export const QUEUES = {
     deleteAfterSeconds: 60,
     notify: true,
   },
+  /** Deliveries of notifications that are due. Whether one is tried again, and when, is in its row. */
+  "deliver-notification": {
+    retryLimit: 0,
+    expireInSeconds: 60,
+    retentionSeconds: 90_000,
+    deleteAfterSeconds: 60,
+    notify: true,
+  },
 } as const satisfies Record<string, Omit<Queue, "name">>;
 
 export type QueueName = keyof typeof QUEUES;

@@ -1,10 +1,15 @@
 import { randomUUID } from "node:crypto";
+import { sql } from "kysely";
 import type { NotificationBody, NotificationKind } from "../contract/notifications.ts";
-import type { Transaction } from "../database.ts";
+import type { Database, Transaction } from "../database.ts";
+import type { RoutableNotification, Route } from "./rules.ts";
+import { RETRY_POLICY } from "./rules.ts";
 
 /** Longest texts of a message, in characters; what is longer is cut. */
 const LONGEST_SENTENCE = 500;
 const LONGEST_REASON = 2_000;
+/** A server that was killed in the last try leaves it to another one, after its lease. */
+const USUAL_GRACE_MS = 300_000;
 
 /** Something to be told. */
 export interface NewNotification {
@@ -56,4 +61,90 @@ export async function enqueueNotification(
 function storable(text: string, longest: number): string {
   const cut = text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
   return cut.toWellFormed().replaceAll("\0", "\uFFFD");
+}
+
+/** A message whose destinations are still to be found. */
+export interface UnroutedNotification extends RoutableNotification {
+  id: string;
+}
+
+/** Takes messages that are not routed yet, oldest first, for the rest of the transaction; those that another server is at are left out. */
+export async function lockUnrouted(trx: Transaction, limit: number): Promise<UnroutedNotification[]> {
+  const { rows } = await sql<UnroutedNotification>`
+    select id, organisation, kind, subject, only_destination as "onlyDestination" from notifications
+    where routed_at is null order by created_at limit ${limit} for update skip locked`.execute(trx);
+  return rows;
+}
+
+/**
+ * Records which destinations get a message, each with a delivery that is due now, and answers the deliveries' ids. The deadline counts from the message's
+ * row on, so that what lay here while no server ran is given up no later.
+ */
+export async function recordRoutes(
+  trx: Transaction,
+  notificationId: string,
+  destinationIds: readonly string[],
+  horizonMs: number,
+): Promise<string[]> {
+  await sql`update notifications set routed_at = now() where id = ${notificationId}`.execute(trx);
+  if (destinationIds.length === 0) return [];
+  const { rows } = await sql<{ id: string }>`
+    insert into notification_deliveries (id, notification_id, destination_id, deadline)
+    select gen_random_uuid(), n.id, d.id, n.created_at + ${horizonMs} * interval '1 millisecond'
+    from notifications n, notification_destinations d
+    where n.id = ${notificationId} and d.id = any(${[...destinationIds]}) and d.removed_at is null
+    on conflict (notification_id, destination_id) do nothing
+    returning id`.execute(trx);
+  return rows.map(({ id }) => id);
+}
+
+/** Every destination as routing needs it. */
+export async function listRoutes(db: Database): Promise<Route[]> {
+  return db
+    .selectFrom("notification_destinations")
+    .select(["id", "organisation", "kinds", "stacks", "min_severity as minSeverity", "installation"])
+    .where("removed_at", "is", null)
+    .orderBy("created_at")
+    .execute();
+}
+
+/** A message that should have ended. */
+export interface Undelivered {
+  notification: string;
+  /** Null: it was not even routed. */
+  delivery: string | null;
+  /** Since when it is over. */
+  since: Date;
+}
+
+/**
+ * N9: messages that are neither delivered nor given up although the horizon is past by `graceMs`, with those that were never routed. Empty unless
+ * something is broken or no server has run.
+ */
+export async function undelivered(
+  db: Database,
+  options: { graceMs?: number; horizonMs?: number } = {},
+): Promise<Undelivered[]> {
+  const { graceMs = USUAL_GRACE_MS, horizonMs = RETRY_POLICY.horizonMs } = options;
+  const { rows } = await sql<Undelivered>`
+    select notification_id as notification, id as delivery, deadline as since from notification_deliveries
+    where status = 'pending' and deadline < now() - ${graceMs} * interval '1 millisecond'
+    union all
+    select id, null, created_at from notifications
+    where routed_at is null and created_at < now() - ${horizonMs + graceMs} * interval '1 millisecond'
+    order by since`.execute(db);
+  return rows;
+}
+
+/** Removes messages whose deliveries have all ended before an instant, with these; answers how many, at most `limit`. */
+export async function deleteOldNotifications(db: Database, before: Date, limit: number): Promise<number> {
+  const { numAffectedRows } = await sql`
+    delete from notifications where id in (
+      select n.id from notifications n
+      where n.created_at < ${before} and n.routed_at is not null
+        and not exists (
+          select from notification_deliveries d
+          where d.notification_id = n.id and (d.status = 'pending' or d.finished_at >= ${before}))
+      order by n.created_at limit ${limit} for update skip locked)`.execute(db);
+  return Number(numAffectedRows ?? 0n);
 }
