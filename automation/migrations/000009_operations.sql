@@ -18,6 +18,10 @@ insert into attempt_moves (from_status, to_status) values
   ('claimed', 'running'), ('claimed', 'failed'), ('claimed', 'cancelled'), ('claimed', 'lost'),
   ('running', 'succeeded'), ('running', 'failed'), ('running', 'cancelled'), ('running', 'lost');
 
+-- An approval can end while its deployment is back in the queue, or is found to have ended by the worker that is about to update.
+insert into deployment_moves (from_status, to_status) values
+  ('queued', 'rejected'), ('queued', 'stale'), ('running', 'rejected'), ('running', 'expired');
+
 create function refuse_unknown_attempt_move() returns trigger language plpgsql as $$
 begin
   if not exists (select 1 from attempt_moves where from_status = old.status and to_status = new.status) then

@@ -26,6 +26,7 @@ const TAKEN: Record<DeploymentOperation, string> = {
   refresh: "targets targetDependents parallel clearPendingCreates",
   destroy: "targets targetDependents refresh parallel",
   rollback: "refresh parallel",
+  "detect-drift": "parallel",
 };
 
 describe("options", () => {
@@ -74,12 +75,16 @@ describe("moves", () => {
     "queued running",
     "queued failed",
     "queued cancelled",
+    "queued rejected",
     "queued expired",
+    "queued stale",
     "running queued",
     "running waiting_approval",
     "running succeeded",
     "running failed",
     "running cancelled",
+    "running rejected",
+    "running expired",
     "running stale",
     "running interrupted",
     "running rolled_back",

@@ -19,14 +19,17 @@ export const OPTIONS: Readonly<Record<DeploymentOperation, readonly OptionName[]
 /** Every move of a deployment's status that exists. The table deployment_moves holds the same, and the database refuses any other. */
 export const MOVES: Readonly<Record<DeploymentStatus, readonly DeploymentStatus[]>> = {
   // To failed: its source, its artifacts or its stack went away before a worker began.
-  queued: ["running", "failed", "cancelled", "expired"],
-  // To queued: its worker was lost before anything was changed. To rolled_back: a gate failed and the rollback is asked for.
+  // To rejected, expired, stale: what was approved, and waits for a worker, is so no more.
+  queued: ["running", "failed", "cancelled", "rejected", "expired", "stale"],
+  // To queued: its worker was lost before anything was changed. To rolled_back: a gate failed and the rollback is asked for. To rejected, expired, stale: just before the update.
   running: [
     "queued",
     "waiting_approval",
     "succeeded",
     "failed",
     "cancelled",
+    "rejected",
+    "expired",
     "stale",
     "interrupted",
     "rolled_back",

@@ -1,0 +1,196 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { DeploymentStatus } from "../contract/deployments.ts";
+import { canMove } from "../deployments/rules.ts";
+import type { Approval, ApprovalEvent, ApprovalRule } from "./rules.ts";
+import { decideApproval, isApproved } from "./rules.ts";
+
+const HOUR_MS = 3_600_000;
+const rule = (need: number, ...members: string[]): ApprovalRule => ({
+  id: members.join("+"),
+  need,
+  members: new Set(members),
+});
+const RULES = [rule(2, "ann", "bea", "cem")];
+const open = (more: Partial<Approval> = {}): Approval => ({
+  state: "open",
+  seal: "seal 1",
+  expiresAt: 24 * HOUR_MS,
+  requesters: new Set(["rob"]),
+  onePersonOneRule: false,
+  votes: [],
+  ...more,
+});
+const approve = (by: string, seal = "seal 1"): ApprovalEvent => ({
+  kind: "vote",
+  vote: { by, verdict: "approve", seal },
+  comment: null,
+});
+const reject = (by: string, comment: string | null = "not today"): ApprovalEvent => ({
+  kind: "vote",
+  vote: { by, verdict: "reject", seal: "seal 1" },
+  comment,
+});
+
+/** Applies events one after another; refusals leave it as it is. */
+function after(approval: Approval, events: readonly ApprovalEvent[], rules = RULES, now = 0): Approval {
+  return events.reduce((state, event) => {
+    const decision = decideApproval(state, event, rules, now);
+    return decision.kind === "changed" ? decision.approval : state;
+  }, approval);
+}
+
+describe("a vote", () => {
+  test("A1: counts once per person, and the last one needed puts the deployment back into the queue", () => {
+    const one = after(open(), [approve("ann"), approve("ann")]);
+    expect(one).toMatchObject({ state: "open", votes: [{ by: "ann" }] });
+    expect(decideApproval(one, approve("bea"), RULES, 0)).toMatchObject({
+      kind: "changed",
+      approval: { state: "approved" },
+      effects: [
+        { kind: "audit", action: "approval.approved", by: "bea" },
+        { kind: "move", to: "queued" },
+      ],
+    });
+  });
+  test("A1: serves one rule only where people must differ, and may change its rule to make room", () => {
+    const rules = [rule(1, "ann", "bea"), rule(1, "ann")];
+    const strict = open({ onePersonOneRule: true });
+    expect(after(strict, [approve("ann")], rules).state).toBe("open");
+    expect(after(strict, [approve("ann"), approve("bea")], rules).state).toBe("approved");
+    expect(after(open(), [approve("ann")], rules).state).toBe("approved");
+  });
+  test("A1: of one who did not ask for it is enough where no rule is, and no vote is not", () => {
+    expect(isApproved(open(), [])).toBe(false);
+    expect(after(open(), [approve("zoe")], []).state).toBe("approved");
+  });
+  test("A2: of somebody who has a part in the change, or whom no rule asks, is refused", () => {
+    const rules = [rule(1, "ann", "rob")];
+    for (const by of ["rob", "zoe"]) {
+      expect(decideApproval(open(), approve(by), rules, 0)).toMatchObject({
+        kind: "refused",
+        code: "forbidden",
+      });
+    }
+  });
+  test("A3: for something else than what waits is refused", () => {
+    const decision = decideApproval(open(), approve("ann", "seal 0"), RULES, 0);
+    expect(decision).toMatchObject({ kind: "refused", code: "stale" });
+  });
+  test("A5: against it ends the deployment at once, with a reason", () => {
+    expect(decideApproval(open(), reject("ann", " "), RULES, 0)).toMatchObject({ code: "invalid_request" });
+    const decision = decideApproval(after(open(), [approve("bea")]), reject("ann"), RULES, 0);
+    expect(decision).toMatchObject({
+      approval: { state: "rejected" },
+      effects: [{ kind: "move", to: "rejected" }, { kind: "audit" }],
+    });
+  });
+  test("A5: can be withdrawn until the update begins, and then the deployment waits again", () => {
+    const approved = after(open(), [approve("ann"), approve("bea")]);
+    const fewer = after(approved, [{ kind: "withdraw", by: "ann" }]);
+    expect(fewer).toMatchObject({ state: "approved", votes: [{ by: "bea" }] });
+    expect(decideApproval(fewer, { kind: "begin", seal: "seal 1" }, RULES, 0)).toMatchObject({
+      approval: { state: "open" },
+      effects: [{ kind: "move", to: "waiting_approval" }, { kind: "audit" }],
+    });
+    const begun = after(approved, [{ kind: "begin", seal: "seal 1" }]);
+    expect(begun.state).toBe("begun");
+    expect(decideApproval(begun, { kind: "withdraw", by: "ann" }, RULES, 0)).toMatchObject({
+      kind: "refused",
+    });
+  });
+});
+
+describe("at the start of the update", () => {
+  test("A5: a worker is told when it was rejected in the meantime", () => {
+    const approved = after(open(), [approve("ann"), approve("bea"), reject("cem")]);
+    const begin = { kind: "begin", seal: "seal 1" } as const;
+    expect(decideApproval(approved, begin, RULES, 0)).toEqual({ kind: "over", status: "rejected" });
+  });
+  test("A2: a person who was removed from the group since does not count any more", () => {
+    const approved = after(open(), [approve("ann"), approve("bea")]);
+    const now = [rule(2, "ann", "cem")];
+    expect(decideApproval(approved, { kind: "begin", seal: "seal 1" }, now, 0)).toMatchObject({
+      approval: { state: "open" },
+    });
+  });
+  test("A3: another seal than the approved one makes it stale, an equal one keeps the votes", () => {
+    const approved = after(open(), [approve("ann"), approve("bea")]);
+    expect(after(approved, [{ kind: "begin", seal: "seal 2" }]).state).toBe("stale");
+    expect(after(approved, [{ kind: "sealed", seal: "seal 1" }])).toBe(approved);
+    expect(after(approved, [{ kind: "sealed", seal: "seal 2" }]).state).toBe("stale");
+  });
+});
+
+test("A6: votes lapse with the preview: nothing is decided after that, and time ends what waits", () => {
+  const approved = after(open(), [approve("ann"), approve("bea")]);
+  const late = approved.expiresAt;
+  expect(after(approved, [{ kind: "time" }], RULES, late - 1)).toBe(approved);
+  expect(after(approved, [{ kind: "begin", seal: "seal 1" }], RULES, late).state).toBe("expired");
+  expect(after(approved, [{ kind: "time" }], RULES, late).state).toBe("expired");
+  expect(decideApproval(open(), approve("ann"), RULES, late)).toMatchObject({ code: "conflict" });
+});
+
+test("whatever happens in whatever order, an update begins only with enough votes of others for what is begun, and an end is final", () => {
+  const people = fc.constantFrom("ann", "bea", "cem", "rob", "zoe");
+  const seals = fc.constantFrom("seal 1", "seal 1", "seal 2");
+  const events: fc.Arbitrary<ApprovalEvent> = fc.oneof(
+    {
+      weight: 5,
+      arbitrary: fc
+        .record({
+          by: people,
+          verdict: fc.constantFrom("approve", "approve", "approve", "reject"),
+          seal: seals,
+        })
+        .map((vote) => ({
+          kind: "vote" as const,
+          vote: { ...vote, verdict: vote.verdict as "approve" },
+          comment: "why",
+        })),
+    },
+    people.map((by) => ({ kind: "withdraw" as const, by })),
+    seals.map((seal) => ({ kind: "begin" as const, seal })),
+    seals.map((seal) => ({ kind: "sealed" as const, seal })),
+    people.map((by) => ({ kind: "cancel" as const, by })),
+    fc.constant({ kind: "time" as const }),
+  );
+  const rules = fc.constantFrom(RULES, [rule(1, "ann", "rob"), rule(1, "bea", "cem")]);
+  const steps = fc.array(fc.record({ event: events, after: fc.integer({ min: 0, max: HOUR_MS }), rules }));
+  fc.assert(
+    fc.property(steps, fc.boolean(), (all, onePersonOneRule) => {
+      let approval = open({ expiresAt: 8 * HOUR_MS, onePersonOneRule });
+      let now = 0;
+      for (const { event, after: wait, rules: inForce } of all) {
+        now += wait;
+        const before = approval;
+        const decision = decideApproval(approval, event, inForce, now);
+        if (decision.kind !== "changed") continue;
+        approval = decision.approval;
+        expect(["open", "approved"]).toContain(before.state);
+        expect(decision.effects.filter(({ kind }) => kind === "audit")).toHaveLength(1);
+        const froms: DeploymentStatus[] =
+          event.kind === "begin"
+            ? ["running"]
+            : before.state === "open"
+              ? ["waiting_approval"]
+              : ["queued", "running"];
+        for (const effect of decision.effects) {
+          if (effect.kind !== "move") continue;
+          for (const from of froms) expect(canMove(from, effect.to), `${from} -> ${effect.to}`).toBe(true);
+        }
+        if (approval.state === "begun") {
+          const own = new Set(
+            before.votes
+              .filter((one) => one.verdict === "approve" && one.seal === before.seal)
+              .map(({ by }) => by),
+          );
+          expect(own).not.toContain("rob");
+          expect(own.size).toBeGreaterThanOrEqual(2);
+          expect(event).toMatchObject({ kind: "begin", seal: before.seal });
+          expect(now).toBeLessThan(before.expiresAt);
+        }
+      }
+    }),
+  );
+});

@@ -1,0 +1,217 @@
+import type { DeploymentStatus } from "../contract/deployments.ts";
+
+/*
+ * The core of approvals: what a vote, a withdrawal, time and a start lead to. It knows no people and no HTTP: who may vote at this moment comes with each question.
+ */
+
+/** One requirement of a stack: so many votes of people in a group. `members`: of now, so that nobody counts who was removed since. */
+export interface ApprovalRule {
+  id: string;
+  need: number;
+  members: ReadonlySet<string>;
+}
+
+/** One person's latest word. */
+export interface Vote {
+  by: string;
+  verdict: "approve" | "reject";
+  /** Digest of the seal that the person saw. */
+  seal: string;
+}
+
+/** `open`: the deployment waits for votes; `approved`: it has had enough of them, and waits for a worker or is with one; `begun`: the update has, and nothing can be withdrawn. */
+export type ApprovalState = "open" | "approved" | "begun" | "rejected" | "expired" | "stale" | "cancelled";
+
+/** What waits for approval. Times are milliseconds of the database's clock. */
+export interface Approval {
+  state: ApprovalState;
+  /** Digest of everything that an approval is for. */
+  seal: string;
+  /** Votes and preview lapse together. */
+  expiresAt: number;
+  /** Everyone who has a part in the change: caller, token owner, commit author, last editor of config or rules. None of them may vote. */
+  requesters: ReadonlySet<string>;
+  /** Each person counts for one rule only. */
+  onePersonOneRule: boolean;
+  /** In the order in which they came; one per person. */
+  votes: readonly Vote[];
+}
+
+/** What happens to it. `sealed`: it was previewed again; `begin`: a worker is about to update; `time`: a timer is due. */
+export type ApprovalEvent =
+  | { kind: "vote"; vote: Vote; comment: string | null }
+  | { kind: "withdraw"; by: string }
+  | { kind: "sealed"; seal: string }
+  | { kind: "begin"; seal: string }
+  | { kind: "cancel"; by: string }
+  | { kind: "time" };
+
+/** What is to be done in the transaction that records the new state. */
+export type ApprovalEffect =
+  /**
+   * The deployment goes to this status from where it waits, in the queue or for votes. While a worker has it, it stays: that worker asks with `begin`, and ends it.
+   */
+  { kind: "move"; to: DeploymentStatus } | { kind: "audit"; action: string; by: string };
+
+export type ApprovalDecision =
+  | { kind: "changed"; approval: Approval; effects: readonly ApprovalEffect[] }
+  | { kind: "unchanged" }
+  /** To a worker that wanted to begin: it ends the deployment with this status instead. */
+  | { kind: "over"; status: Extract<DeploymentStatus, "rejected" | "expired" | "stale" | "cancelled"> }
+  | { kind: "refused"; code: "forbidden" | "conflict" | "stale" | "invalid_request"; detail: string };
+
+const SYSTEM = "system";
+
+/** Decides about one event. `rules` are those in force now: stricter ones count at once. */
+export function decideApproval(
+  approval: Approval,
+  event: ApprovalEvent,
+  rules: readonly ApprovalRule[],
+  now: number,
+): ApprovalDecision {
+  if (approval.state !== "open" && approval.state !== "approved") return afterItsEnd(approval.state, event);
+  // Whatever else happens at the same moment, time has been up before it.
+  if (now >= approval.expiresAt) {
+    return event.kind === "time" || event.kind === "begin" || event.kind === "sealed"
+      ? ended(approval, "expired", SYSTEM)
+      : refuse("conflict", "The time for a decision is over.");
+  }
+  switch (event.kind) {
+    case "time":
+      return { kind: "unchanged" };
+    case "vote":
+      return vote(approval, event, rules);
+    case "withdraw":
+      return withdraw(approval, event.by, rules);
+    case "sealed":
+      return event.seal === approval.seal ? { kind: "unchanged" } : ended(approval, "stale", SYSTEM);
+    case "begin":
+      return begin(approval, event.seal, rules);
+    case "cancel":
+      return ended(approval, "cancelled", event.by);
+  }
+}
+
+/** Whether these votes meet every rule: only approvals of this seal by members who have no part in the change count. */
+export function isApproved(
+  approval: Pick<Approval, "seal" | "requesters" | "onePersonOneRule" | "votes">,
+  rules: readonly ApprovalRule[],
+): boolean {
+  const { seal, requesters, onePersonOneRule, votes } = approval;
+  const voters = votes
+    .filter((one) => one.verdict === "approve" && one.seal === seal && !requesters.has(one.by))
+    .map(({ by }) => by);
+  const people = [...new Set(voters)];
+  // An approval without any rule would approve itself.
+  if (rules.length === 0) return people.length > 0;
+  return onePersonOneRule
+    ? canServeAll(rules, people)
+    : rules.every(({ need, members }) => people.filter((person) => members.has(person)).length >= need);
+}
+
+/** Whether every rule gets enough people when each serves one rule: a matching, found by making room along the way. */
+function canServeAll(rules: readonly ApprovalRule[], people: readonly string[]): boolean {
+  const seats = rules.flatMap((rule) => Array.from({ length: rule.need }, () => rule));
+  const seatOf = new Map<string, number>();
+  const seat = (index: number, tried: Set<string>): boolean => {
+    for (const person of people) {
+      if (seats[index]?.members.has(person) !== true || tried.has(person)) continue;
+      tried.add(person);
+      const taken = seatOf.get(person);
+      if (taken !== undefined && !seat(taken, tried)) continue;
+      seatOf.set(person, index);
+      return true;
+    }
+    return false;
+  };
+  return seats.every((_, index) => seat(index, new Set()));
+}
+
+function vote(
+  approval: Approval,
+  { vote: cast, comment }: Extract<ApprovalEvent, { kind: "vote" }>,
+  rules: readonly ApprovalRule[],
+): ApprovalDecision {
+  if (approval.requesters.has(cast.by)) {
+    return refuse("forbidden", "Whoever has a part in a change cannot decide about it.");
+  }
+  if (rules.length > 0 && !rules.some(({ members }) => members.has(cast.by))) {
+    return refuse("forbidden", "No rule of the stack asks for this person.");
+  }
+  if (cast.seal !== approval.seal) return refuse("stale", "The vote is for something else than what waits.");
+  if (cast.verdict === "reject") {
+    if (comment === null || comment.trim() === "")
+      return refuse("invalid_request", "A rejection says why in a comment.");
+    return ended(withVote(approval, cast), "rejected", cast.by);
+  }
+  return counted(withVote(approval, cast), rules, [
+    { kind: "audit", action: "approval.approved", by: cast.by },
+  ]);
+}
+
+function withdraw(approval: Approval, by: string, rules: readonly ApprovalRule[]): ApprovalDecision {
+  if (!approval.votes.some((one) => one.by === by))
+    return refuse("conflict", "This person has not voted here.");
+  const votes = approval.votes.filter((one) => one.by !== by);
+  return counted({ ...approval, votes }, rules, [{ kind: "audit", action: "approval.withdrawn", by }]);
+}
+
+/** The votes have changed. A deployment that already has its place in the queue keeps it: its start counts once more. */
+function counted(
+  approval: Approval,
+  rules: readonly ApprovalRule[],
+  effects: readonly ApprovalEffect[],
+): ApprovalDecision {
+  const isMet = isApproved(approval, rules);
+  const moves: ApprovalEffect[] = isMet && approval.state === "open" ? [{ kind: "move", to: "queued" }] : [];
+  const state = isMet ? "approved" : approval.state;
+  return { kind: "changed", approval: { ...approval, state }, effects: [...effects, ...moves] };
+}
+
+/** Just before the update everything is asked again: what is to run is what was sealed, and the votes are still enough. */
+function begin(approval: Approval, seal: string, rules: readonly ApprovalRule[]): ApprovalDecision {
+  if (seal !== approval.seal) return ended(approval, "stale", SYSTEM);
+  if (approval.state === "approved" && isApproved(approval, rules)) {
+    const effects: ApprovalEffect[] = [{ kind: "audit", action: "approval.begun", by: SYSTEM }];
+    return { kind: "changed", approval: { ...approval, state: "begun" }, effects };
+  }
+  const effects: ApprovalEffect[] = [
+    { kind: "move", to: "waiting_approval" },
+    { kind: "audit", action: "approval.asked_again", by: SYSTEM },
+  ];
+  return { kind: "changed", approval: { ...approval, state: "open" }, effects };
+}
+
+/** The last word has been said; begun, the change is under way. */
+function afterItsEnd(
+  state: Exclude<ApprovalState, "open" | "approved">,
+  event: ApprovalEvent,
+): ApprovalDecision {
+  if (event.kind === "begin" && state !== "begun") return { kind: "over", status: state };
+  return event.kind === "time" || event.kind === "sealed"
+    ? { kind: "unchanged" }
+    : refuse("conflict", `The approval is over: ${state}.`);
+}
+
+function ended(
+  approval: Approval,
+  state: Extract<ApprovalState, "rejected" | "expired" | "stale" | "cancelled">,
+  by: string,
+): ApprovalDecision {
+  const effects: ApprovalEffect[] = [
+    { kind: "move", to: state },
+    { kind: "audit", action: `approval.${state}`, by },
+  ];
+  return { kind: "changed", approval: { ...approval, state }, effects };
+}
+
+function withVote(approval: Approval, cast: Vote): Approval {
+  return { ...approval, votes: [...approval.votes.filter(({ by }) => by !== cast.by), cast] };
+}
+
+function refuse(
+  code: Extract<ApprovalDecision, { kind: "refused" }>["code"],
+  detail: string,
+): ApprovalDecision {
+  return { kind: "refused", code, detail };
+}
