@@ -57,9 +57,13 @@ export async function findActorOfAttempt(db: Database, hash: Buffer): Promise<Ac
     join deployments d on d.id = a.deployment_id
     join stacks s on s.id = d.stack_id
     join projects p on p.id = s.project_id
-    join stack_writers w on w.stack_id = d.stack_id and w.holder = a.id and w.holder_kind = 'attempt'
-      and w.epoch = a.epoch and w.expires_at > now()
     where t.hash = ${hash} and a.status in ('claimed', 'running')
+      and (exists (
+          select 1 from stack_writers w
+          where w.stack_id = d.stack_id and w.holder = a.id and w.holder_kind = 'attempt' and w.epoch = a.epoch and w.expires_at > now())
+        -- One that only looks has no right to write, and no token of it may change anything.
+        or (not t.may_change and exists (
+          select 1 from attempt_looks l where l.attempt_id = a.id and l.expires_at > now())))
   `.execute(db);
   const row = rows[0];
   if (row === undefined || !timingSafeEqual(row.hash, hash)) return undefined;

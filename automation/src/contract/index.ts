@@ -1,6 +1,7 @@
 export * from "./access.ts";
 export * from "./audit.ts";
 export * from "./deployments.ts";
+export * from "./drift.ts";
 export * from "./endpoints.ts";
 export * from "./events.ts";
 export * from "./identifiers.ts";
@@ -8,6 +9,8 @@ export * from "./keys.ts";
 export * from "./notifications.ts";
 export * from "./problems.ts";
 export * from "./projects.ts";
+export * from "./queue.ts";
 export * from "./releases.ts";
+export * from "./schedules.ts";
 export * from "./stacks.ts";
 export * from "./updates.ts";

@@ -5,6 +5,7 @@ import { endAttempt } from "../attempts/store.ts";
 import { appendAudit } from "../audit/store.ts";
 import type { DeploymentStatus } from "../contract/deployments.ts";
 import type { Database, Transaction } from "../database.ts";
+import { recordUnchecked } from "../drift/store.ts";
 import { SlipwayError } from "../errors.ts";
 import { OPERATION_VERSION, stepsOf } from "../pipeline/operations.ts";
 import type { PinnedRelease } from "../releases/store.ts";
@@ -61,6 +62,10 @@ export async function endDeployment(
 ): Promise<void> {
   await endUpdatesOfAttempt(trx, deps, deployment.attemptId, updateStatusOf(ending.status));
   await settle(trx, deployment, ending.status, ending.failure, ending.principal, deployment.attempt);
+  // Before the attempt's lease goes, which knows what was looked at.
+  if (ending.status === "failed" || ending.status === "interrupted") {
+    await recordUnchecked(trx, deployment.deploymentId, ending.failure?.detail ?? ending.status);
+  }
   await endAttempt(trx, deployment, attemptStatusOf(ending.status));
   if (deployment.cause === "automatic-rollback" && deployment.causedBy !== null) {
     await settleCause(trx, deployment, deployment.causedBy, ending.status === "succeeded", ending.principal);

@@ -15,7 +15,7 @@ import type { StackName } from "../stacks/store.ts";
 import { appendEvents, notify, WORK_CHANNEL } from "./events-store.ts";
 import { checkRequiredConfig, chooseRollbackTarget } from "./rules.ts";
 import type { RequestedSource } from "./source.ts";
-import type { DeploymentContent } from "./store.ts";
+import type { DeployedContent, DeploymentContent } from "./store.ts";
 import { findDeployment, findQuarantine, insertDeployment, listReleaseContents } from "./store.ts";
 
 /** What was asked for, by whom and for which (locked) stack. */
@@ -23,7 +23,7 @@ export interface DeploymentRequest {
   stackId: string;
   name: StackName;
   body: RequestDeployment;
-  /** Null for a rollback, which takes its release's. */
+  /** Null for a rollback and a drift check, which take their release's. */
   source: RequestedSource | null;
   caller: Caller;
 }
@@ -40,10 +40,13 @@ export async function queueDeployment(
   const { stackId, name, body, source, caller } = request;
   const chosen =
     source === null
-      ? await rollbackContent(trx, stackId, body.release)
+      ? body.operation === "detect-drift"
+        ? await lookedAtContent(trx, keyring, stackId)
+        : await rollbackContent(trx, stackId, body.release)
       : { content: await overlaidContent(trx, keyring, stackId, source), targetRelease: null };
-  if (body.operation === "update" || body.operation === "rollback") {
-    await refuseQuarantined(trx, stackId, chosen.content);
+  const { sourceDigest } = chosen.content;
+  if ((body.operation === "update" || body.operation === "rollback") && sourceDigest !== null) {
+    await refuseQuarantined(trx, stackId, { ...chosen.content, sourceDigest });
   }
   if (source !== null && source.sizeBytes !== null) {
     await recordArtifact(trx, { digest: source.sourceDigest, kind: "source", sizeBytes: source.sizeBytes });
@@ -94,6 +97,29 @@ async function rollbackContent(
 ): Promise<{ content: DeploymentContent; targetRelease: number }> {
   const release = chooseRollbackTarget(await listReleaseContents(trx, stackId), asked);
   return { content: release, targetRelease: release.number };
+}
+
+/**
+ * What a drift check runs with: source and config of the newest release, so that a folder that was edited since changes nothing. A stack that was only ever deployed by the Pulumi CLI
+ * has none: its state alone is looked at.
+ */
+async function lookedAtContent(
+  trx: Transaction,
+  keyring: Keyring,
+  stackId: string,
+): Promise<{ content: DeployedContent; targetRelease: number | null }> {
+  const [release] = await listReleaseContents(trx, stackId);
+  if (release !== undefined) return { content: release, targetRelease: release.number };
+  const config = await readStoredConfig(trx, stackId);
+  const content = {
+    sourceDigest: null,
+    lockfileDigest: null,
+    commit: null,
+    dirty: false,
+    config,
+    configDigest: await configDigest(keyring, trx, stackId, config),
+  };
+  return { content, targetRelease: null };
 }
 
 /** The source's own config with the stack's config of this moment over it. */

@@ -150,6 +150,7 @@ async function requestDeployment(
     prepare: async () => {
       checkOptions(body.operation, body.options, body.release);
       const stack = found(await referStack(db, params), params);
+      if (body.operation === "detect-drift") return null;
       if (body.operation === "rollback") {
         await refuseForeignState(db, keyring, { id: stack.id, name: params.stack });
         return null;

@@ -11,6 +11,8 @@ import type { InstantPlace } from "../database/instant-cursor.ts";
 import { isAfter, placeInstant } from "../database/instant-cursor.ts";
 import type { StoredConfig } from "../database/tables.ts";
 import type { Database, Transaction } from "../database.ts";
+import type { ShownWaiting } from "../dispatch/waiting.ts";
+import { readWaiting } from "../dispatch/waiting.ts";
 import { findAccount } from "./accounts-store.ts";
 import { describeCancel, nextActionOf } from "./continue-rules.ts";
 import { isTerminal } from "./rules.ts";
@@ -25,8 +27,11 @@ export interface DeploymentContent {
   configDigest: string;
 }
 
+/** The same of a deployment that may do without a source: it looks at the state alone. */
+export type DeployedContent = Omit<DeploymentContent, "sourceDigest"> & { sourceDigest: string | null };
+
 /** A deployment to be queued. */
-export interface NewDeployment extends DeploymentContent {
+export interface NewDeployment extends DeployedContent {
   id: string;
   stackId: string;
   operation: DeploymentOperation;
@@ -169,7 +174,8 @@ export async function findDeployment(db: Database, id: string): Promise<Deployme
     .orderBy("measured_at")
     .execute();
   const account = await findAccount(db, id);
-  const summary = toSummary(row);
+  const waiting = row.status === "queued" ? await readWaiting(db, [row.stack_id]) : undefined;
+  const summary = toSummary(row, waiting?.get(row.id));
   const { pendingCreates: _, ...counts } = account ?? { pendingCreates: [] };
   return {
     ...summary,
@@ -266,13 +272,17 @@ export async function listDeployments(
     .orderBy("deployments.id", "desc")
     .limit(limit + 1)
     .execute();
-  return rows.map((row) => ({ ...toSummary(row), place: [row.place, row.id] }));
+  const summaries = await toSummaries(db, rows);
+  return rows.flatMap((row, index) => {
+    const summary = summaries[index];
+    return summary === undefined ? [] : [{ ...summary, place: [row.place, row.id] as InstantPlace }];
+  });
 }
 
 /** Deployments by their ids, in no order. */
 export async function listSummaries(db: Database, ids: readonly string[]): Promise<DeploymentSummary[]> {
   const rows = await deploymentQuery(db).where("deployments.id", "in", ids).execute();
-  return rows.map(toSummary);
+  return toSummaries(db, rows);
 }
 
 /** What a deployment ran with, and its stack, which is locked until the end of the transaction. Undefined when there is none, or it ran without a source. */
@@ -402,15 +412,19 @@ function deploymentQuery(db: Database) {
         .$asScalar()
         .$notNull()
         .as("attempts"),
-      sql<number | null>`case when deployments.status = 'queued' then (
-        select count(*) from deployments earlier where earlier.stack_id = deployments.stack_id
-          and earlier.number < deployments.number and earlier.finished_at is null) end`.as("queue_position"),
     ]);
 }
 
 type DeploymentRow = Awaited<ReturnType<ReturnType<typeof deploymentQuery>["executeTakeFirstOrThrow"]>>;
 
-function toSummary(row: DeploymentRow): DeploymentSummary {
+/** With where the queued ones of them stand, which takes one more query when there are any. */
+async function toSummaries(db: Database, rows: readonly DeploymentRow[]): Promise<DeploymentSummary[]> {
+  const queued = rows.filter(({ status }) => status === "queued").map((row) => row.stack_id);
+  const waiting = await readWaiting(db, queued);
+  return rows.map((row) => toSummary(row, waiting.get(row.id)));
+}
+
+function toSummary(row: DeploymentRow, waiting: ShownWaiting | undefined): DeploymentSummary {
   return {
     id: row.id,
     organisation: row.organisation,
@@ -432,7 +446,9 @@ function toSummary(row: DeploymentRow): DeploymentSummary {
     startedAt: row.started_at?.toISOString() ?? null,
     finishedAt: row.finished_at?.toISOString() ?? null,
     changes: row.changes,
-    queuePosition: row.queue_position,
+    // One that was claimed between the two queries shows as queued a last time.
+    queuePosition: row.status === "queued" ? (waiting?.queuePosition ?? 0) : null,
+    waiting: waiting?.waiting ?? null,
     failure: row.failure,
     attempts: row.attempts,
     continues: row.continues,

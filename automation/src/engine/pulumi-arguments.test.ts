@@ -40,6 +40,16 @@ describe("the CLI's arguments", () => {
       {},
       ["destroy", ...everyRun, "--yes", "--skip-preview", "--refresh=false", "--run-program=false"],
     ],
+    [
+      "detect-drift",
+      { options: { refresh: false, runProgram: true } },
+      ["refresh", ...everyRun, "--preview-only", "--run-program=true"],
+    ],
+    [
+      "detect-drift",
+      { options: { refresh: false, runProgram: false } },
+      ["refresh", ...everyRun, "--preview-only", "--run-program=false"],
+    ],
     ["preview", { planPath: "/p" }, ["preview", ...everyRun, "--refresh=false", "--save-plan=/p"]],
     [
       "update",
@@ -77,6 +87,10 @@ describe("the CLI's arguments", () => {
     ["destroy", { options: { refresh: false, replace: ["urn:a"] } }, "replace"],
     ["refresh", { options: { refresh: true } }, "refresh"],
     ["destroy", { planPath: "/p" }, "plan"],
+    ["detect-drift", { options: { refresh: true, runProgram: true } }, "refresh"],
+    ["detect-drift", { options: { refresh: false, runProgram: true, targets: ["urn:a"] } }, "targets"],
+    ["detect-drift", { options: { refresh: false } }, "runProgram"],
+    ["refresh", { options: { refresh: false, runProgram: true } }, "runProgram"],
     ["update", { options: { refresh: false, targetDependents: true } }, "targetDependents"],
   ] as const)("refuse for %s what it cannot do: %o", (operation, more, option) => {
     expect(() =>

@@ -1,8 +1,17 @@
 import { SlipwayError } from "../errors.ts";
-import type { PulumiRequest } from "./runner-protocol.ts";
+import type { EngineOperation, PulumiRequest } from "./runner-protocol.ts";
 
 /** Used when a request names none; the CLI's own default would depend on the machine's environment. */
 export const DEFAULT_PARALLEL = 16;
+
+const COMMANDS: Readonly<Record<EngineOperation, string>> = {
+  preview: "preview",
+  update: "up",
+  refresh: "refresh",
+  destroy: "destroy",
+  // What a preview with --refresh reads is read here too; the differences of the program, which are no drift, are left out.
+  "detect-drift": "refresh",
+};
 
 /** Files that the runner made for one engine request. */
 export interface EngineFiles {
@@ -16,10 +25,13 @@ export interface EngineFiles {
  */
 export function pulumiArguments(request: PulumiRequest, files: EngineFiles): string[] {
   const { operation, options, planPath } = request;
-  const isChange = operation !== "preview";
+  const isDriftCheck = operation === "detect-drift";
+  const isChange = operation !== "preview" && !isDriftCheck;
   const runsProgram = operation === "preview" || operation === "update";
   refuse(options.replace !== undefined && !runsProgram, "replace", operation);
-  refuse(options.refresh && operation === "refresh", "refresh", operation);
+  refuse(options.refresh && (operation === "refresh" || isDriftCheck), "refresh", operation);
+  refuse(options.targets !== undefined && isDriftCheck, "targets", operation);
+  refuse((options.runProgram !== undefined) !== isDriftCheck, "runProgram", operation);
   refuse(planPath !== undefined && !runsProgram, "plan", operation);
   refuse(
     options.targetDependents === true && (options.targets ?? []).length === 0,
@@ -27,7 +39,7 @@ export function pulumiArguments(request: PulumiRequest, files: EngineFiles): str
     operation,
   );
   return [
-    operation === "update" ? "up" : operation,
+    COMMANDS[operation],
     "--non-interactive",
     "--color=never",
     `--stack=${request.stack}`,
@@ -36,9 +48,10 @@ export function pulumiArguments(request: PulumiRequest, files: EngineFiles): str
     `--parallel=${options.parallel ?? DEFAULT_PARALLEL}`,
     "--suppress-permalink=true",
     ...(isChange ? ["--yes", "--skip-preview"] : []),
-    ...(operation === "refresh" ? [] : [`--refresh=${options.refresh}`]),
+    ...(isDriftCheck ? ["--preview-only"] : []),
+    ...(operation === "refresh" || isDriftCheck ? [] : [`--refresh=${options.refresh}`]),
     // A refresh or destroy acts on what the state says; running the program for it is a different operation.
-    ...(runsProgram ? [] : ["--run-program=false"]),
+    ...(runsProgram ? [] : [`--run-program=${options.runProgram === true}`]),
     ...(options.targets ?? []).map((urn) => `--target=${urn}`),
     ...(options.targetDependents === true ? ["--target-dependents"] : []),
     ...(options.replace ?? []).map((urn) => `--replace=${urn}`),

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { messageOf } from "../errors.ts";
 import { type ChildEnd, runChild } from "./child.ts";
 import { statusOf } from "./command.ts";
+import { driftOf } from "./drift-facts.ts";
 import { digestEvents, slimEvent } from "./engine-events.ts";
 import { QUIET_ENGINE_ENVIRONMENT } from "./environment.ts";
 import { followEventLog } from "./event-log.ts";
@@ -53,6 +54,8 @@ async function operate(
   const log = await followEventLog(files.eventLog, (raw) => {
     const slim = slimEvent(raw);
     if (slim === null) return;
+    const drift = request.operation === "detect-drift" ? driftOf(raw) : null;
+    if (drift !== null) slim.drift = drift;
     const event = redactor.json(slim) as Record<string, unknown>;
     digest.add(event);
     supervision.send({ type: "engine-event", id: request.id, event });

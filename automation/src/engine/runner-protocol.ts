@@ -13,7 +13,7 @@ export const ConfigEntry = z.union([
 ]);
 export type ConfigEntry = z.infer<typeof ConfigEntry>;
 
-export const EngineOperation = z.enum(["preview", "update", "refresh", "destroy"]);
+export const EngineOperation = z.enum(["preview", "update", "refresh", "destroy", "detect-drift"]);
 export type EngineOperation = z.infer<typeof EngineOperation>;
 
 /** Options of one engine operation. Each has a visible effect on the CLI's arguments; none is dropped. */
@@ -24,6 +24,8 @@ export const EngineOptions = z.strictObject({
   /** Always passed explicitly, so that the CLI's own default never decides. */
   refresh: z.boolean(),
   parallel: z.int().min(1).max(256).optional(),
+  /** detect-drift only: false reads by what the state says of the providers, for want of the program. */
+  runProgram: z.boolean().optional(),
   message: z.string().optional(),
 });
 export type EngineOptions = z.infer<typeof EngineOptions>;

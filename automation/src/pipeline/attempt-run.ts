@@ -1,5 +1,6 @@
 import type { Claim } from "../attempts/store.ts";
 import type { GateResult } from "../contract/deployments.ts";
+import type { DriftedResource } from "../contract/drift.ts";
 import type { Failure } from "../deployments/completion.ts";
 import type { AttemptContainment } from "../engine/attempt.ts";
 import type { ConfigEntry, RequestOutcome } from "../engine/runner-protocol.ts";
@@ -56,6 +57,8 @@ export interface AttemptRun {
     /** Of the state that it left. */
     facts?: Pick<StateFacts, "outputs" | "plugins">;
     gates: GateResult[];
+    /** Of a drift check: what differs from the state. */
+    drift?: DriftedResource[];
     /** Recorded, its health not yet decided. */
     release?: { id: string; number: number };
   };

@@ -10,6 +10,7 @@ export type StepName =
   | "update"
   | "refresh"
   | "destroy"
+  | "detect-drift"
   | "gates-after"
   | "release";
 
@@ -30,5 +31,6 @@ export const OPERATION_LISTS: Readonly<Record<number, OperationLists>> = {
     refresh: ["prepare", "refresh"],
     destroy: ["prepare", "destroy"],
     rollback: ["prepare", "preview", "update", "gates-after", "release"],
+    "detect-drift": ["prepare", "detect-drift"],
   },
 };

@@ -23,6 +23,7 @@ const LOOKING_STEPS: readonly string[] = [
   "test",
   "gates-before",
   "preview",
+  "detect-drift",
 ] satisfies StepName[];
 
 /** The first of these steps that may have changed resources. A name that a later program gave to a step counts as one: nobody here knows better. */

@@ -9,6 +9,7 @@ import { pinnedRelease } from "../releases/store.ts";
 import type { AttemptRun, Step, StepOutcome } from "./attempt-run.ts";
 import { failureOf } from "./attempt-run.ts";
 import { concludeCancel, concludeFailure, concludeLost, concludeSuccess } from "./conclude.ts";
+import { concludeDrift } from "./conclude-drift.ts";
 import type { WorkerContext } from "./context.ts";
 import { principalOf } from "./context.ts";
 import { openEventWriter } from "./event-writer.ts";
@@ -19,6 +20,7 @@ import { CHANGING_STEPS, stepsOf } from "./operations.ts";
 import { completeUpdate, factsOf } from "./record-release.ts";
 import { accountResources } from "./resource-account.ts";
 import { build, test } from "./steps/build.ts";
+import { detectDrift } from "./steps/detect-drift.ts";
 import { destroy, preview, refresh, update } from "./steps/engine.ts";
 import { gatesAfter, gatesBefore } from "./steps/gates.ts";
 import { prepare } from "./steps/prepare.ts";
@@ -36,6 +38,7 @@ const STEPS: Readonly<Record<Exclude<StepName, "release">, Step>> = {
   update,
   refresh,
   destroy,
+  "detect-drift": detectDrift,
   "gates-after": gatesAfter,
 };
 
@@ -113,9 +116,7 @@ async function begin(
       requestId: null,
     });
     const target: PinnedRelease | undefined =
-      claim.operation === "rollback" && claim.targetRelease !== null
-        ? await pinnedRelease(trx, claim.stackId, claim.targetRelease)
-        : undefined;
+      claim.targetRelease !== null ? await pinnedRelease(trx, claim.stackId, claim.targetRelease) : undefined;
     return { earlier: await stepResults(trx, claim.deploymentId), pinned: target ?? null };
   });
   const events = openEventWriter(context.db, claim, context.clock, onLost);
@@ -163,6 +164,9 @@ async function carryOut(run: AttemptRun, stop: StopSwitch, startedSteps: string[
   const [facts] = await Promise.all([needsFacts ? factsOf(run) : null, containmentIsEmpty(run)]);
   const reason = stop.reason();
   if (reason === "lost") throw new SlipwayError("lease_lost", `attempt ${claim.attemptId} lost its lease`);
+  if (claim.operation === "detect-drift" && reason === null && result.kind !== "stopped") {
+    return concludeDrift(run, result.kind === "failed" ? result.failure : null);
+  }
   if (result.kind === "succeeded") {
     await concludeSuccess(run, facts);
     return true;

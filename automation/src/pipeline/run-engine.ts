@@ -19,6 +19,7 @@ export async function runEngine(
   step: string,
   operation: EngineOperation,
   planPath: string | undefined,
+  onEngineEvent: (event: Readonly<Record<string, unknown>>) => void = () => {},
 ): Promise<RequestOutcome> {
   const { workDir, config, secrets, engineEnvironment } = preparedOf(run);
   const artifactsFile = await writeArtifacts(run);
@@ -46,9 +47,10 @@ export async function runEngine(
     },
     (message) => {
       if (message.type === "engine-event") {
+        onEngineEvent(message.event);
         const event = eventOf(step, message.event);
         if (event === null) return;
-        if (operation !== "preview") run.account.add(event);
+        if (mayChange(operation)) run.account.add(event);
         run.events.emit(event);
       } else if (message.type === "output" && message.stream === "stderr" && isForPeople(message.line)) {
         run.events.emit({ type: "output", step, stream: "stderr", line: message.line });
@@ -57,9 +59,14 @@ export async function runEngine(
   );
 }
 
+/** The state backend holds an engine to it: the token of one that only looks starts no update. */
+function mayChange(operation: EngineOperation): boolean {
+  return operation !== "preview" && operation !== "detect-drift";
+}
+
 /** A token for this one operation, good for the attempt's stack while the attempt holds it. */
 function engineToken({ context, claim }: AttemptRun, operation: EngineOperation): Promise<string> {
-  const grant = { attemptId: claim.attemptId, mayChange: operation !== "preview" };
+  const grant = { attemptId: claim.attemptId, mayChange: mayChange(operation) };
   return context.db.transaction().execute((trx) => makeAttemptToken(trx, grant));
 }
 
@@ -85,11 +92,11 @@ export async function failedEngine(
     error === undefined
       ? `pulumi ended with ${outcome.signal ?? outcome.exitCode ?? "no exit code"}`
       : await firstFailingLine(run, operation, error);
-  const account = operation === "preview" ? "" : ` ${run.account.describe()}`;
+  const account = mayChange(operation) ? ` ${run.account.describe()}` : "";
   return {
     state: "failed",
     failure: {
-      code: `${operation}_failed`,
+      code: `${operation.replace("-", "_")}_failed`,
       detail: `${sentence(first)}${account}`,
       remedy:
         operation === "preview"
@@ -123,6 +130,10 @@ function sentence(text: string): string {
 function engineOptions(run: AttemptRun, operation: EngineOperation): EngineOptions {
   const { targets, targetDependents, replace, refresh, parallel } = run.claim.options;
   const runsProgram = operation === "preview" || operation === "update";
+  if (operation === "detect-drift") {
+    const runProgram = run.pinned !== null;
+    return { refresh: false, runProgram, ...(parallel === undefined ? {} : { parallel }) };
+  }
   return {
     refresh: operation !== "refresh" && refresh === true,
     ...(targets === undefined ? {} : { targets }),

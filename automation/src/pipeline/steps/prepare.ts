@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { dependenciesMissing } from "../../dependencies/install.ts";
 import { installerArguments } from "../../dependencies/key.ts";
@@ -7,6 +7,7 @@ import { engineEnvironment } from "../../engine/environment.ts";
 import { SlipwayError } from "../../errors.ts";
 import { extractSource } from "../../sources/extract.ts";
 import type { ProjectFiles } from "../../sources/project-files.ts";
+import { readProjectFiles } from "../../sources/project-files.ts";
 import type { AttemptRun, StepOutcome } from "../attempt-run.ts";
 import { failureOf } from "../attempt-run.ts";
 import { engineConfig } from "../engine-config.ts";
@@ -19,7 +20,7 @@ const INSTALL_TIMEOUT_SECONDS = 900;
 export async function prepare(run: AttemptRun): Promise<StepOutcome> {
   const { context, claim } = run;
   const sourceDigest = run.pinned?.sourceDigest ?? claim.sourceDigest;
-  if (sourceDigest === null) {
+  if (sourceDigest === null && claim.operation !== "detect-drift") {
     return {
       state: "failed",
       failure: { code: "source_invalid", detail: "the deployment has no source", remedy: null },
@@ -30,7 +31,10 @@ export async function prepare(run: AttemptRun): Promise<StepOutcome> {
   const tmpDir = path.join(run.folder, "tmp");
   const pulumiHome = path.join(path.resolve(context.dataDir), "pulumi-home");
   try {
-    const files = await extractSource(context.artifacts, sourceDigest, workDir);
+    const files =
+      sourceDigest === null
+        ? await bareProject(workDir, claim.project)
+        : await extractSource(context.artifacts, sourceDigest, workDir);
     refuseOtherProject(files, claim.project);
     await Promise.all([mkdir(home, { mode: 0o700 }), mkdir(tmpDir, { mode: 0o700 })]);
     await mkdir(pulumiHome, { recursive: true, mode: 0o700 });
@@ -76,6 +80,13 @@ export async function prepare(run: AttemptRun): Promise<StepOutcome> {
   }
 }
 
+/** Of a stack that only the Pulumi CLI deployed there is no source here; its state alone is looked at, and no program runs. */
+async function bareProject(workDir: string, project: string): Promise<ProjectFiles> {
+  await mkdir(workDir, { recursive: true, mode: 0o700 });
+  await writeFile(path.join(workDir, "Pulumi.yaml"), `name: ${JSON.stringify(project)}\nruntime: nodejs\n`);
+  return readProjectFiles(workDir);
+}
+
 /** Two projects with one name in Pulumi.yaml would share the state of equally named stacks. */
 function refuseOtherProject(files: ProjectFiles, project: string): void {
   const { name } = files.pulumiProject;
@@ -95,7 +106,8 @@ async function provideDependencies(
   if (lockfileDigest === null) return null;
   const { workspaces } = files.manifest.install;
   const plan = { lockfileDigest, workspaces, nodeVersion: process.version };
-  if (run.pinned !== null) {
+  // A rollback must not depend on a registry; a drift check may be made on a machine that has never deployed the stack.
+  if (run.pinned !== null && claim.operation === "rollback") {
     const folder = await context.dependencies.find(plan);
     if (folder === undefined) throw dependenciesMissing(lockfileDigest);
     await linkDependencies(folder, workDir);
