@@ -21,6 +21,8 @@ import { registerOpenapi, registerReference } from "./http/openapi.ts";
 import { registerProbes } from "./http/probes.ts";
 import { handleError } from "./http/problems.ts";
 import { watchAddresses } from "./http/unknown-address.ts";
+import { notificationRoutes } from "./notifications/routes.ts";
+import type { NotificationSettings } from "./notifications/routes-options.ts";
 import { projectRoutes } from "./projects/routes.ts";
 import { releaseRoutes } from "./releases/routes.ts";
 import type { Keyring } from "./secrets/keyring.ts";
@@ -42,6 +44,7 @@ export interface AppDependencies {
   keyring: Keyring;
   artifacts: ContentStore;
   projectRoots: readonly string[];
+  notificationSettings: NotificationSettings;
   consoleDir: string;
   hosts: HostRule;
   /** Newest migration that this program knows. */
@@ -99,6 +102,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   releaseRoutes(app, dependencies);
   updateRoutes(app, { ...dependencies, streams });
   auditRoutes(app, dependencies);
+  notificationRoutes(app, dependencies);
   keyRoutes(app, dependencies);
   await importRoutes(app, dependencies);
   await registerStateApi(app, dependencies);

@@ -1,6 +1,8 @@
 import path from "node:path";
 import { z } from "zod";
 import { SlipwayError } from "./errors.ts";
+import type { NotificationConfig } from "./notifications/config.ts";
+import { notificationConfigOf, notificationVariables } from "./notifications/config.ts";
 import type { KeySettings } from "./secrets/key-settings.ts";
 import { defaultKeySettings, KEY_EXPECTED, parseKeyChoice } from "./secrets/key-settings.ts";
 
@@ -91,6 +93,7 @@ export interface ServerConfig extends CommonConfig, ListenConfig {
   /** Where people reach the server when that is not where it listens (a proxy, a published port). */
   publicUrl: string | undefined;
   keys: KeySettings;
+  notifications: NotificationConfig;
 }
 export interface WorkerConfig extends CommonConfig {
   databaseUrl: string;
@@ -181,6 +184,7 @@ export function readServerConfig(env: Environment = process.env): ServerConfig {
       .url({ protocol: /^https?$/, error: "SLIPWAY_PUBLIC_URL: a URL such as https://slipway.example" })
       .transform((value) => new URL(value).origin)
       .optional(),
+    ...notificationVariables,
   });
   const base = commonOf(parsed);
   const roots = (parsed.SLIPWAY_PROJECT_ROOTS ?? "").split(path.delimiter).filter((root) => root !== "");
@@ -196,6 +200,7 @@ export function readServerConfig(env: Environment = process.env): ServerConfig {
     keeperSocket: parsed.SLIPWAY_KEEPER_SOCKET,
     publicUrl: parsed.SLIPWAY_PUBLIC_URL,
     keys: keysOf(parsed, base),
+    notifications: notificationConfigOf(parsed),
   };
 }
 

@@ -8,8 +8,12 @@ import { checkSchema, readMigrations } from "./database/migrations.ts";
 import { Notifications } from "./database/notifications.ts";
 import { openDatabase } from "./database.ts";
 import { DEPLOYMENT_CHANNEL } from "./deployments/events-store.ts";
+import { openBoss } from "./dispatch/boss.ts";
 import { messageOf, SlipwayError, systemCode } from "./errors.ts";
 import { createLogger } from "./logger.ts";
+import { RETRY_POLICY } from "./notifications/rules.ts";
+import { destinationSealing } from "./notifications/sealing.ts";
+import { superviseNotifications } from "./notifications/service.ts";
 import { openKeyring } from "./secrets/open-keyring.ts";
 import { reapExpiredUpdates } from "./state/reap.ts";
 import { version } from "./version.ts";
@@ -51,6 +55,10 @@ async function serve(): Promise<void> {
     keyring,
     artifacts,
     projectRoots: config.projectRoots,
+    notificationSettings: {
+      allowed: config.notifications.allowed,
+      sendsEmail: config.notifications.smtp !== undefined,
+    },
     consoleDir: config.consoleDir,
     hosts: { host: config.host, publicUrl: config.publicUrl },
     schemaVersion: migrations.length,
@@ -60,6 +68,17 @@ async function serve(): Promise<void> {
   const stopping = new AbortController();
   const reaping = reapExpiredUpdates({ db, keyring, logger }, stopping.signal);
   const uploading = uploadEarlierFiles({ db, artifacts, logger }, stopping.signal);
+  const notifying = superviseNotifications(
+    () => openBoss(config.databaseUrl, { logger, role: "server" }),
+    {
+      ...{ db, logger, clock: systemClock, policy: RETRY_POLICY, random: Math.random },
+      sealing: destinationSealing(keyring),
+      network: { allowed: config.notifications.allowed },
+      smtp: config.notifications.smtp,
+      publicUrl: config.publicUrl,
+    },
+    stopping.signal,
+  );
   let isStopping = false;
   const stop = (): void => {
     // A second signal (Ctrl-C reaches the whole process group) changes nothing.
@@ -69,7 +88,7 @@ async function serve(): Promise<void> {
     const closeAll = async (): Promise<void> => {
       stopping.abort();
       await app.close();
-      await Promise.all([reaping, uploading]);
+      await Promise.all([reaping, uploading, notifying]);
       await notifications.stop();
       await close();
     };

@@ -67,7 +67,9 @@ export interface AnswerBody {
 }
 
 export async function startTestApi(
-  overrides: Partial<Pick<AppDependencies, "hosts" | "consoleDir" | "clock" | "timing">> & {
+  overrides: Partial<
+    Pick<AppDependencies, "hosts" | "consoleDir" | "clock" | "timing" | "notificationSettings">
+  > & {
     /** A migrated database of the test's own, which it removes itself. */
     databaseUrl?: string;
   } = {},
@@ -108,6 +110,7 @@ export async function startTestApi(
     keyring: await openKeyring({ db, settings: defaultKeySettings(dataDir) }),
     artifacts: await openContentStore(dataDir, db),
     projectRoots: [root],
+    notificationSettings: overrides.notificationSettings ?? { allowed: [], sendsEmail: false },
     consoleDir: overrides.consoleDir ?? path.join(home, "console"),
     hosts: overrides.hosts ?? { host: "127.0.0.1", publicUrl: undefined },
     schemaVersion: (await readMigrations()).length,

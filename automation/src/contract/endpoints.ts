@@ -28,7 +28,9 @@ import {
 import { DeploymentEvent } from "./events.ts";
 import { Id, OrganisationName, PageQuery, ProjectName, pageOf, StackName, StackPath } from "./identifiers.ts";
 import { DataKeyVersion, KeysRewrapped, KeysRotated, RewrapKeys, RotateKeys, WrappingKey } from "./keys.ts";
+import { notificationEndpoints } from "./notification-endpoints.ts";
 import { CreateProject, Project, ProjectPath } from "./projects.ts";
+import { Pause, Queue, RunLimit, SetPause, SetRunLimit, Worker } from "./queue.ts";
 import { Quarantine, Release } from "./releases.ts";
 import {
   ConfigKey,
@@ -556,6 +558,119 @@ export const endpoints = {
     permission: "any",
     body: PlanStateImport,
     success: { status: 200, body: StateImportPlan },
+  },
+
+  ...notificationEndpoints,
+
+  listQueue: {
+    method: "GET",
+    path: "/v1/queue",
+    summary: "What runs, and what waits in the order in which it is claimed, with what each waits for",
+    permission: "any",
+    query: z.strictObject({ limit: z.coerce.number().int().min(1).max(500).default(100) }),
+    success: { status: 200, body: Queue },
+  },
+  listPauses: {
+    method: "GET",
+    path: "/v1/pauses",
+    summary: "What is paused, by whom and why",
+    permission: "any",
+    success: { status: 200, body: z.object({ items: z.array(Pause) }) },
+  },
+  pauseEverything: {
+    method: "PUT",
+    path: "/v1/pause",
+    summary: "Claim nothing new in the whole installation; what runs goes on",
+    permission: "installation.manage",
+    body: SetPause,
+    success: { status: 200, body: Pause },
+  },
+  resumeEverything: {
+    method: "DELETE",
+    path: "/v1/pause",
+    summary: "Go on; pauses of projects and stacks stay",
+    permission: "installation.manage",
+    success: { status: 204, body: null },
+  },
+  pauseProject: {
+    method: "PUT",
+    path: "/v1/projects/:organisation/:project/pause",
+    summary: "Claim nothing new of a project",
+    permission: "project.pause",
+    params: ProjectPath,
+    body: SetPause,
+    success: { status: 200, body: Pause },
+  },
+  resumeProject: {
+    method: "DELETE",
+    path: "/v1/projects/:organisation/:project/pause",
+    summary: "Go on with a project; pauses of its stacks stay",
+    permission: "project.pause",
+    params: ProjectPath,
+    success: { status: 204, body: null },
+  },
+  pauseStack: {
+    method: "PUT",
+    path: `${STACK}/pause`,
+    summary: "Claim nothing new of a stack, and refuse updates of the Pulumi CLI; previews and cancels stay possible",
+    permission: "stack.pause",
+    params: StackPath,
+    body: SetPause,
+    success: { status: 200, body: Pause },
+  },
+  resumeStack: {
+    method: "DELETE",
+    path: `${STACK}/pause`,
+    summary: "Go on with a stack",
+    permission: "stack.pause",
+    params: StackPath,
+    success: { status: 204, body: null },
+  },
+  listLimits: {
+    method: "GET",
+    path: "/v1/limits",
+    summary: "Most deployments at once: of the installation, and of projects that have a limit of their own",
+    permission: "any",
+    success: { status: 200, body: z.object({ items: z.array(RunLimit) }) },
+  },
+  setInstallationLimit: {
+    method: "PUT",
+    path: "/v1/limit",
+    summary: "Limit how many deployments run at once in the whole installation",
+    permission: "installation.manage",
+    body: SetRunLimit,
+    success: { status: 200, body: RunLimit },
+  },
+  removeInstallationLimit: {
+    method: "DELETE",
+    path: "/v1/limit",
+    summary: "Let as many run as the workers can",
+    permission: "installation.manage",
+    success: { status: 204, body: null },
+  },
+  setProjectLimit: {
+    method: "PUT",
+    path: "/v1/projects/:organisation/:project/limit",
+    summary: "Limit how many deployments of a project run at once",
+    permission: "project.limit",
+    params: ProjectPath,
+    body: SetRunLimit,
+    success: { status: 200, body: RunLimit },
+  },
+  removeProjectLimit: {
+    method: "DELETE",
+    path: "/v1/projects/:organisation/:project/limit",
+    summary: "Remove a project's limit",
+    permission: "project.limit",
+    params: ProjectPath,
+    success: { status: 204, body: null },
+  },
+  listWorkers: {
+    method: "GET",
+    path: "/v1/workers",
+    summary: "Workers that run, drain or were lost lately",
+    permission: "any",
+    success: { status: 200, body: z.object({ items: z.array(Worker) }) },
   },
 
   listAudit: {

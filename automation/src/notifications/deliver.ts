@@ -1,9 +1,9 @@
-import { appendAudit } from "../audit/store.ts";
 import type { Clock } from "../clock.ts";
 import type { Database, Transaction } from "../database.ts";
 import { withTransaction } from "../database.ts";
 import type { Boss } from "../dispatch/boss.ts";
 import type { Logger } from "../logger.ts";
+import { auditDestination } from "./audit.ts";
 import type { ClaimedDelivery } from "./deliveries-store.ts";
 import * as deliveries from "./deliveries-store.ts";
 import { pauseDestination } from "./destinations-store.ts";
@@ -140,13 +140,9 @@ async function endDead(
   const reason = `${deadInARow} messages in a row could not be delivered. The last one: ${error}`;
   await pauseDestination(trx, claimed.destination.id, { by: SLIPWAY, reason });
   const subject = `${organisation}/notifications/${name}`;
-  await appendAudit(trx, {
-    principal: SLIPWAY,
-    action: "destination.paused",
-    organisation,
-    subject,
-    details: { deadInARow },
-    requestId: null,
+  const caller = { principal: SLIPWAY, requestId: null };
+  await auditDestination(trx, caller, { organisation, destination: name }, "destination.paused", {
+    deadInARow,
   });
   // Paused as it is, it does not get this one itself.
   await enqueueNotification(trx, {

@@ -144,6 +144,12 @@ export async function removeDestination(trx: Transaction, id: string): Promise<v
     update notification_destinations set removed_at = now(), sealed = null where id = ${id}`.execute(trx);
 }
 
+/** The database's clock. */
+export async function readNow(db: Database): Promise<Date> {
+  const { rows } = await sql<{ now: Date }>`select clock_timestamp() as now`.execute(db);
+  return rows[0]?.now ?? new Date(0);
+}
+
 type Row = Pick<Selectable<Tables["notification_destinations"]>, (typeof COLUMNS)[number]>;
 
 function toDestination(row: Row): StoredDestination {

@@ -93,3 +93,30 @@ export async function routePending(
     if (routed < BATCH) return count;
   }
 }
+
+/** Pause between tries to open pg-boss while the database is away. */
+const OPEN_AGAIN_MS = 2_000;
+
+/**
+ * Opens pg-boss, tries again while that fails, and runs notifications until `signal` aborts; then closes it. Never rejects.
+ */
+export async function superviseNotifications(
+  open: () => Promise<Boss>,
+  deps: Omit<ServiceDependencies, "boss">,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      const boss = await open();
+      try {
+        await runNotifications({ ...deps, boss }, signal);
+      } finally {
+        await boss.stop();
+      }
+    } catch (error) {
+      deps.logger.error({ error: messageOf(error) }, "notifications cannot be delivered now");
+      // The only rejection is the abort, which the loop looks at.
+      await pause(OPEN_AGAIN_MS, undefined, { signal }).catch(() => {});
+    }
+  }
+}

@@ -48,7 +48,7 @@ export function parseSmtpUrl(
 }
 
 /** An address of a sender: bare, so that nothing of it can become another header. */
-export const SenderAddress = z.email();
+export const SenderAddress = z.email("SLIPWAY_SMTP_FROM: an e-mail address");
 
 function isThisMachine(host: string): boolean {
   if (host === "localhost") return true;
