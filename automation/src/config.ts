@@ -62,6 +62,8 @@ const drain = z
   .regex(/^\d{1,6}[smh]$/, DRAIN_EXPECTED)
   .transform((text) => Number(text.slice(0, -1)) * MS_OF_UNIT[text.slice(-1) as keyof typeof MS_OF_UNIT])
   .refine((ms) => ms <= LONGEST_DRAIN_MS, DRAIN_EXPECTED);
+const SERVER_URL_EXPECTED =
+  "SLIPWAY_SERVER_URL: a URL such as http://127.0.0.1:7420, or those of several servers with commas between them";
 const keeperSocket = { SLIPWAY_KEEPER_SOCKET: absolute("SLIPWAY_KEEPER_SOCKET").optional() };
 
 export interface CommonConfig {
@@ -97,8 +99,8 @@ export interface ServerConfig extends CommonConfig, ListenConfig {
 }
 export interface WorkerConfig extends CommonConfig {
   databaseUrl: string;
-  /** Where the engines of this worker reach the server. Without a slash at its end. */
-  serverUrl: string;
+  /** Where the engines of this worker reach the servers, each without a slash at its end; at least one. */
+  serverUrls: readonly string[];
   /** Absolute path of the pulumi binary. */
   pulumiPath: string;
   /** Folder of the language host's launchers, to be put on the CLI's PATH; undefined when they are beside the binary. */
@@ -211,8 +213,9 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
     ...keys,
     DATABASE_URL: postgresUrl("DATABASE_URL"),
     SLIPWAY_SERVER_URL: z
-      .url({ protocol: /^https?$/, error: "SLIPWAY_SERVER_URL: a URL such as http://127.0.0.1:7420" })
-      .transform((value) => value.replace(/\/+$/, "")),
+      .string(SERVER_URL_EXPECTED)
+      .transform((text) => text.split(",").map((url) => url.trim().replace(/\/+$/, "")))
+      .pipe(z.array(z.url({ protocol: /^https?$/, error: SERVER_URL_EXPECTED })).min(1)),
     SLIPWAY_PULUMI_PATH: absolute("SLIPWAY_PULUMI_PATH"),
     SLIPWAY_LANGUAGE_HOST_DIR: absolute("SLIPWAY_LANGUAGE_HOST_DIR").optional(),
     SLIPWAY_ENGINE_NODE: absolute("SLIPWAY_ENGINE_NODE").default(process.execPath),
@@ -222,7 +225,7 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
   return {
     ...base,
     databaseUrl: parsed.DATABASE_URL,
-    serverUrl: parsed.SLIPWAY_SERVER_URL,
+    serverUrls: parsed.SLIPWAY_SERVER_URL,
     pulumiPath: parsed.SLIPWAY_PULUMI_PATH,
     languageHostDir: parsed.SLIPWAY_LANGUAGE_HOST_DIR,
     engineNode: parsed.SLIPWAY_ENGINE_NODE,

@@ -17,6 +17,7 @@ import { messageOf, SlipwayError } from "./errors.ts";
 import { createLogger } from "./logger.ts";
 import type { WorkerContext } from "./pipeline/context.ts";
 import { startDispatcher } from "./pipeline/dispatcher.ts";
+import { openServerRelay } from "./pipeline/server-relay.ts";
 import { openKeyring } from "./secrets/open-keyring.ts";
 
 /** Attempts at once; each runs a CLI, a program and its providers. */
@@ -56,6 +57,7 @@ async function work(): Promise<void> {
     path.dirname(config.pulumiPath),
     path.dirname(config.engineNode),
   ];
+  const relay = await openServerRelay({ servers: config.serverUrls, logger });
   const context: WorkerContext = {
     db,
     clock: systemClock,
@@ -65,7 +67,7 @@ async function work(): Promise<void> {
     artifacts: await openContentStore(config.dataDir, db),
     dependencies: await openDependencyStore(config.dataDir),
     keyring: await openKeyring({ db, settings: config.keys }),
-    serverUrl: config.serverUrl,
+    serverUrl: relay.url,
     nodePath: process.execPath,
     enginePath: enginePath.filter((folder) => folder !== undefined),
     pulumiPath: config.pulumiPath,
@@ -91,6 +93,7 @@ async function work(): Promise<void> {
     uploading.abort();
     await dispatcher.stop(hurry.signal);
     await uploaded;
+    await relay.close();
     await notifications.stop();
     await close();
   };

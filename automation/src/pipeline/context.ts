@@ -15,7 +15,7 @@ export interface WorkerContext {
   artifacts: ContentStore;
   dependencies: DependencyStore;
   keyring: Keyring;
-  /** Of the server, which is the state backend of every engine; without a slash at its end. */
+  /** Of the relay to the servers, which are the state backend of every engine; without a slash at its end. */
   serverUrl: string;
   /** Node 24 binary that runs guardian and runner. */
   nodePath: string;

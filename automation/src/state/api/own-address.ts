@@ -1,4 +1,5 @@
 import type { FastifyRequest } from "fastify";
+import { ENGINE_ADDRESS_HEADER, engineAddress } from "../../contract/engine-address.ts";
 import type { HostRule } from "../../http/hosts.ts";
 import type { Raw } from "../journal/raw-json.ts";
 import {
@@ -16,6 +17,8 @@ const MEMBER = '"secrets_providers"';
 
 /** The address under which a client has logged in, as the Pulumi CLI keeps it. `hosts` has let its Host header pass. */
 export function addressOf(request: FastifyRequest, { publicUrl }: HostRule): string {
+  const ofEngine = engineAddress(request.headers[ENGINE_ADDRESS_HEADER]);
+  if (ofEngine !== undefined) return ofEngine;
   const host = request.headers.host ?? "";
   // A proxy in front speaks https; here the request is plain.
   if (publicUrl !== undefined && new URL(publicUrl).host === host.toLowerCase()) return publicUrl;
