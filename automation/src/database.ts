@@ -46,6 +46,16 @@ export function openDatabase(url: string, options: DatabaseOptions): OpenDatabas
   return { db, close: () => db.destroy() };
 }
 
+/** The database behind one connection, which its caller has opened and ends: statements that a pool cannot run, such as COPY, can join a transaction of it. */
+export function databaseOn(client: pg.Client): Database {
+  const lent = { query: client.query.bind(client) as pg.PoolClient["query"], release: () => {} };
+  const pool = { connect: () => Promise.resolve(lent), end: () => Promise.resolve() };
+  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool: pool as unknown as pg.Pool }) });
+}
+
+/** How values come, for connections that are opened elsewhere. */
+export const VALUE_TYPES = { getTypeParser };
+
 /** Runs `work` in one transaction: committed when it resolves, rolled back when it throws. Joins the transaction when given one. */
 export function withTransaction<T>(db: Database, work: (trx: Transaction) => Promise<T>): Promise<T> {
   if (db.isTransaction) return work(db as Transaction);

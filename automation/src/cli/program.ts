@@ -106,6 +106,14 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "list, rotate and rewrap the keys that secrets and states are sealed with",
     load: async () => (await import("./commands/keys.ts")).register,
   },
+  backup: {
+    summary: "write the whole installation of this machine into one file",
+    load: async () => (await import("./commands/backup.ts")).register,
+  },
+  restore: {
+    summary: "put a backup into an empty installation on this machine",
+    load: async () => (await import("./commands/restore.ts")).register,
+  },
   pulumi: {
     summary: "run the Pulumi CLI on this installation's state",
     load: async () => (await import("./commands/pulumi.ts")).register,

@@ -32,7 +32,8 @@ export async function readOrMakeFileKey(file: string): Promise<FileKey> {
   return fileKey(file, content);
 }
 
-function fileKey(file: string, content: string): FileKey {
+/** The key that a file's content stands for. Throws `secret_key_damaged`. */
+export function fileKey(file: string, content: string): FileKey {
   const master = Buffer.from(content.trim(), "base64");
   if (master.length !== FILE_KEY_BYTES) {
     throw new SlipwayError("secret_key_damaged", `${file} does not hold a key.`, {

@@ -91,7 +91,8 @@ async function register(db: Database, key: WrappingKey, known: KnownWrappingKey 
   await checkCanary(key, kept);
 }
 
-async function checkCanary(key: WrappingKey, canary: Buffer): Promise<void> {
+/** Has a key open the canary that it once wrapped. Throws SlipwayError `key_wrong`. */
+export async function checkCanary(key: WrappingKey, canary: Buffer): Promise<void> {
   const clear = await key.unwrap(CANARY_CONTEXT, canary);
   if (clear.toString() === CANARY) return;
   throw new SlipwayError("key_wrong", `The key ${key.id} is not the one that this database was made with.`, {
@@ -134,8 +135,8 @@ function openRemote(choice: Exclude<KeyChoice, { provider: "file" }>, settings: 
     : vaultKey(choice.mount, choice.key, settings.vault);
 }
 
-/** A key that the database names. */
-async function openKnown(settings: KeySettings, id: string): Promise<WrappingKey> {
+/** A key that the database names. Throws SlipwayError `key_unavailable`. */
+export async function openKnown(settings: KeySettings, id: string): Promise<WrappingKey> {
   if (!id.startsWith("file:")) {
     const choice = parseKeyChoice(id, { root: "/", defaultFile: settings.defaultFile });
     if (choice !== undefined && choice.provider !== "file") return openRemote(choice, settings);

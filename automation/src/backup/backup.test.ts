@@ -1,0 +1,275 @@
+import { randomUUID } from "node:crypto";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { sql } from "kysely";
+import pg from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { TestApi } from "../../../test/helpers/api.ts";
+import { startTestApi } from "../../../test/helpers/api.ts";
+import { temporaryFolder } from "../../../test/helpers/folders.ts";
+import type { TestDatabase } from "../../../test/helpers/postgres.ts";
+import { testPostgres } from "../../../test/helpers/postgres.ts";
+import { readStartConfig } from "../config.ts";
+import { openDatabase } from "../database.ts";
+import { openKeyring } from "../secrets/open-keyring.ts";
+import { appendState, currentState } from "../state/states-store.ts";
+import type { BackupOptions } from "./backup.ts";
+import { backUp } from "./backup.ts";
+import { inspectBackup, restore } from "./restore.ts";
+
+const PASSPHRASE = "correct horse battery staple";
+const quiet = { onProgress: () => {} };
+
+let api: TestApi;
+let stackId: string;
+beforeAll(async () => {
+  api = await startTestApi();
+  await api.makeStack("shop", "production");
+  const config = "/v1/stacks/default/shop/production/config";
+  await api.ask("PUT", `${config}/shop:password`, { body: { value: "hunter2 \t\\N\n'ü", secret: true } });
+  stackId = (await api.db.selectFrom("stacks").select("id").executeTakeFirstOrThrow()).id;
+  for (const text of ["one", "two \u0000-free 🎈"]) {
+    await api.db.transaction().execute(async (trx) => {
+      const state = {
+        stackId,
+        updateId: null,
+        text: JSON.stringify({ text }),
+        resourceCount: 1,
+        partial: false,
+      };
+      await appendState(trx, api.dependencies.keyring, state);
+    });
+  }
+});
+afterAll(() => api.close());
+
+function options(to: string, more: Partial<BackupOptions> = {}): BackupOptions {
+  const without = { withoutKeys: false, withoutDependencies: false };
+  return { to, passphrase: PASSPHRASE, ...without, verify: true, ...quiet, ...more };
+}
+
+function configOf(databaseUrl: string, dataDir: string) {
+  return readStartConfig({ DATABASE_URL: databaseUrl, SLIPWAY_DATA_DIR: dataDir });
+}
+
+async function takeBackup(more: Partial<BackupOptions> = {}): Promise<string> {
+  const file = path.join(temporaryFolder("backup"), "slipway.backup");
+  await backUp(configOf(api.databaseUrl, api.dataDir), options(file, more));
+  return file;
+}
+
+async function inEmptyDatabase(work: (database: TestDatabase) => Promise<void>): Promise<void> {
+  const database = await testPostgres().freshDatabase({ empty: true });
+  try {
+    await work(database);
+  } finally {
+    await database.drop();
+  }
+}
+
+/** Every row of every table as text, but for those that a restore itself changes. */
+async function rowsOf(url: string): Promise<Record<string, string[]>> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rows: tables } = await client.query<{ name: string }>(
+      "select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' order by 1",
+    );
+    const all: Record<string, string[]> = {};
+    for (const { name } of tables) {
+      const { rows } = await client.query<{ row: string }>(
+        `select t::text as row from "${name}" t order by 1`,
+      );
+      all[name] = rows.map(({ row }) => row);
+    }
+    return all;
+  } finally {
+    await client.end();
+  }
+}
+
+async function tablesOf(url: string): Promise<number> {
+  return Object.keys(await rowsOf(url)).length;
+}
+
+test("an empty database and an empty data folder have every row, state and secret after a restore", async () => {
+  const file = await takeBackup();
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  const before = await rowsOf(api.databaseUrl);
+  await inEmptyDatabase(async ({ url }) => {
+    const dataDir = path.join(temporaryFolder("restored"), "data");
+    const config = configOf(url, dataDir);
+    const report = await restore(config, {
+      from: file,
+      passphrase: PASSPHRASE,
+      withoutDependencies: false,
+      ...quiet,
+    });
+    expect(report.counts).toMatchObject({ stacks: 1, states: 2, secrets: 1, dataKeys: 1 });
+    const after = await rowsOf(url);
+    const changed = ["stack_writers", "unreconciled_stacks", "audit_entries", "schema_versions"];
+    for (const name of Object.keys(before).filter((one) => !changed.includes(one)))
+      expect(after[name], name).toEqual(before[name]);
+    expect(after.audit_entries?.slice(0, -1).length).toBe(before.audit_entries?.length);
+    expect(after.audit_entries?.at(-1)).toContain("installation.restored");
+
+    expect(readFileSync(path.join(dataDir, "secret.key"), "utf8")).toBe(
+      readFileSync(path.join(api.dataDir, "secret.key"), "utf8"),
+    );
+    const { db, close } = openDatabase(url, { applicationName: "test" });
+    try {
+      const keyring = await openKeyring({ db, settings: config.keys });
+      const state = await currentState(db, keyring, stackId);
+      expect(state).toMatchObject({ number: 2, text: JSON.stringify({ text: "two \u0000-free 🎈" }) });
+      const { ciphertext } = await db
+        .selectFrom("stack_config")
+        .select("ciphertext")
+        .executeTakeFirstOrThrow();
+      const clear = await keyring.open(db, stackId, "config", ciphertext ?? Buffer.alloc(0));
+      expect(clear.toString()).toBe("hunter2 \t\\N\n'ü");
+      // Identity columns count on, and the triggers and foreign keys are there again.
+      const { sequence } = await db
+        .insertInto("audit_entries")
+        .values({ principal: "t", action: "a.b", organisation: "o", subject: "s", request_id: null })
+        .returning("sequence")
+        .executeTakeFirstOrThrow();
+      expect(sequence).toBeGreaterThan(report.counts.auditEntries);
+      await expect(db.deleteFrom("audit_entries").execute()).rejects.toThrow("never changed");
+      await expect(
+        db
+          .insertInto("state_imports")
+          .values({ stack_id: randomUUID(), source: "", digest: Buffer.alloc(0), principal: "" })
+          .execute(),
+      ).rejects.toThrow("foreign key");
+    } finally {
+      await close();
+    }
+  });
+});
+
+test("every epoch is beyond what was given after the backup, and every stack is marked", async () => {
+  await sql`insert into stack_writers (stack_id, epoch) values (${stackId}, 41) on conflict (stack_id) do update set epoch = 41`.execute(
+    api.db,
+  );
+  const file = await takeBackup();
+  await inEmptyDatabase(async ({ url }) => {
+    const config = configOf(url, path.join(temporaryFolder("restored"), "data"));
+    await restore(config, { from: file, passphrase: PASSPHRASE, withoutDependencies: false, ...quiet });
+    const { stack_writers, unreconciled_stacks } = await rowsOf(url);
+    const epoch = Number(stack_writers?.[0]?.split(",")[2]);
+    expect(epoch).toBeGreaterThan(1_000_041);
+    expect(unreconciled_stacks?.[0]).toContain(stackId);
+  });
+});
+
+test("a wrong passphrase is refused, and nothing is written", async () => {
+  const file = await takeBackup();
+  await inEmptyDatabase(async ({ url }) => {
+    const dataDir = path.join(temporaryFolder("restored"), "data");
+    const wrong = { from: file, passphrase: `${PASSPHRASE}.`, withoutDependencies: false, ...quiet };
+    await expect(restore(configOf(url, dataDir), wrong)).rejects.toMatchObject({ code: "passphrase_wrong" });
+    await expect(restore(configOf(url, dataDir), { ...wrong, passphrase: null })).rejects.toMatchObject({
+      code: "passphrase_missing",
+    });
+    expect(existsSync(dataDir)).toBe(false);
+    expect(await tablesOf(url)).toBe(0);
+  });
+});
+
+test("a file that was cut or changed anywhere is refused, and nothing is written", async () => {
+  for (const passphrase of [PASSPHRASE, null]) {
+    const file = await takeBackup(passphrase === null ? { passphrase, withoutKeys: true } : {});
+    const whole = readFileSync(file);
+    const headerEnd = whole.indexOf(0x0a) + 1;
+    const damages: Buffer[] = [];
+    for (const share of [0, 0.3, 0.9, 0.999])
+      damages.push(whole.subarray(0, headerEnd + Math.floor((whole.length - headerEnd) * share)));
+    damages.push(whole.subarray(0, whole.length - 1));
+    // Bytes after the end of a compressed stream belong to nothing; a sealed one has none.
+    if (passphrase !== null) damages.push(Buffer.concat([whole, Buffer.from("x")]));
+    for (const share of [0.1, 0.5, 0.95]) {
+      const changed = Buffer.from(whole);
+      const at = headerEnd + Math.floor((whole.length - headerEnd) * share);
+      changed[at] = (changed[at] ?? 0) ^ 0x10;
+      damages.push(changed);
+    }
+    const bad = path.join(temporaryFolder("bad"), "bad.backup");
+    // Without keys in the file, those of the data folder that made it are needed.
+    const config = configOf(api.databaseUrl, api.dataDir);
+    for (const [index, damaged] of damages.entries()) {
+      writeFileSync(bad, damaged, { mode: 0o600 });
+      await expect(inspectBackup(config, { from: bad, passphrase }), `damage ${index}`).rejects.toMatchObject(
+        {
+          code: "backup_damaged",
+        },
+      );
+    }
+  }
+});
+
+test("an installation that is not empty is left as it is", async () => {
+  const file = await takeBackup();
+  const before = await rowsOf(api.databaseUrl);
+  await expect(
+    restore(configOf(api.databaseUrl, path.join(temporaryFolder("restored"), "data")), {
+      from: file,
+      passphrase: PASSPHRASE,
+      withoutDependencies: false,
+      ...quiet,
+    }),
+  ).rejects.toMatchObject({ code: expect.stringMatching(/in_use|not_empty/) as string });
+  expect(await rowsOf(api.databaseUrl)).toEqual(before);
+  await inEmptyDatabase(async ({ url }) => {
+    const dataDir = temporaryFolder("restored");
+    writeFileSync(path.join(dataDir, "secret.key"), `${Buffer.alloc(32, 7).toString("base64")}\n`, {
+      mode: 0o600,
+    });
+    await expect(
+      restore(configOf(url, dataDir), {
+        from: file,
+        passphrase: PASSPHRASE,
+        withoutDependencies: false,
+        ...quiet,
+      }),
+    ).rejects.toMatchObject({ code: "not_empty" });
+    expect(await tablesOf(url)).toBe(0);
+    expect(readFileSync(path.join(dataDir, "secret.key"), "utf8")).toContain(
+      Buffer.alloc(32, 7).toString("base64"),
+    );
+  });
+});
+
+test("the key of the installation is in no file that is not encrypted", async () => {
+  const file = path.join(temporaryFolder("backup"), "slipway.backup");
+  const config = configOf(api.databaseUrl, api.dataDir);
+  await expect(backUp(config, options(file, { passphrase: null }))).rejects.toMatchObject({
+    code: "backup_without_keys",
+  });
+  await expect(backUp(config, options(file, { passphrase: "short" }))).rejects.toMatchObject({
+    code: "passphrase_weak",
+  });
+  expect(existsSync(file)).toBe(false);
+  await backUp(config, options(file, { passphrase: null, withoutKeys: true }));
+  expect(existsSync(file)).toBe(true);
+});
+
+test("a backup in which a state does not open is not called good, and the one before stays", async () => {
+  const file = await takeBackup();
+  const before = readFileSync(file);
+  const { body } = await api.db
+    .selectFrom("states")
+    .select("body")
+    .where("number", "=", 1)
+    .executeTakeFirstOrThrow();
+  const spoilt = Buffer.from(body);
+  spoilt[spoilt.length - 1] = (spoilt.at(-1) ?? 0) ^ 1;
+  await api.db.updateTable("states").set({ body: spoilt }).where("number", "=", 1).execute();
+  try {
+    await expect(backUp(configOf(api.databaseUrl, api.dataDir), options(file))).rejects.toMatchObject({
+      code: "secret_unreadable",
+    });
+    expect(readFileSync(file).equals(before)).toBe(true);
+  } finally {
+    await api.db.updateTable("states").set({ body }).where("number", "=", 1).execute();
+  }
+});
