@@ -19,6 +19,7 @@ const open = (more: Partial<Approval> = {}): Approval => ({
   requesters: new Set(["rob"]),
   onePersonOneRule: false,
   votes: [],
+  begunBy: null,
   ...more,
 });
 const approve = (by: string, seal = "seal 1"): ApprovalEvent => ({
@@ -26,6 +27,7 @@ const approve = (by: string, seal = "seal 1"): ApprovalEvent => ({
   vote: { by, verdict: "approve", seal },
   comment: null,
 });
+const begin = (seal: string, attempt = "attempt 1"): ApprovalEvent => ({ kind: "begin", seal, attempt });
 const reject = (by: string, comment: string | null = "not today"): ApprovalEvent => ({
   kind: "vote",
   vote: { by, verdict: "reject", seal: "seal 1" },
@@ -89,11 +91,11 @@ describe("a vote", () => {
     const approved = after(open(), [approve("ann"), approve("bea")]);
     const fewer = after(approved, [{ kind: "withdraw", by: "ann" }]);
     expect(fewer).toMatchObject({ state: "approved", votes: [{ by: "bea" }] });
-    expect(decideApproval(fewer, { kind: "begin", seal: "seal 1" }, RULES, 0)).toMatchObject({
+    expect(decideApproval(fewer, begin("seal 1"), RULES, 0)).toMatchObject({
       approval: { state: "open" },
       effects: [{ kind: "move", to: "waiting_approval" }, { kind: "audit" }],
     });
-    const begun = after(approved, [{ kind: "begin", seal: "seal 1" }]);
+    const begun = after(approved, [begin("seal 1")]);
     expect(begun.state).toBe("begun");
     expect(decideApproval(begun, { kind: "withdraw", by: "ann" }, RULES, 0)).toMatchObject({
       kind: "refused",
@@ -102,21 +104,25 @@ describe("a vote", () => {
 });
 
 describe("at the start of the update", () => {
+  test("who has begun may ask again, because the answer was lost; nobody else may begin", () => {
+    const begun = after(open(), [approve("ann"), approve("bea"), begin("seal 1")]);
+    expect(decideApproval(begun, begin("seal 1"), RULES, 0)).toEqual({ kind: "unchanged" });
+    expect(decideApproval(begun, begin("seal 1", "attempt 2"), RULES, 0)).toMatchObject({ kind: "refused" });
+  });
   test("A5: a worker is told when it was rejected in the meantime", () => {
     const approved = after(open(), [approve("ann"), approve("bea"), reject("cem")]);
-    const begin = { kind: "begin", seal: "seal 1" } as const;
-    expect(decideApproval(approved, begin, RULES, 0)).toEqual({ kind: "over", status: "rejected" });
+    expect(decideApproval(approved, begin("seal 1"), RULES, 0)).toEqual({ kind: "over", status: "rejected" });
   });
   test("A2: a person who was removed from the group since does not count any more", () => {
     const approved = after(open(), [approve("ann"), approve("bea")]);
     const now = [rule(2, "ann", "cem")];
-    expect(decideApproval(approved, { kind: "begin", seal: "seal 1" }, now, 0)).toMatchObject({
+    expect(decideApproval(approved, begin("seal 1"), now, 0)).toMatchObject({
       approval: { state: "open" },
     });
   });
   test("A3: another seal than the approved one makes it stale, an equal one keeps the votes", () => {
     const approved = after(open(), [approve("ann"), approve("bea")]);
-    expect(after(approved, [{ kind: "begin", seal: "seal 2" }]).state).toBe("stale");
+    expect(after(approved, [begin("seal 2")]).state).toBe("stale");
     expect(after(approved, [{ kind: "sealed", seal: "seal 1" }])).toBe(approved);
     expect(after(approved, [{ kind: "sealed", seal: "seal 2" }]).state).toBe("stale");
   });
@@ -126,7 +132,7 @@ test("A6: votes lapse with the preview: nothing is decided after that, and time 
   const approved = after(open(), [approve("ann"), approve("bea")]);
   const late = approved.expiresAt;
   expect(after(approved, [{ kind: "time" }], RULES, late - 1)).toBe(approved);
-  expect(after(approved, [{ kind: "begin", seal: "seal 1" }], RULES, late).state).toBe("expired");
+  expect(after(approved, [begin("seal 1")], RULES, late).state).toBe("expired");
   expect(after(approved, [{ kind: "time" }], RULES, late).state).toBe("expired");
   expect(decideApproval(open(), approve("ann"), RULES, late)).toMatchObject({ code: "conflict" });
 });
@@ -150,7 +156,7 @@ test("whatever happens in whatever order, an update begins only with enough vote
         })),
     },
     people.map((by) => ({ kind: "withdraw" as const, by })),
-    seals.map((seal) => ({ kind: "begin" as const, seal })),
+    seals.map((seal) => begin(seal)),
     seals.map((seal) => ({ kind: "sealed" as const, seal })),
     people.map((by) => ({ kind: "cancel" as const, by })),
     fc.constant({ kind: "time" as const }),

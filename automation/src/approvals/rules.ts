@@ -35,6 +35,8 @@ export interface Approval {
   onePersonOneRule: boolean;
   /** In the order in which they came; one per person. */
   votes: readonly Vote[];
+  /** The attempt whose update has begun. */
+  begunBy: string | null;
 }
 
 /** What happens to it. `sealed`: it was previewed again; `begin`: a worker is about to update; `time`: a timer is due. */
@@ -42,7 +44,7 @@ export type ApprovalEvent =
   | { kind: "vote"; vote: Vote; comment: string | null }
   | { kind: "withdraw"; by: string }
   | { kind: "sealed"; seal: string }
-  | { kind: "begin"; seal: string }
+  | { kind: "begin"; seal: string; attempt: string }
   | { kind: "cancel"; by: string }
   | { kind: "time" };
 
@@ -69,7 +71,7 @@ export function decideApproval(
   rules: readonly ApprovalRule[],
   now: number,
 ): ApprovalDecision {
-  if (approval.state !== "open" && approval.state !== "approved") return afterItsEnd(approval.state, event);
+  if (approval.state !== "open" && approval.state !== "approved") return afterItsEnd(approval, event);
   // Whatever else happens at the same moment, time has been up before it.
   if (now >= approval.expiresAt) {
     return event.kind === "time" || event.kind === "begin" || event.kind === "sealed"
@@ -86,7 +88,7 @@ export function decideApproval(
     case "sealed":
       return event.seal === approval.seal ? { kind: "unchanged" } : ended(approval, "stale", SYSTEM);
     case "begin":
-      return begin(approval, event.seal, rules);
+      return begin(approval, event, rules);
     case "cancel":
       return ended(approval, "cancelled", event.by);
   }
@@ -169,11 +171,15 @@ function counted(
 }
 
 /** Just before the update everything is asked again: what is to run is what was sealed, and the votes are still enough. */
-function begin(approval: Approval, seal: string, rules: readonly ApprovalRule[]): ApprovalDecision {
+function begin(
+  approval: Approval,
+  { seal, attempt }: Extract<ApprovalEvent, { kind: "begin" }>,
+  rules: readonly ApprovalRule[],
+): ApprovalDecision {
   if (seal !== approval.seal) return ended(approval, "stale", SYSTEM);
   if (approval.state === "approved" && isApproved(approval, rules)) {
     const effects: ApprovalEffect[] = [{ kind: "audit", action: "approval.begun", by: SYSTEM }];
-    return { kind: "changed", approval: { ...approval, state: "begun" }, effects };
+    return { kind: "changed", approval: { ...approval, state: "begun", begunBy: attempt }, effects };
   }
   const effects: ApprovalEffect[] = [
     { kind: "move", to: "waiting_approval" },
@@ -182,12 +188,14 @@ function begin(approval: Approval, seal: string, rules: readonly ApprovalRule[])
   return { kind: "changed", approval: { ...approval, state: "open" }, effects };
 }
 
-/** The last word has been said; begun, the change is under way. */
-function afterItsEnd(
-  state: Exclude<ApprovalState, "open" | "approved">,
-  event: ApprovalEvent,
-): ApprovalDecision {
-  if (event.kind === "begin" && state !== "begun") return { kind: "over", status: state };
+/** The last word has been said; begun, the change is under way. Who began it may not have heard so, and asks again. */
+function afterItsEnd(approval: Approval, event: ApprovalEvent): ApprovalDecision {
+  const { state } = approval;
+  if (event.kind === "begin") {
+    if (state === "begun" && approval.begunBy === event.attempt) return { kind: "unchanged" };
+    if (state === "rejected" || state === "expired" || state === "stale" || state === "cancelled")
+      return { kind: "over", status: state };
+  }
   return event.kind === "time" || event.kind === "sealed"
     ? { kind: "unchanged" }
     : refuse("conflict", `The approval is over: ${state}.`);
