@@ -14,7 +14,12 @@ export function parseNetworks(text: string): AllowedNetworks | undefined {
     .split(",")
     .map((part) => part.trim())
     .filter((part) => part !== "");
-  const valid = parts.every((part) => /^[0-9a-fA-F.:]+\/\d{1,3}$/.test(part) && ipaddr.isValidCIDR(part));
+  const valid = parts.every((part) => {
+    const [address = ""] = part.split("/");
+    // The library would also take 1/8 and 0x0a.0.0.0/8, which nobody means.
+    const isPlain = ipaddr.IPv4.isValidFourPartDecimal(address) || address.includes(":");
+    return isPlain && ipaddr.isValidCIDR(part);
+  });
   return valid ? parts.map((part) => ipaddr.parseCIDR(part)) : undefined;
 }
 

@@ -11,6 +11,8 @@ export const EMAIL_TIMEOUT_MS = 25_000;
 const STEP_TIMEOUT_MS = 10_000;
 const LONGEST_REPLY = 200;
 const AUTHENTICATION_REFUSED = "EAUTH";
+/** What nodemailer calls a reply about sender and recipients, or about the mail itself. */
+const MESSAGE_REFUSED = ["EENVELOPE", "EMESSAGE"];
 const PERMANENT = 500;
 
 export interface EmailRequest {
@@ -21,7 +23,7 @@ export interface EmailRequest {
 }
 
 /**
- * Sends one e-mail. A reply 4xx, no connection or a refused login may end otherwise later; any other 5xx is the server's last word. Never throws for what the server does. Aborting
+ * Sends one e-mail. A reply 4xx, no connection or a refused login may end otherwise later; a 5xx about recipients or mail is the server's last word. Never throws for what the server does. Aborting
  * `stopping` ends the connection.
  */
 export async function sendEmail(
@@ -97,7 +99,11 @@ function resultOf(error: unknown): TryResult {
   if (statusCode === null) return failed(`The mail server could not be used (${code ?? "no connection"}).`);
   const said = typeof reply.response === "string" ? oneLine(reply.response).slice(0, LONGEST_REPLY) : "";
   const sentence = `The mail server answered ${said === "" ? statusCode : said}`;
-  return statusCode >= PERMANENT ? refused(sentence, statusCode) : failed(sentence, statusCode);
+  // Any other 5xx is about the session (no STARTTLS, a blocked sender), which the operator can put right.
+  const isAboutMessage = code !== undefined && MESSAGE_REFUSED.includes(code);
+  return statusCode >= PERMANENT && isAboutMessage
+    ? refused(sentence, statusCode)
+    : failed(sentence, statusCode);
 }
 
 function plainText({ lines, link }: MessageText): string {
