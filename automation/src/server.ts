@@ -9,6 +9,7 @@ import { Notifications } from "./database/notifications.ts";
 import { openDatabase } from "./database.ts";
 import { DEPLOYMENT_CHANNEL } from "./deployments/events-store.ts";
 import { openBoss } from "./dispatch/boss.ts";
+import { shareBoss } from "./dispatch/shared-boss.ts";
 import { messageOf, SlipwayError, systemCode } from "./errors.ts";
 import { createLogger } from "./logger.ts";
 import { RETRY_POLICY } from "./notifications/rules.ts";
@@ -44,9 +45,14 @@ async function serve(): Promise<void> {
   const migrations = await readMigrations();
   await checkSchema(db, migrations);
   const keyring = await openKeyring({ db, settings: config.keys });
-  await ensureOwnerToken(db, config.ownerTokenFile, systemClock.now());
+  if ((await ensureOwnerToken(db, config.ownerTokenFile, systemClock.now())) === "elsewhere")
+    logger.info(
+      { file: config.ownerTokenFile },
+      "the owner's token lies in the data folder of another server; to replace it, create this file empty and start again",
+    );
   const artifacts = await openContentStore(config.dataDir, db);
   notifications.start();
+  const jobs = shareBoss(() => openBoss(config.databaseUrl, { logger, role: "server" }), { logger });
   const app = await buildApp({
     db,
     clock: systemClock,
@@ -61,6 +67,7 @@ async function serve(): Promise<void> {
     },
     consoleDir: config.consoleDir,
     hosts: { host: config.host, publicUrl: config.publicUrl },
+    hints: jobs,
     schemaVersion: migrations.length,
     version,
   });
@@ -69,7 +76,8 @@ async function serve(): Promise<void> {
   const reaping = reapExpiredUpdates({ db, keyring, logger }, stopping.signal);
   const uploading = uploadEarlierFiles({ db, artifacts, logger }, stopping.signal);
   const notifying = superviseNotifications(
-    () => openBoss(config.databaseUrl, { logger, role: "server" }),
+    // Not its to stop: requests still send jobs.
+    async () => ({ ...(await jobs.opened), stop: async () => {} }),
     {
       ...{ db, logger, clock: systemClock, policy: RETRY_POLICY, random: Math.random },
       sealing: destinationSealing(keyring),
@@ -89,6 +97,7 @@ async function serve(): Promise<void> {
       stopping.abort();
       await app.close();
       await Promise.all([reaping, uploading, notifying]);
+      await jobs.close();
       await notifications.stop();
       await close();
     };

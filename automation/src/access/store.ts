@@ -94,6 +94,18 @@ export async function putAttemptToken(
     .execute();
 }
 
+/** Whether the installation has an owner's token that counts. */
+export async function hasOwnerToken(db: Database): Promise<boolean> {
+  const row = await db
+    .selectFrom("tokens")
+    .select("id")
+    .where("kind", "=", "owner")
+    .where("revoked_at", "is", null)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 /** Adds the owner's token and answers true, or false when it is known. With `replacing`, all other tokens of the owner are revoked. */
 export async function putOwnerToken(
   trx: Transaction,

@@ -3,7 +3,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Environment, StartConfig } from "../config.ts";
 import type { PulumiInstallation } from "../engine/pulumi-cli/installation.ts";
-import { messageOf, SlipwayError } from "../errors.ts";
+import { messageOf, SlipwayError, systemCode } from "../errors.ts";
 import { checkExternalPostgres } from "../postgres/external.ts";
 import { type ChildSpec, type Supervised, supervised } from "./child.ts";
 import { buildConsole } from "./console-build.ts";
@@ -159,8 +159,25 @@ async function introduce(
     progress.line("  skipped project: this clone has no Pulumi.yaml");
     return;
   }
-  const token = readFileSync(running.ownerTokenFile, "utf8").trim();
+  const token = ownerTokenIn(running.ownerTokenFile);
   await registerProject(running.url, token, root, name);
+}
+
+function ownerTokenIn(file: string): string {
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch (cause) {
+    if (systemCode(cause) !== "ENOENT") throw cause;
+    throw new SlipwayError(
+      "owner_token_elsewhere",
+      `This data folder does not have the owner's token (${file}).`,
+      {
+        cause,
+        remedy:
+          "Copy the file from the machine that has made it, or create it empty and start again: a new token is made, and the one before ends.",
+      },
+    );
+  }
 }
 
 async function untilAnswers(url: string, signal: AbortSignal): Promise<void> {
