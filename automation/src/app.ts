@@ -10,6 +10,8 @@ import type { Clock } from "./clock.ts";
 import type { Notifications } from "./database/notifications.ts";
 import type { Database } from "./database.ts";
 import { deploymentRoutes } from "./deployments/routes.ts";
+import type { HintSender } from "./dispatch/hints.ts";
+import { dispatchRoutes } from "./dispatch/routes.ts";
 import { authenticate, guardRoutes } from "./http/auth.ts";
 import { registerConsole } from "./http/console.ts";
 import { OpenStreams } from "./http/event-stream.ts";
@@ -24,6 +26,7 @@ import { watchAddresses } from "./http/unknown-address.ts";
 import { notificationRoutes } from "./notifications/routes.ts";
 import type { NotificationSettings } from "./notifications/routes-options.ts";
 import { projectRoutes } from "./projects/routes.ts";
+import { reconciliationRoutes } from "./reconciliation/routes.ts";
 import { releaseRoutes } from "./releases/routes.ts";
 import type { Keyring } from "./secrets/keyring.ts";
 import { keyRoutes } from "./secrets/routes.ts";
@@ -47,6 +50,8 @@ export interface AppDependencies {
   notificationSettings: NotificationSettings;
   consoleDir: string;
   hosts: HostRule;
+  /** Tells workers of what can be claimed. */
+  hints: HintSender;
   /** Newest migration that this program knows. */
   schemaVersion: number;
   /** Of Slipway, for the API's document. */
@@ -102,8 +107,10 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   releaseRoutes(app, dependencies);
   updateRoutes(app, { ...dependencies, streams });
   auditRoutes(app, dependencies);
+  dispatchRoutes(app, dependencies);
   notificationRoutes(app, dependencies);
   keyRoutes(app, dependencies);
+  reconciliationRoutes(app, dependencies);
   await importRoutes(app, dependencies);
   await registerStateApi(app, dependencies);
 

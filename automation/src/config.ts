@@ -55,6 +55,12 @@ const keys = {
 };
 const MS_OF_UNIT = { s: 1_000, m: 60_000, h: 3_600_000 } as const;
 const LONGEST_DRAIN_MS = 24 * MS_OF_UNIT.h;
+const CONCURRENCY_EXPECTED = "SLIPWAY_CONCURRENCY: a whole number from 1 to 64";
+const concurrency = z.coerce
+  .number(CONCURRENCY_EXPECTED)
+  .int(CONCURRENCY_EXPECTED)
+  .min(1, CONCURRENCY_EXPECTED)
+  .max(64, CONCURRENCY_EXPECTED);
 const DRAIN_EXPECTED = "SLIPWAY_DRAIN: a duration such as 90s, 30m or 2h, at most 24h";
 /** A whole number of seconds, minutes or hours, as milliseconds. */
 const drain = z
@@ -98,6 +104,8 @@ export interface ServerConfig extends CommonConfig, ListenConfig {
   notifications: NotificationConfig;
 }
 export interface WorkerConfig extends CommonConfig {
+  /** Attempts at once; each runs a CLI, a program and its providers. */
+  concurrency: number;
   databaseUrl: string;
   /** Where the engines of this worker reach the servers, each without a slash at its end; at least one. */
   serverUrls: readonly string[];
@@ -220,6 +228,7 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
     SLIPWAY_LANGUAGE_HOST_DIR: absolute("SLIPWAY_LANGUAGE_HOST_DIR").optional(),
     SLIPWAY_ENGINE_NODE: absolute("SLIPWAY_ENGINE_NODE").default(process.execPath),
     SLIPWAY_DRAIN: drain.default(30 * MS_OF_UNIT.m),
+    SLIPWAY_CONCURRENCY: concurrency.default(2),
   });
   const base = commonOf(parsed);
   return {
@@ -230,6 +239,7 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
     languageHostDir: parsed.SLIPWAY_LANGUAGE_HOST_DIR,
     engineNode: parsed.SLIPWAY_ENGINE_NODE,
     keeperSocket: parsed.SLIPWAY_KEEPER_SOCKET,
+    concurrency: parsed.SLIPWAY_CONCURRENCY,
     drainMs: parsed.SLIPWAY_DRAIN,
     keys: keysOf(parsed, base),
   };

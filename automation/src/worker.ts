@@ -12,6 +12,9 @@ import { openDatabase } from "./database.ts";
 import { installerEnvironment } from "./dependencies/environment.ts";
 import { openDependencyStore } from "./dependencies/install.ts";
 import { WORK_CHANNEL } from "./deployments/events-store.ts";
+import { openBoss } from "./dispatch/boss.ts";
+import { takeHints } from "./dispatch/hints.ts";
+import { shareBoss } from "./dispatch/shared-boss.ts";
 import { readPulumiVersion } from "./engine/pulumi-cli/version.ts";
 import { messageOf, SlipwayError } from "./errors.ts";
 import { createLogger } from "./logger.ts";
@@ -20,8 +23,6 @@ import { startDispatcher } from "./pipeline/dispatcher.ts";
 import { openServerRelay } from "./pipeline/server-relay.ts";
 import { openKeyring } from "./secrets/open-keyring.ts";
 
-/** Attempts at once; each runs a CLI, a program and its providers. */
-const CONCURRENCY = 2;
 /** One Ctrl-C often arrives twice: from the terminal and through npm. */
 const SAME_INTERRUPT_MS = 1_500;
 const CANCEL_GRACE_MS = 30_000;
@@ -80,17 +81,23 @@ async function work(): Promise<void> {
   const dispatcher = await startDispatcher(context, {
     notifications,
     host: hostname(),
-    concurrency: CONCURRENCY,
+    concurrency: config.concurrency,
     drainMs: config.drainMs,
   });
   notifications.start();
   process.stdout.write(`${JSON.stringify({ ready: true, workerId: context.workerId })}\n`);
 
+  // Only now: the first claim does not wait for it.
+  const jobs = shareBoss(() => openBoss(config.databaseUrl, { logger, role: "worker" }), { logger });
+  jobs.opened
+    .then((boss) => takeHints(boss, dispatcher.wake))
+    .catch((error: unknown) => logger.warn({ error: messageOf(error) }, "hints are not taken"));
   const uploading = new AbortController();
   const uploaded = uploadEarlierFiles({ db, artifacts: context.artifacts, logger }, uploading.signal);
   const hurry = new AbortController();
   const stopAll = async (): Promise<void> => {
     uploading.abort();
+    await jobs.close();
     await dispatcher.stop(hurry.signal);
     await uploaded;
     await relay.close();

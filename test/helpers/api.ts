@@ -113,6 +113,7 @@ export async function startTestApi(
     notificationSettings: overrides.notificationSettings ?? { allowed: [], sendsEmail: false },
     consoleDir: overrides.consoleDir ?? path.join(home, "console"),
     hosts: overrides.hosts ?? { host: "127.0.0.1", publicUrl: undefined },
+    hints: { current: () => undefined },
     schemaVersion: (await readMigrations()).length,
     version: "0.0.0-test",
     ...(overrides.timing === undefined ? {} : { timing: overrides.timing }),

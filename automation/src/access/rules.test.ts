@@ -77,6 +77,8 @@ organisation.read    + + + - - - - - - - - - - -
 organisation.manage  + + - - - - - - - - - - - -
 project.create       + + - - - - - - - - - - - -
 project.remove       + + - - - - - - - - - - - -
+project.pause        + + - - - - - - - - - - - -
+project.limit        + + - - - - - - - - - - - -
 stack.see            + + + - - - - - - - - - - -
 stack.read           + + + - - - - - - - - - - -
 stack.export         + + - - - - - - - - - - - -
@@ -84,6 +86,7 @@ stack.preview        + + - - - - - - - - - - - -
 stack.update         + + - - - - - - - - - - - -
 stack.deploy         + + - - - - - - - - - - - -
 stack.cancel         + + - - - - - - - - - - - -
+stack.pause          + + - - - - - - - - - - - -
 stack.create         + + - - - - - - - - - - - -
 stack.configure      + + - - - - - - - - - - - -
 stack.remove         + + - - - - - - - - - - - -
@@ -97,6 +100,8 @@ organisation.read    + + + + + + . + + + . + + .
 organisation.manage  + + - + - - . + - - . - - .
 project.create       + + - + + - . + + - . - - .
 project.remove       + + - + - - . + - - . - - .
+project.pause        + + - + - - . + - - . - - .
+project.limit        + + - + - - . + - - . - - .
 stack.see            + + + + + + . + + + . - - .
 stack.read           + + + + + + . + + + . - - .
 stack.export         + + - + + + . + + + . - - .
@@ -104,6 +109,7 @@ stack.preview        + + - + + - . + + - . - - .
 stack.update         + + - + + - . + + - . - - .
 stack.deploy         + + - + + - . + + - . - - .
 stack.cancel         + + - + + - . + + - . - - .
+stack.pause          + + - + + - . + + - . - - .
 stack.create         + + - + + - . + + - . - - .
 stack.configure      + + - + + - . + + - . - - .
 stack.remove         + + - + - - . + - - . - - .
@@ -117,6 +123,8 @@ organisation.read    + + + + + + . + + + . - - .
 organisation.manage  + + - + - - . + - - . - - .
 project.create       + + - + + - . + + - . - - .
 project.remove       + + - + - - . + - - . - - .
+project.pause        + + - + - - . + - - . - - .
+project.limit        + + - + - - . + - - . - - .
 stack.see            + + + + + + . + + + . + + .
 stack.read           + + + + + + . + + + . + + .
 stack.export         + + - + + + . + + + . + + .
@@ -124,6 +132,7 @@ stack.preview        + + - + + - . + + - . + + .
 stack.update         + + - + + - . + + - . + - .
 stack.deploy         + + - + + - . + + - . - - .
 stack.cancel         + + - + + - . + + - . - - .
+stack.pause          + + - + + - . + + - . - - .
 stack.create         + + - + + - . + + - . - - .
 stack.configure      + + - + + - . + + - . - - .
 stack.remove         + + - + - - . + - - . - - .
@@ -137,6 +146,8 @@ organisation.read    + + + + + + . + + + . - - .
 organisation.manage  + + - + - - . + - - . - - .
 project.create       + + - + + - . + + - . - - .
 project.remove       + + - + - - . + - - . - - .
+project.pause        + + - + - - . + - - . - - .
+project.limit        + + - + - - . + - - . - - .
 stack.see            + + + + + + . + + + . + + .
 stack.read           + + + + + + . + + + . - - .
 stack.export         + + - + + + . + + + . + + .
@@ -144,6 +155,7 @@ stack.preview        + + - + + - . + + - . - - .
 stack.update         + + - + + - . + + - . - - .
 stack.deploy         + + - + + - . + + - . - - .
 stack.cancel         + + - + + - . + + - . - - .
+stack.pause          + + - + + - . + + - . - - .
 stack.create         + + - + + - . + + - . - - .
 stack.configure      + + - + + - . + + - . - - .
 stack.remove         + + - + - - . + - - . - - .
@@ -157,6 +169,8 @@ organisation.read    + + + + + + . + + + . . . .
 organisation.manage  + + - + - - . + - - . . . .
 project.create       + + - + + - . + + - . . . .
 project.remove       + + - + - - . + - - . . . .
+project.pause        + + - + - - . + - - . . . .
+project.limit        + + - + - - . + - - . . . .
 stack.see            + + + + + + . + + + . . . .
 stack.read           + + + + + + . + + + . . . .
 stack.export         + + - + + + . + + + . . . .
@@ -164,6 +178,7 @@ stack.preview        + + - + + - . + + - . . . .
 stack.update         + + - + + - . + + - . . . .
 stack.deploy         + + - + + - . + + - . . . .
 stack.cancel         + + - + + - . + + - . . . .
+stack.pause          + + - + + - . + + - . . . .
 stack.create         + + - + + - . + + - . . . .
 stack.configure      + + - + + - . + + - . . . .
 stack.remove         + + - + - - . + - - . . . .
@@ -177,6 +192,8 @@ organisation.read    + + + . . . . . . . . . . .
 organisation.manage  + + - . . . . . . . . . . .
 project.create       + + - . . . . . . . . . . .
 project.remove       + + - . . . . . . . . . . .
+project.pause        + + - . . . . . . . . . . .
+project.limit        + + - . . . . . . . . . . .
 stack.see            + + + . . . . . . . . . . .
 stack.read           + + + . . . . . . . . . . .
 stack.export         + + - . . . . . . . . . . .
@@ -184,6 +201,7 @@ stack.preview        + + - . . . . . . . . . . .
 stack.update         + + - . . . . . . . . . . .
 stack.deploy         + + - . . . . . . . . . . .
 stack.cancel         + + - . . . . . . . . . . .
+stack.pause          + + - . . . . . . . . . . .
 stack.create         + + - . . . . . . . . . . .
 stack.configure      + + - . . . . . . . . . . .
 stack.remove         + + - . . . . . . . . . . .
@@ -197,6 +215,8 @@ organisation.read    + + + . . . . . . . . . . .
 organisation.manage  + + - . . . . . . . . . . .
 project.create       + + - . . . . . . . . . . .
 project.remove       + + - . . . . . . . . . . .
+project.pause        + + - . . . . . . . . . . .
+project.limit        + + - . . . . . . . . . . .
 stack.see            + + + . . . . . . . . . . .
 stack.read           + + + . . . . . . . . . . .
 stack.export         + + - . . . . . . . . . . .
@@ -204,6 +224,7 @@ stack.preview        + + - . . . . . . . . . . .
 stack.update         + + - . . . . . . . . . . .
 stack.deploy         + + - . . . . . . . . . . .
 stack.cancel         + + - . . . . . . . . . . .
+stack.pause          + + - . . . . . . . . . . .
 stack.create         + + - . . . . . . . . . . .
 stack.configure      + + - . . . . . . . . . . .
 stack.remove         + + - . . . . . . . . . . .

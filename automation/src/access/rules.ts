@@ -51,11 +51,19 @@ const DEPLOYER: readonly Verb[] = [
   "stack.update",
   "stack.deploy",
   "stack.cancel",
+  "stack.pause",
   "stack.create",
   "stack.configure",
   "stack.decrypt",
 ];
-const ADMIN: readonly Verb[] = [...DEPLOYER, "organisation.manage", "project.remove", "stack.remove"];
+const ADMIN: readonly Verb[] = [
+  ...DEPLOYER,
+  "organisation.manage",
+  "project.remove",
+  "stack.remove",
+  "project.pause",
+  "project.limit",
+];
 const VERBS_OF_ROLE: Readonly<Record<Role, readonly Verb[]>> = {
   viewer: VIEWER,
   deployer: DEPLOYER,

@@ -29,6 +29,7 @@ function deployment(more: Partial<Deployment>): Deployment {
     gates: [],
     changes: { create: 2, same: 1 },
     queuePosition: null,
+    waiting: null,
     failure: null,
     attempts: 1,
     continues: null,

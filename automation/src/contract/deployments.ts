@@ -128,6 +128,10 @@ export const ContinueDeployment = z.strictObject({
 });
 export type ContinueDeployment = z.infer<typeof ContinueDeployment>;
 
+/** Why a deployment waits. `next`: only for a worker. `behind`: others of its stack go first. `stack-busy`: something runs on its stack. `limit`: as many run as may. */
+export const WaitingReason = z.enum(["next", "behind", "stack-busy", "paused", "limit"]);
+export type WaitingReason = z.infer<typeof WaitingReason>;
+
 export const Deployment = z
   .object({
     id: Id,
@@ -158,8 +162,18 @@ export const Deployment = z
     gates: z.array(GateResult),
     /** Resource counts by engine operation (create, update, replace, delete, same). */
     changes: z.record(z.string(), z.int()),
-    /** How many are before it in its stack's queue; null unless queued. */
+    /** How many of its stack go before it, with what runs there; null unless queued. */
     queuePosition: z.int().nullable(),
+    /** Null unless queued. */
+    waiting: z
+      .object({
+        reason: WaitingReason,
+        /** The same in words: who paused and why, what it waits for. */
+        detail: z.string(),
+        /** By how long such runs of its stack usually take; null when nobody can know. */
+        expectedStartAt: Instant.nullable(),
+      })
+      .nullable(),
     /** Why it did not succeed: code, the first failing line, and what to do next. */
     failure: z.object({ code: z.string(), detail: z.string(), remedy: z.string().nullable() }).nullable(),
     attempts: z.int(),

@@ -25,13 +25,24 @@ import {
   RequestDeployment,
   ResourceOutcome,
 } from "./deployments.ts";
+import { DriftCheck, StackDrift } from "./drift.ts";
 import { DeploymentEvent } from "./events.ts";
 import { Id, OrganisationName, PageQuery, ProjectName, pageOf, StackName, StackPath } from "./identifiers.ts";
 import { DataKeyVersion, KeysRewrapped, KeysRotated, RewrapKeys, RotateKeys, WrappingKey } from "./keys.ts";
 import { notificationEndpoints } from "./notification-endpoints.ts";
 import { CreateProject, Project, ProjectPath } from "./projects.ts";
 import { Pause, Queue, RunLimit, SetPause, SetRunLimit, Worker } from "./queue.ts";
+import { Reconciled, ReconcileStack, UnreconciledStack } from "./reconciliation.ts";
 import { Quarantine, Release } from "./releases.ts";
+import {
+  CreateSchedule,
+  NextRuns,
+  NextRunsQuery,
+  Schedule,
+  ScheduleName,
+  ScheduleSlot,
+  ScheduleTiming,
+} from "./schedules.ts";
 import {
   ConfigKey,
   ConfigValue,
@@ -79,6 +90,8 @@ export interface Endpoint {
 }
 
 const STACK = "/v1/stacks/:organisation/:project/:stack";
+const SCHEDULES = `${STACK}/schedules`;
+const SchedulePath = StackPath.extend({ schedule: ScheduleName });
 /** Seconds that a request waits for a terminal status before it answers with what is. */
 export const WaitQuery = z.strictObject({ wait: z.coerce.number().int().min(0).max(60).default(0) });
 export const EventsQuery = z.strictObject({
@@ -511,6 +524,120 @@ export const endpoints = {
     success: { status: 204, body: null },
   },
 
+  getDrift: {
+    method: "GET",
+    path: `${STACK}/drift`,
+    summary: "What the newest drift check of a stack found, and when the next one is made",
+    permission: "stack.read",
+    params: StackPath,
+    success: { status: 200, body: StackDrift },
+  },
+  listDriftChecks: {
+    method: "GET",
+    path: `${STACK}/drift/checks`,
+    summary: "Drift checks of a stack, newest first",
+    permission: "stack.read",
+    params: StackPath,
+    query: PageQuery,
+    success: { status: 200, body: pageOf(DriftCheck) },
+  },
+
+  listSchedules: {
+    method: "GET",
+    path: SCHEDULES,
+    summary: "Schedules of a stack, by name",
+    permission: "stack.read",
+    params: StackPath,
+    success: { status: 200, body: z.object({ items: z.array(Schedule) }) },
+  },
+  createSchedule: {
+    method: "POST",
+    path: SCHEDULES,
+    summary: "Run an operation on a stack by cron or once; it runs with what its creator may do at that time",
+    permission: "stack.deploy",
+    params: StackPath,
+    body: CreateSchedule,
+    success: { status: 201, body: Schedule },
+    idempotent: true,
+  },
+  previewSchedule: {
+    method: "POST",
+    path: `${SCHEDULES}/next`,
+    summary: "When a schedule would run, before it is made; changes nothing",
+    permission: "stack.read",
+    params: StackPath,
+    query: NextRunsQuery,
+    body: ScheduleTiming,
+    success: { status: 200, body: NextRuns },
+  },
+  getSchedule: {
+    method: "GET",
+    path: `${SCHEDULES}/:schedule`,
+    summary: "One schedule",
+    permission: "stack.read",
+    params: SchedulePath,
+    success: { status: 200, body: Schedule },
+  },
+  removeSchedule: {
+    method: "DELETE",
+    path: `${SCHEDULES}/:schedule`,
+    summary: "Remove a schedule; what it has queued goes on",
+    permission: "stack.deploy",
+    params: SchedulePath,
+    success: { status: 204, body: null },
+  },
+  pauseSchedule: {
+    method: "POST",
+    path: `${SCHEDULES}/:schedule/pause`,
+    summary: "Let no more slots of a schedule come, until it is resumed",
+    permission: "stack.deploy",
+    params: SchedulePath,
+    success: { status: 200, body: Schedule },
+  },
+  resumeSchedule: {
+    method: "POST",
+    path: `${SCHEDULES}/:schedule/resume`,
+    summary: "Let slots come again; those of the pause are left out",
+    permission: "stack.deploy",
+    params: SchedulePath,
+    success: { status: 200, body: Schedule },
+  },
+  listNextRuns: {
+    method: "GET",
+    path: `${SCHEDULES}/:schedule/next`,
+    summary: "When a schedule runs next",
+    permission: "stack.read",
+    params: SchedulePath,
+    query: NextRunsQuery,
+    success: { status: 200, body: NextRuns },
+  },
+  listScheduleSlots: {
+    method: "GET",
+    path: `${SCHEDULES}/:schedule/slots`,
+    summary: "What became of a schedule's slots, newest first",
+    permission: "stack.read",
+    params: SchedulePath,
+    query: PageQuery,
+    success: { status: 200, body: pageOf(ScheduleSlot) },
+  },
+
+  listUnreconciledStacks: {
+    method: "GET",
+    path: "/v1/unreconciled-stacks",
+    summary: "Stacks of a restored installation that refuse changes until they are reconciled, by name",
+    permission: "any",
+    success: { status: 200, body: z.object({ items: z.array(UnreconciledStack) }) },
+  },
+  reconcileStack: {
+    method: "POST",
+    path: `${STACK}/reconcile`,
+    summary: "Let a restored stack be changed again, after its state was compared with what is there",
+    permission: "stack.deploy",
+    params: StackPath,
+    body: ReconcileStack,
+    success: { status: 200, body: Reconciled },
+  },
+
   listKeys: {
     method: "GET",
     path: "/v1/keys",
@@ -612,7 +739,8 @@ export const endpoints = {
   pauseStack: {
     method: "PUT",
     path: `${STACK}/pause`,
-    summary: "Claim nothing new of a stack, and refuse updates of the Pulumi CLI; previews and cancels stay possible",
+    summary:
+      "Claim nothing new of a stack, and refuse updates of the Pulumi CLI; previews and cancels stay possible",
     permission: "stack.pause",
     params: StackPath,
     body: SetPause,

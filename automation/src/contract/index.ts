@@ -10,6 +10,7 @@ export * from "./notifications.ts";
 export * from "./problems.ts";
 export * from "./projects.ts";
 export * from "./queue.ts";
+export * from "./reconciliation.ts";
 export * from "./releases.ts";
 export * from "./schedules.ts";
 export * from "./stacks.ts";

@@ -11,6 +11,8 @@ export interface QueuedDeployment {
   cause: "request" | "automatic-rollback";
   /** The deployment that an automatic rollback undoes. */
   causedBy: string | null;
+  /** The deployment of its stack that must have succeeded before. */
+  runsAfter: string | null;
   /** Milliseconds since 1970, by the database's clock. */
   requestedAt: number;
 }
@@ -20,6 +22,7 @@ export interface RunningDeployment {
   deploymentId: string;
   stackId: string;
   projectId: string;
+  operation: DeploymentOperation;
   /** Null: no attempt lives; it waits for its automatic rollback, and takes no place of any limit. */
   workerId: string | null;
 }
@@ -50,58 +53,58 @@ export interface Waiting {
   pausedBy: "everything" | "project" | "stack" | null;
   /** `limit`: the one that binds. */
   limitOf: "instance" | "project" | null;
-  /** Those of its stack that are claimed before it, first to last. */
-  behind: readonly string[];
 }
 
 /**
  * Who goes first: an automatic rollback, then a rollback that somebody asked for, then the rest, then what only looks for drift.
  * A rollback also overtakes other stacks when a limit binds: it ends an outage, and somebody must have asked for each.
  */
-export function queueRank(deployment: Pick<QueuedDeployment, "operation" | "cause">): 0 | 1 | 2 | 3 {
+export function queueRank(
+  deployment: Pick<QueuedDeployment, "operation" | "cause" | "runsAfter">,
+): 0 | 1 | 2 | 3 {
   if (deployment.cause === "automatic-rollback") return 0;
-  if (deployment.operation === "rollback") return 1;
-  return (deployment.operation as string) === "detect-drift" ? 3 : 2;
+  // One that goes on after another must stay behind that one.
+  if (deployment.operation === "rollback" && deployment.runsAfter === null) return 1;
+  return deployment.operation === "detect-drift" ? 3 : 2;
 }
 
 /** The deployment that this worker would claim now; null when there is none. The claim in attempts/claim-store.ts decides the same in SQL. */
 export function nextToClaim(view: QueueView, worker: { id: string }): QueuedDeployment | null {
   const own = view.running.filter(({ workerId }) => workerId === worker.id).length;
   if (own >= view.limits.worker) return null;
+  const heads = [...queuesByStack(view.queued).values()].flatMap((queue) => queue.slice(0, 1));
   return (
-    view.queued
-      .filter(
-        (one) =>
-          pauseOf(view, one) === null &&
-          !isStackBusy(view, one) &&
-          queuedBefore(view, one).length === 0 &&
-          limitOf(view, one) === null,
-      )
+    heads
+      .filter((one) => pauseOf(view, one) === null && !isStackBusy(view, one) && limitOf(view, one) === null)
       .sort(byClaim)[0] ?? null
   );
 }
 
 /** Why each queued deployment waits and how many go before it, by its id. */
 export function waitingFor(view: QueueView): Map<string, Waiting> {
-  return new Map(view.queued.map((one) => [one.deploymentId, waitingOf(view, one)]));
+  const all = [...queuesByStack(view.queued).values()].flatMap((queue) =>
+    queue.map((one, behind) => [one.deploymentId, waitingOf(view, one, behind)] as const),
+  );
+  return new Map(all);
 }
 
-function waitingOf(view: QueueView, one: QueuedDeployment): Waiting {
-  const behind = queuedBefore(view, one).map(({ deploymentId }) => deploymentId);
+/** The queued deployments of each stack, in the order in which they are claimed. */
+export function queuesByStack(queued: readonly QueuedDeployment[]): Map<string, QueuedDeployment[]> {
+  const queues = Map.groupBy(queued, ({ stackId }) => stackId);
+  for (const queue of queues.values())
+    queue.sort((a, b) => queueRank(a) - queueRank(b) || a.number - b.number);
+  return queues;
+}
+
+function waitingOf(view: QueueView, one: QueuedDeployment, behind: number): Waiting {
   const pausedBy = pauseOf(view, one);
   const isBusy = isStackBusy(view, one);
   const limit = limitOf(view, one);
   return {
-    position: behind.length + (isBusy ? 1 : 0),
-    reason: reasonOf({
-      isPaused: pausedBy !== null,
-      behind: behind.length,
-      isBusy,
-      isLimited: limit !== null,
-    }),
+    position: behind + (isBusy ? 1 : 0),
+    reason: reasonOf({ isPaused: pausedBy !== null, behind, isBusy, isLimited: limit !== null }),
     pausedBy,
     limitOf: limit,
-    behind,
   };
 }
 
@@ -125,11 +128,16 @@ function pauseOf({ paused }: QueueView, one: QueuedDeployment): Waiting["pausedB
   return paused.stacks.has(one.stackId) ? "stack" : null;
 }
 
-/** Whether anybody but the deployment that an automatic rollback undoes has the stack. */
+/** Whether anybody but the deployment that an automatic rollback undoes has the stack. What only looks for drift is in nobody's way but its like's. */
 function isStackBusy(view: QueueView, one: QueuedDeployment): boolean {
   return (
     view.busyStacks.has(one.stackId) ||
-    view.running.some(({ stackId, deploymentId }) => stackId === one.stackId && deploymentId !== one.causedBy)
+    view.running.some(
+      ({ stackId, deploymentId, operation }) =>
+        stackId === one.stackId &&
+        deploymentId !== one.causedBy &&
+        (operation !== "detect-drift" || one.operation === "detect-drift"),
+    )
   );
 }
 
@@ -139,17 +147,6 @@ function limitOf({ running, limits }: QueueView, one: QueuedDeployment): Waiting
   const most = limits.project.get(one.projectId);
   const inProject = live.filter(({ projectId }) => projectId === one.projectId).length;
   return most !== undefined && inProject >= most ? "project" : null;
-}
-
-/** The queued deployments of the same stack that go before this one, in order. */
-function queuedBefore(view: QueueView, one: QueuedDeployment): QueuedDeployment[] {
-  return view.queued
-    .filter((other) => other.stackId === one.stackId && inStack(other, one) < 0)
-    .sort(inStack);
-}
-
-function inStack(a: QueuedDeployment, b: QueuedDeployment): number {
-  return queueRank(a) - queueRank(b) || a.number - b.number;
 }
 
 /** Across stacks: by rank, then by age; of two asked for in the same instant, by id. */

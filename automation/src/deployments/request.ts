@@ -5,14 +5,17 @@ import type { Clock } from "../clock.ts";
 import type { Deployment, RequestDeployment } from "../contract/deployments.ts";
 import type { StoredConfig } from "../database/tables.ts";
 import type { Transaction } from "../database.ts";
+import type { HintSender } from "../dispatch/hints.ts";
+import { hintStack } from "../dispatch/hints.ts";
 import { SlipwayError } from "../errors.ts";
 import type { Caller } from "../http/endpoint.ts";
 import { OPERATION_VERSION, stepsOf } from "../pipeline/operations.ts";
+import { refuseUnreconciled } from "../reconciliation/refuse.ts";
 import { configDigest } from "../secrets/config-secrets.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { readStoredConfig } from "../stacks/config-store.ts";
 import type { StackName } from "../stacks/store.ts";
-import { appendEvents, notify, WORK_CHANNEL } from "./events-store.ts";
+import { appendEvents } from "./events-store.ts";
 import { checkRequiredConfig, chooseRollbackTarget } from "./rules.ts";
 import type { RequestedSource } from "./source.ts";
 import type { DeployedContent, DeploymentContent } from "./store.ts";
@@ -34,10 +37,11 @@ export interface DeploymentRequest {
  */
 export async function queueDeployment(
   trx: Transaction,
-  { keyring, clock }: { keyring: Keyring; clock: Clock },
+  { keyring, clock, hints }: { keyring: Keyring; clock: Clock; hints: HintSender },
   request: DeploymentRequest,
 ): Promise<Deployment> {
   const { stackId, name, body, source, caller } = request;
+  await refuseUnreconciled(trx, { ...name, stackId }, body.operation);
   const chosen =
     source === null
       ? body.operation === "detect-drift"
@@ -84,7 +88,7 @@ export async function queueDeployment(
       ...(body.message === undefined ? {} : { message: body.message }),
     },
   });
-  await notify(trx, WORK_CHANNEL, stackId);
+  await hintStack(trx, hints, stackId);
   const deployment = await findDeployment(trx, id);
   if (deployment === undefined) throw new Error("the deployment that was just inserted is not there");
   return deployment;

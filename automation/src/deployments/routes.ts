@@ -3,7 +3,6 @@ import { z } from "zod";
 import { missing } from "../access/missing.ts";
 import { listableOrganisations } from "../access/rules.ts";
 import type { ContentStore } from "../artifacts/content-store.ts";
-import { appendAudit } from "../audit/store.ts";
 import type { Clock } from "../clock.ts";
 import type { Deployment } from "../contract/deployments.ts";
 import type { Endpoint } from "../contract/endpoints.ts";
@@ -12,6 +11,7 @@ import { InstantPlace } from "../database/instant-cursor.ts";
 import type { Notifications } from "../database/notifications.ts";
 import type { Database } from "../database.ts";
 import { withTransaction } from "../database.ts";
+import type { HintSender } from "../dispatch/hints.ts";
 import { decodeCursor, pageFrom } from "../http/cursor.ts";
 import type { Call } from "../http/endpoint.ts";
 import { serve } from "../http/endpoint.ts";
@@ -21,13 +21,14 @@ import { changeOnce } from "../http/idempotency.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { found } from "../stacks/routes.ts";
 import { referStack } from "../stacks/store.ts";
+import { holdWhileDatabaseIsAway } from "../state/hold.ts";
 import { readAccount } from "./accounts-store.ts";
+import { cancelDeployment } from "./cancel.ts";
 import { continueDeployment } from "./continue.ts";
 import { eventFeed } from "./event-feed.ts";
-import { appendEvents, notify, WORK_CHANNEL } from "./events-store.ts";
 import { refuseForeignState } from "./foreign-state.ts";
 import { queueDeployment } from "./request.ts";
-import { checkOptions, decideCancel, isTerminal } from "./rules.ts";
+import { checkOptions, isTerminal } from "./rules.ts";
 import { requestedSource } from "./source.ts";
 import * as store from "./store.ts";
 import { waitForEnd } from "./wait.ts";
@@ -43,6 +44,7 @@ export interface DeploymentRoutesOptions {
   artifacts: ContentStore;
   projectRoots: readonly string[];
   streams: OpenStreams;
+  hints: HintSender;
 }
 
 /** Routes of deployments and their events. */
@@ -80,29 +82,12 @@ export function deploymentRoutes(app: FastifyInstance, options: DeploymentRoutes
     ),
   );
 
-  serve(app, endpoints.cancelDeployment, async ({ params: { id }, caller }) =>
-    withTransaction(db, async (trx) => {
-      const deployment = foundDeployment(await store.lockForCancel(trx, id), id);
-      const decision = decideCancel(deployment);
-      if (decision !== "already-asked") {
-        if (decision === "ended-now") {
-          await store.cancelNow(trx, id);
-          await appendEvents(trx, { deploymentId: id, attempt: 0, fence: null }, [
-            { at: clock.now().toISOString(), body: { type: "status", status: "cancelled", detail: null } },
-          ]);
-        } else await store.askForCancel(trx, id);
-        const { organisation, project, stack, stackId } = deployment;
-        await appendAudit(trx, {
-          ...caller,
-          action: decision === "ended-now" ? "deployment.cancelled" : "deployment.cancel_requested",
-          organisation,
-          subject: `${organisation}/${project}/${stack}`,
-          details: { deployment: id },
-        });
-        await notify(trx, WORK_CHANNEL, stackId);
-      }
-      return foundDeployment(await store.findDeployment(trx, id), id);
-    }),
+  // Held while the database is away for a moment: a wish to stop must not be lost, and asking twice changes nothing.
+  serve(app, endpoints.cancelDeployment, ({ params: { id }, caller, reply }) =>
+    holdWhileDatabaseIsAway(
+      () => withTransaction(db, (trx) => cancelDeployment(trx, { clock }, { id, caller })),
+      streams.signalOf(reply),
+    ),
   );
 
   serve(app, endpoints.continueDeployment, async (call) =>
@@ -144,7 +129,7 @@ async function requestDeployment(
   options: DeploymentRoutesOptions,
   call: Call<typeof endpoints.requestDeployment>,
 ): Promise<Deployment> {
-  const { db, keyring, clock } = options;
+  const { db, keyring, clock, hints } = options;
   const { params, body, caller } = call;
   return changeOnce(db, endpoints.requestDeployment satisfies Endpoint, call, {
     prepare: async () => {
@@ -164,7 +149,7 @@ async function requestDeployment(
     apply: async (trx, source) => {
       const stack = found(await referStack(trx, params, { lock: true }), params);
       const request = { stackId: stack.id, name: params, body, source, caller };
-      const deployment = await queueDeployment(trx, { keyring, clock }, request);
+      const deployment = await queueDeployment(trx, { keyring, clock, hints }, request);
       return { body: deployment, location: `/v1/deployments/${deployment.id}` };
     },
   });

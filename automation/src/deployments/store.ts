@@ -326,6 +326,8 @@ export interface CancelState {
   stack: string;
   status: DeploymentStatus;
   cancelRequested: boolean;
+  /** The automatic rollback that it waits for. */
+  rolledBackBy: string | null;
 }
 
 /** Locks a deployment until the end of the transaction: no worker claims it meanwhile. */
@@ -335,7 +337,7 @@ export async function lockForCancel(trx: Transaction, id: string): Promise<Cance
     .innerJoin("stacks", "stacks.id", "deployments.stack_id")
     .innerJoin("projects", "projects.id", "stacks.project_id")
     .select(["deployments.stack_id as stackId", "projects.organisation", "projects.name as project"])
-    .select(["stacks.name as stack", "deployments.status"])
+    .select(["stacks.name as stack", "deployments.status", "deployments.rolled_back_by as rolledBackBy"])
     .select(sql<boolean>`deployments.cancel_requested_at is not null`.as("cancelRequested"))
     .where("deployments.id", "=", id)
     .forUpdate("deployments")
@@ -344,10 +346,25 @@ export async function lockForCancel(trx: Transaction, id: string): Promise<Cance
 }
 
 /** Ends a deployment that nothing runs for: cancelled, with its remaining steps skipped. */
-export async function cancelNow(trx: Transaction, id: string): Promise<void> {
+export async function cancelNow(
+  trx: Transaction,
+  id: string,
+  principal: string | null = null,
+): Promise<void> {
+  const failure = {
+    code: "cancelled",
+    detail: "Cancelled before it began. No resource was changed.",
+    remedy: null,
+  };
   await trx
     .updateTable("deployments")
-    .set({ status: "cancelled", cancel_requested_at: sql<Date>`now()`, finished_at: sql<Date>`now()` })
+    .set({
+      status: "cancelled",
+      cancel_requested_at: sql<Date>`now()`,
+      cancelled_by: principal,
+      finished_at: sql<Date>`now()`,
+      failure: JSON.stringify(failure),
+    })
     .where("id", "=", id)
     .execute();
   await trx
@@ -359,10 +376,10 @@ export async function cancelNow(trx: Transaction, id: string): Promise<void> {
 }
 
 /** Asks the worker that runs a deployment to interrupt it. */
-export async function askForCancel(trx: Transaction, id: string): Promise<void> {
+export async function askForCancel(trx: Transaction, id: string, principal: string): Promise<void> {
   await trx
     .updateTable("deployments")
-    .set({ cancel_requested_at: sql<Date>`now()` })
+    .set({ cancel_requested_at: sql<Date>`now()`, cancelled_by: principal })
     .where("id", "=", id)
     .execute();
 }

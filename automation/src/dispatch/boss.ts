@@ -90,11 +90,15 @@ export async function openBoss(databaseUrl: string, { logger, role }: BossOption
         pollingIntervalSeconds: POLL_SECONDS,
         notifyPollingIntervalSeconds: POLL_WHILE_LISTENING_SECONDS,
       } as const;
-      await boss.work<unknown, void, typeof settings>(queue, settings, async (jobs: JobWithMetadata<unknown>[]) => {
-        for (const { id, data, retryCount, signal } of jobs) {
-          await handler({ id, data, retries: retryCount, signal });
-        }
-      });
+      await boss.work<unknown, void, typeof settings>(
+        queue,
+        settings,
+        async (jobs: JobWithMetadata<unknown>[]) => {
+          for (const { id, data, retryCount, signal } of jobs) {
+            await handler({ id, data, retries: retryCount, signal });
+          }
+        },
+      );
     },
     stop: () => boss.stop({ graceful: true, timeout: STOP_TIMEOUT_MS }),
   };

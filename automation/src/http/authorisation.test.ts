@@ -21,8 +21,14 @@ const BODIES: Readonly<Record<string, (place: Place) => unknown>> = {
   setConfig: () => ({ value: "x" }),
   requestDeployment: () => ({ operation: "destroy" }),
   continueDeployment: () => ({}),
+  reconcileStack: () => ({}),
   rotateKeys: () => ({}),
   rewrapKeys: () => ({}),
+  pauseEverything: () => ({ reason: "x" }),
+  pauseProject: () => ({ reason: "x" }),
+  pauseStack: () => ({ reason: "x" }),
+  setInstallationLimit: () => ({ most: 1 }),
+  setProjectLimit: () => ({ most: 1 }),
   planStateImport: ({ organisation }) => ({ organisation, stacks: [] }),
 };
 const ALL = Object.entries(endpoints) as [EndpointName, Endpoint][];
@@ -34,6 +40,10 @@ const OF_INSTALLATION = new Set<string>([
   "listKeys",
   "rotateKeys",
   "rewrapKeys",
+  "pauseEverything",
+  "resumeEverything",
+  "setInstallationLimit",
+  "removeInstallationLimit",
 ]);
 
 interface Place {
@@ -120,6 +130,7 @@ describe("to an admin of another organisation", () => {
     "listProjects",
     "listStacks",
     "listDeployments",
+    "listQueue",
     "listAudit",
     "listOrganisations",
     "listTokens",

@@ -4,8 +4,10 @@ import type { Claim } from "../attempts/store.ts";
 import { recordWorker } from "../attempts/store.ts";
 import { markDraining } from "../attempts/worker-store.ts";
 import type { Notifications } from "../database/notifications.ts";
+import { recordConcurrency, recordStop } from "../dispatch/workers-store.ts";
 import { messageOf } from "../errors.ts";
 import type { WorkerContext } from "./context.ts";
+import { recordOwnPlace } from "./dead-leases.ts";
 import { drain } from "./drain.ts";
 import { cancelRequests } from "./facts-store.ts";
 import { CONTAINED_MS } from "./lease-keeper.ts";
@@ -16,8 +18,9 @@ import { removeFoldersOfDeadWorkers, takeOverLost } from "./take-over.ts";
 import type { ReadyContainment } from "./warm-containments.ts";
 import { openWarmContainments } from "./warm-containments.ts";
 
-const SWEEP_MS = 2_000;
-const HEARTBEAT_EVERY_SWEEPS = 5;
+/** A worker of this machine that dies is noticed within this. */
+const SWEEP_MS = 1_000;
+const HEARTBEAT_EVERY_SWEEPS = 10;
 
 export interface DispatcherOptions {
   /** Of the work channel; started and stopped by the caller. */
@@ -31,6 +34,8 @@ export interface DispatcherOptions {
 
 /** A worker at work. */
 export interface Dispatcher {
+  /** Looks for something to claim now. */
+  wake(): void;
   /** Claims nothing more, lets running attempts finish for the drain time or until `hurry`, then interrupts them; resolves when nothing is left. */
   stop(hurry: AbortSignal): Promise<void>;
 }
@@ -48,6 +53,8 @@ export async function startDispatcher(
   options: DispatcherOptions,
 ): Promise<Dispatcher> {
   await recordWorker(context.db, context.workerId, options.host);
+  await recordOwnPlace(context.db, context.workerId);
+  await recordConcurrency(context.db, context.workerId, options.concurrency);
   await removeFoldersOfDeadWorkers(context);
   const warm = openWarmContainments(context);
   const running = new Map<string, Running>();
@@ -127,6 +134,7 @@ export async function startDispatcher(
   const unsubscribe = options.notifications.subscribeAll(wake);
 
   return {
+    wake,
     async stop(hurry) {
       stopping.abort();
       await pumping;
@@ -143,6 +151,10 @@ export async function startDispatcher(
       await sweeping;
       unsubscribe();
       await warm.close();
+      // Only what people see depends on it.
+      await recordStop(context.db, context.workerId).catch((error: unknown) =>
+        context.logger.warn({ error: messageOf(error) }, "the end of the worker was not recorded"),
+      );
     },
   };
 }

@@ -1,0 +1,121 @@
+import type { Deployment } from "../contract/deployments.ts";
+import type { Database } from "../database.ts";
+import { expectedStart } from "../deployments/queue-forecast.ts";
+import type { QueuedDeployment, QueueView, Waiting } from "../deployments/queue-rules.ts";
+import { queuesByStack, waitingFor } from "../deployments/queue-rules.ts";
+import type { QueueFacts } from "./queue-store.ts";
+import { readQueue, viewOf } from "./queue-store.ts";
+
+/** Where a queued deployment stands, as the API shows it. */
+export type ShownWaiting = Pick<Deployment, "queuePosition" | "waiting">;
+
+/** Where the queued deployments of some stacks stand, by their ids. */
+export async function readWaiting(
+  db: Database,
+  stackIds: readonly string[],
+): Promise<Map<string, ShownWaiting>> {
+  if (stackIds.length === 0) return new Map();
+  return describeWaiting(await readQueue(db, [...new Set(stackIds)]));
+}
+
+/** The same of facts that were read already. */
+export function describeWaiting(facts: QueueFacts): Map<string, ShownWaiting> {
+  const view = viewOf(facts, { limit: null });
+  const waiting = waitingFor(view);
+  const shown = new Map<string, ShownWaiting>();
+  for (const [stackId, queue] of queuesByStack(view.queued)) {
+    const usual = queue.map((one) => usualMs(facts, stackId, one.operation));
+    queue.forEach((one, index) => {
+      const state = waiting.get(one.deploymentId);
+      if (state === undefined) return;
+      const start = expectedStart(state, {
+        now: facts.now,
+        isWorkerFree: freePlaces(facts) > 0,
+        running: state.position > index ? runningOn(facts, one) : undefined,
+        usualMsOfThoseBefore: usual.slice(0, index),
+      });
+      shown.set(one.deploymentId, {
+        queuePosition: state.position,
+        waiting: {
+          reason: state.reason,
+          detail: inWords(facts, view, one, state, queue[index - 1]),
+          expectedStartAt: start === null ? null : new Date(start).toISOString(),
+        },
+      });
+    });
+  }
+  return shown;
+}
+
+function usualMs(facts: QueueFacts, stackId: string, operation: string): number | null {
+  return facts.usual.find((one) => one.stackId === stackId && one.operation === operation)?.ms ?? null;
+}
+
+/** What holds the stack; null: a run of the Pulumi CLI, or a deployment of unknown length. */
+function runningOn(
+  facts: QueueFacts,
+  one: QueuedDeployment,
+): { startedAt: number; usualMs: number | null } | null {
+  const running = runningDeployment(facts, one);
+  if (running === undefined) return null;
+  return { startedAt: running.startedAt, usualMs: usualMs(facts, one.stackId, running.operation) };
+}
+
+function runningDeployment(facts: QueueFacts, one: QueuedDeployment) {
+  return facts.running.find(
+    ({ stackId, deploymentId }) => stackId === one.stackId && deploymentId !== one.causedBy,
+  );
+}
+
+/** Attempts that the living workers could take now. */
+function freePlaces({ workers, running }: QueueFacts): number {
+  const places = workers.map(
+    ({ id, concurrency }) => (concurrency ?? 1) - running.filter(({ workerId }) => workerId === id).length,
+  );
+  return places.reduce((sum, free) => sum + Math.max(0, free), 0);
+}
+
+function inWords(
+  facts: QueueFacts,
+  view: QueueView,
+  one: QueuedDeployment,
+  waiting: Waiting,
+  before: QueuedDeployment | undefined,
+): string {
+  switch (waiting.reason) {
+    case "paused":
+      return pauseInWords(facts, one, waiting.pausedBy);
+    case "behind":
+      return `Waits behind deployment ${before?.number} of its stack.`;
+    case "stack-busy": {
+      const running = runningDeployment(facts, one);
+      return running === undefined
+        ? "Somebody runs the Pulumi CLI on its stack."
+        : `Deployment ${running.number} of its stack runs.`;
+    }
+    case "limit":
+      return waiting.limitOf === "instance"
+        ? `As many deployments run as may at once (${view.limits.instance}).`
+        : `As many deployments of its project run as may at once (${view.limits.project.get(one.projectId)}).`;
+    case "next":
+      if (facts.workers.length === 0) return "No worker is running.";
+      return freePlaces(facts) > 0 ? "A worker takes it now." : "Every worker is busy.";
+  }
+}
+
+const PAUSED: Readonly<Record<"everything" | "project" | "stack", string>> = {
+  everything: "Everything",
+  project: "Its project",
+  stack: "Its stack",
+};
+
+function pauseInWords(facts: QueueFacts, one: QueuedDeployment, scope: Waiting["pausedBy"]): string {
+  const pause = facts.pauses.find(
+    (row) =>
+      row.scope === scope &&
+      (scope === "everything" || row.projectId === one.projectId || row.stackId === one.stackId),
+  );
+  if (pause === undefined || scope === null) return "It is paused.";
+  const at = new Date(pause.pausedAt).toISOString();
+  return `${PAUSED[scope]} is paused by ${pause.pausedBy} since ${at}: ${pause.reason}`;
+}
