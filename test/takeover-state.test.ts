@@ -68,7 +68,7 @@ test("what an attempt's engine had recorded is the state once the attempt is tak
     status: "interrupted",
     failure: {
       code: "worker_lost",
-      detail: expect.stringContaining("under way, and unknown: creating two."),
+      detail: expect.stringContaining("1 done, 0 not done, 1 unknown (create two)."),
     },
   });
   expect(await namesOf(api, client.stackId)).toEqual(["one"]);

@@ -11,7 +11,7 @@ import type { Duplex } from "node:stream";
  * fd 0     orders of the worker, one a line: `renew <ns>`, `interrupt <graceMs> <request>`, `settled <request>`,
  *          `kill`, `close`; <request> counts the requests from 1;
  *          end of file means that the worker is gone, and ends the containment
- * fd 1     reports to the worker, one JSON object a line: `ready`, `interrupted`, `ended`
+ * fd 1     reports to the worker, one JSON object a line: `ready`, `interrupted`, `terminated`, `ended`
  * fd 2     log file
  * fd 3, 4  the runner's stdin and stdout, passed on untouched
  *
@@ -190,6 +190,7 @@ function interrupt(graceMs: number, request: number): void {
   report({ type: "interrupted" });
   ladderTimer = setTimeout(() => {
     signalTarget("SIGTERM");
+    report({ type: "terminated" });
     ladderTimer = setTimeout(() => void end("killed"), TERMINATE_GRACE_MS);
   }, graceMs);
 }

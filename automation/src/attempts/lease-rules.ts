@@ -1,5 +1,5 @@
 /** How long a claim lasts without a renewal, by the database's clock. */
-export const LEASE_MS = 15_000;
+export const LEASE_MS = 16_000;
 
 /** The right to write to one stack: its row in stack_writers. Times are milliseconds of the database's clock. */
 export interface WriterRow {

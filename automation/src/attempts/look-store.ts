@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { Database, Transaction } from "../database.ts";
+import { LEASE_MS } from "./lease-rules.ts";
 import type { Fence, LostAttempt } from "./store.ts";
 
 /*
@@ -9,7 +10,7 @@ import type { Fence, LostAttempt } from "./store.ts";
 
 /** The epoch of a fence that is no right to write. Real ones count from 1. */
 export const LOOKING_EPOCH = 0;
-export const LOOK_LEASE_MS = 15_000;
+export const LOOK_LEASE_MS = LEASE_MS;
 
 /** Whether a fence only keeps an attempt alive. */
 export function isLook(fence: Pick<Fence, "epoch">): boolean {

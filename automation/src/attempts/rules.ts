@@ -1,20 +1,37 @@
 import { changingStepOf } from "../pipeline/operations.ts";
 
+/** So many attempts of one deployment may end with their worker or runner: one more and it is the program that ends them. */
+export const MAX_CRASHES = 3;
+
 /** What becomes of a deployment whose worker was lost. */
 export type Takeover =
+  /** Nothing had changed: it runs again. */
   | { kind: "requeue" }
+  /** What it was for is done and recorded by the state backend: another worker does the rest of its steps. */
+  | { kind: "resume" }
   | { kind: "cancelled" }
+  /** Its program ends whoever runs it. */
+  | { kind: "poison"; failure: { code: string; detail: string; remedy: string } }
   | { kind: "interrupted"; failure: { code: string; detail: string; remedy: string } };
 
-/**
- * Before anything could change a resource the deployment just runs again. From there on nobody knows what was done, and a second run could do it twice: a person decides.
- */
-export function decideTakeover(lost: {
+/** What is known of an attempt that was lost. */
+export interface LostSituation {
   startedSteps: readonly string[];
   cancelRequested: boolean;
-}): Takeover {
-  const changing = changingStepOf(lost.startedSteps);
-  if (changing !== undefined) {
+  /** The engine has said that its update is complete, and the state backend has recorded it. */
+  isComplete?: boolean;
+  /** Attempts of this deployment, this one included, that ended with their worker or runner although nobody had asked for it. */
+  crashes?: number;
+}
+
+/**
+ * Before anything could change a resource the deployment just runs again. From there on nobody knows what was done, and a second run could do it twice: a person decides; unless the state
+ * backend knows that all of it is done, so that only what follows is left to do.
+ */
+export function decideTakeover(lost: LostSituation): Takeover {
+  const { startedSteps, cancelRequested, isComplete = false, crashes = 0 } = lost;
+  const changing = changingStepOf(startedSteps);
+  if (changing !== undefined && !isComplete) {
     return {
       kind: "interrupted",
       failure: {
@@ -24,5 +41,18 @@ export function decideTakeover(lost: {
       },
     };
   }
-  return lost.cancelRequested ? { kind: "cancelled" } : { kind: "requeue" };
+  if (cancelRequested && !isComplete) return { kind: "cancelled" };
+  if (crashes >= MAX_CRASHES) {
+    const where = startedSteps.at(-1);
+    return {
+      kind: "poison",
+      failure: {
+        code: "crashed_repeatedly",
+        detail: `${crashes} attempts ended together with their worker or runner${where === undefined ? "" : `, the last during '${where}'`}. ${isComplete ? "The update itself is complete; what follows it crashed." : "No resource was changed."} This source with this config is quarantined on the stack.`,
+        remedy:
+          "Correct the program or its config and deploy again. When something else ended them, lift the quarantine: slipway quarantine list, slipway quarantine lift <id>.",
+      },
+    };
+  }
+  return { kind: isComplete ? "resume" : "requeue" };
 }

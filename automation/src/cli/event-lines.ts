@@ -32,6 +32,8 @@ export function linesOf(
       return verbose || body.detail !== null ? [withDetail(`status ${body.status}`, body.detail)] : [];
     case "step":
       return stepLines(body, progress, paint);
+    case "stop":
+      return [`${paint("yellow", "■")} ${clean(body.detail)}`];
     case "output":
       return verbose ? [`  ${paint("dim", "|")} ${clean(body.line)}`] : [];
     case "engine":

@@ -45,6 +45,12 @@ export interface LogLine {
   readonly line: string;
 }
 
+export interface Rung {
+  readonly at: string;
+  readonly rung: Body<"stop">["rung"];
+  readonly detail: string;
+}
+
 /** What the events of one deployment, or of one update, say so far. Plain data: two folds of the same events are deeply equal. */
 export interface DeploymentProgress {
   /** The sequence to resume after. */
@@ -60,6 +66,8 @@ export interface DeploymentProgress {
   readonly gates: readonly GateResult[];
   readonly diagnostics: readonly Diagnostic[];
   readonly log: readonly LogLine[];
+  /** How it was stopped, rung by rung. */
+  readonly ladder: readonly Rung[];
   /** Counts by operation, from the summary of each engine step. */
   readonly changes: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
@@ -75,6 +83,7 @@ export const NO_PROGRESS: DeploymentProgress = {
   gates: [],
   diagnostics: [],
   log: [],
+  ladder: [],
   changes: {},
 };
 
@@ -131,6 +140,7 @@ function fold<Event extends { readonly sequence: number }>(
     gates: [...progress.gates],
     diagnostics: [...progress.diagnostics],
     log: [...progress.log],
+    ladder: [...progress.ladder],
     changes: { ...progress.changes },
   };
   for (const event of fresh) {
@@ -155,6 +165,7 @@ interface Draft {
   gates: GateResult[];
   diagnostics: Diagnostic[];
   log: LogLine[];
+  ladder: Rung[];
   changes: Record<string, Readonly<Record<string, number>>>;
 }
 
@@ -188,6 +199,9 @@ function apply(draft: Draft, sequence: number, at: string, body: EventBody): voi
       return;
     case "summary":
       draft.changes[body.step] = body.changes;
+      return;
+    case "stop":
+      draft.ladder.push({ at, rung: body.rung, detail: body.detail });
       return;
     case "gate":
       draft.gates = [

@@ -40,6 +40,12 @@ export const EventBody = z.discriminatedUnion("type", [
     durationMs: z.int(),
   }),
   z.object({ type: z.literal("gate"), gate: GateResult }),
+  /** One rung of the ladder on which a run is stopped: asked for, interrupted once, terminated, killed; `empty`: nothing of it is left. */
+  z.object({
+    type: z.literal("stop"),
+    rung: z.enum(["asked", "interrupted", "terminated", "killed", "empty"]),
+    detail: z.string(),
+  }),
 ]);
 export type EventBody = z.infer<typeof EventBody>;
 

@@ -88,6 +88,33 @@ export async function requeueDeployment(
   deps: { keyring: Keyring },
   lost: EndingDeployment,
 ): Promise<void> {
+  const detail = "The worker was lost before anything changed; the deployment waits for another one.";
+  await putBack(trx, deps, lost, "deployment.requeued", detail);
+}
+
+/** `requeueDeployment` for one whose update is complete: another worker records it and does what follows. */
+export async function resumeDeployment(
+  trx: Transaction,
+  deps: { keyring: Keyring },
+  lost: EndingDeployment,
+): Promise<void> {
+  const complete = "complete; the worker was lost before the rest";
+  await sql`
+    update deployment_steps set state = 'succeeded', finished_at = now(), detail = coalesce(detail, ${complete})
+    where deployment_id = ${lost.deploymentId} and name in ('update', 'refresh', 'destroy') and state = 'running'
+  `.execute(trx);
+  const detail =
+    "The worker was lost after the update was complete, and nothing of that is done again; the deployment waits for another worker to do the rest.";
+  await putBack(trx, deps, lost, "deployment.resumed", detail);
+}
+
+async function putBack(
+  trx: Transaction,
+  deps: { keyring: Keyring },
+  lost: EndingDeployment,
+  action: string,
+  detail: string,
+): Promise<void> {
   await endUpdatesOfAttempt(trx, deps, lost.attemptId, "expired");
   await sql`update deployments set status = 'queued' where id = ${lost.deploymentId} and status = 'running'`.execute(
     trx,
@@ -97,9 +124,8 @@ export async function requeueDeployment(
     where deployment_id = ${lost.deploymentId} and state <> 'succeeded'
   `.execute(trx);
   await endAttempt(trx, lost, "lost");
-  const detail = "The worker was lost before anything changed; the deployment waits for another one.";
   await appendStatus(trx, lost.deploymentId, lost.attempt, "queued", detail);
-  await audit(trx, lost, "deployment.requeued", "system", {
+  await audit(trx, lost, action, "system", {
     deployment: lost.deploymentId,
     attempt: lost.attempt,
   });
@@ -252,6 +278,34 @@ async function settle(
     deployment: deployment.deploymentId,
     ...(failure === null ? {} : { code: failure.code }),
   });
+  if (status !== "succeeded") await cancelFollowers(trx, deployment, status);
+}
+
+/**
+ * Cancels what waits for a deployment to succeed that has ended otherwise, in the transaction of that end: what was to come after it must not begin. They are of the same stack, so that
+ * none of them has begun.
+ */
+export async function cancelFollowers(
+  trx: Transaction,
+  ended: Omit<StackSubject, "stackId">,
+  status: DeploymentStatus,
+): Promise<void> {
+  const failure: Failure = {
+    code: "not_begun",
+    detail: `It was to begin once deployment ${ended.deploymentId} had succeeded; that is ${status}. No resource was changed.`,
+    remedy: "Read why that one did not succeed; then continue again.",
+  };
+  const { rows } = await sql<{ id: string }>`
+    update deployments set status = 'cancelled', finished_at = now(), failure = ${JSON.stringify(failure)}
+    where runs_after = ${ended.deploymentId} and status = 'queued'
+    returning id
+  `.execute(trx);
+  for (const { id } of rows) {
+    await finishSteps(trx, id);
+    await appendStatus(trx, id, 0, "cancelled", failure.detail);
+    await audit(trx, ended, "deployment.cancelled", SLIPWAY, { deployment: id, code: failure.code });
+    await cancelFollowers(trx, { ...ended, deploymentId: id }, "cancelled");
+  }
 }
 
 /** No step of an ended deployment waits or runs. */

@@ -3,6 +3,18 @@ import type { RequestOutcome, RunnerMessage, RunnerRequest } from "./runner-prot
 /** How sure we are that everything an attempt started is gone when its containment ends. */
 export type ContainmentLevel = "pid-namespace" | "cgroup" | "weak";
 
+/** A process, told from others that had its number before. */
+export interface SeenProcess {
+  pid: number;
+  startedAt: string;
+}
+
+/** The two processes on whose end the kernel has ended a whole containment. */
+export interface ContainmentProcesses {
+  guardian: SeenProcess;
+  init: SeenProcess;
+}
+
 /** How a containment ended. */
 export interface ContainmentEnd {
   reason: "closed" | "deadline" | "lost-parent" | "killed" | "crashed";
@@ -16,6 +28,10 @@ export interface ContainmentEnd {
  */
 export interface AttemptContainment {
   readonly level: ContainmentLevel;
+  /** Guardian and first process of the containment, as this machine names them; once both are gone, nothing of it is left. Null where that cannot be told so. */
+  readonly processes: ContainmentProcesses | null;
+  /** Told of each rung of the ladder when it is reached; replaces an earlier listener. */
+  onRung(listener: (rung: "interrupted" | "terminated") => void): void;
   /** Runs one request and resolves with its outcome. Never throws for a failed command or deployment; throws SlipwayError `containment_ended` when the containment ended first. */
   run(request: RunnerRequest, onMessage: (message: RunnerMessage) => void): Promise<RequestOutcome>;
   /** Moves the guardian's deadline to `remainingMs` from `askedAtMonotonicMs`, which the caller took before it asked the database to renew. */

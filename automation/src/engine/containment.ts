@@ -8,6 +8,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { messageOf, SlipwayError } from "../errors.ts";
+import { findProcess } from "../process-table.ts";
 import type { AttemptContainment, ContainmentEnd, ContainmentOptions } from "./attempt.ts";
 import { type ContainmentHost, detectContainment } from "./containment-level.ts";
 import { splitLines } from "./lines.ts";
@@ -34,6 +35,7 @@ const DRAIN_MS = 500;
 const GuardianReport = z.discriminatedUnion("type", [
   z.object({ type: z.literal("ready"), init: z.object({ pid: z.int(), startTime: z.string() }).nullable() }),
   z.object({ type: z.literal("interrupted") }),
+  z.object({ type: z.literal("terminated") }),
   z.object({
     type: z.literal("ended"),
     reason: z.enum(["closed", "deadline", "lost-parent", "killed", "crashed"]),
@@ -122,6 +124,8 @@ function superviseContainment(
   let isFinishing = false;
   let isAsked = false;
   const waiting = { guardian: false, runner: false };
+  let tellRung: (rung: "interrupted" | "terminated") => void = () => undefined;
+  const guardianAt = guardian.pid === undefined ? undefined : findProcess(guardian.pid);
 
   const order = (line: string): void => {
     if (!isOver) orders.write(`${line}\n`);
@@ -166,6 +170,7 @@ function superviseContainment(
       waiting.guardian = true;
       becomeReady();
     } else if (message.type === "ended") reported = { reason: message.reason, empty: message.empty };
+    else tellRung(message.type);
   });
   reports.setEncoding("utf8").on("data", reportLines.push);
   guardian.on("error", (error) => {
@@ -222,6 +227,17 @@ function superviseContainment(
 
   const attempt: AttemptContainment = {
     level: means.level,
+    get processes() {
+      // Only of a namespace the kernel ends all with its first process.
+      if (means.level !== "pid-namespace" || init === undefined || guardianAt === undefined) return null;
+      return {
+        guardian: { pid: guardianAt.pid, startedAt: guardianAt.startedAt },
+        init: { pid: init.pid, startedAt: init.startTime },
+      };
+    },
+    onRung(listener) {
+      tellRung = listener;
+    },
     ended: ended.promise,
     run(request, onMessage) {
       if (isOver) {

@@ -13,6 +13,7 @@ import type { EventWriter } from "./event-writer.ts";
 import type { RecordedStep, StepName } from "./operations.ts";
 import { isKept } from "./operations.ts";
 import type { ResourceAccount } from "./resource-account.ts";
+import type { ChangingUpdate } from "./settle-updates.ts";
 
 /** What `prepare` laid out for the steps after it. All paths are absolute. */
 export interface Prepared {
@@ -48,6 +49,10 @@ export interface AttemptRun {
   readonly account: ResourceAccount;
   /** What earlier attempts recorded, by step. Ask `keptResult`, which knows what of it still counts. */
   readonly earlier: ReadonlyMap<string, RecordedStep>;
+  /** The update of an earlier attempt that did what the deployment is for, when one did: only what follows is left to do. */
+  readonly completed: ChangingUpdate | undefined;
+  /** Why it must not run at all: its source and config crash whoever runs them. */
+  readonly refusal: string | null;
   readonly results: {
     prepared?: Prepared;
     artifacts: BuiltArtifact[];

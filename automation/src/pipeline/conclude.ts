@@ -1,18 +1,15 @@
-import { decideTakeover } from "../attempts/rules.ts";
 import { appendAudit } from "../audit/store.ts";
 import type { Transaction } from "../database.ts";
+import { countsOf, describeAccount } from "../deployments/account-rules.ts";
 import type { Failure } from "../deployments/completion.ts";
-import {
-  endDeployment,
-  requeueDeployment,
-  startAutomaticRollback,
-  subjectOf,
-} from "../deployments/completion.ts";
+import { endDeployment, startAutomaticRollback, subjectOf } from "../deployments/completion.ts";
 import { decideByGates, startsRollback } from "../releases/rules.ts";
 import { decideHealth, newestGoodRelease, pinnedRelease, quarantine } from "../releases/store.ts";
 import type { AttemptRun } from "./attempt-run.ts";
+import { concludeLoss } from "./conclude-lost.ts";
 import { principalOf } from "./context.ts";
 import { recordChanges } from "./facts-store.ts";
+import { changingStepOf } from "./operations.ts";
 import type { ReleaseFacts } from "./record-release.ts";
 import { appendStep, auditRelease, inFence, recordRelease } from "./record-release.ts";
 import { settleUpdates } from "./settle-updates.ts";
@@ -64,6 +61,9 @@ export async function concludeFailure(run: AttemptRun, step: string, failure: Fa
       await decideHealth(trx, results.release.id, "bad");
       await auditRelease(trx, run, "release.marked_bad", results.release.number, { reason: failure.detail });
     }
+    // What was begun and not ended must be known also of one that says itself that it failed.
+    if (changingStepOf([step]) !== undefined && step !== "gates-after")
+      await settleUpdates(trx, context, claim, "expired");
     if (rollsBack) await undo(trx, run, failure);
     else
       await endDeployment(trx, context, claim, {
@@ -105,16 +105,19 @@ async function undo(trx: Transaction, run: AttemptRun, failure: Failure): Promis
 }
 
 /** Somebody cancelled. The failure says what is known of each resource. */
-export async function concludeCancel(run: AttemptRun): Promise<void> {
+export async function concludeCancel(run: AttemptRun, startedSteps: readonly string[]): Promise<void> {
   const { claim, context, results } = run;
-  const remedy = run.account.hasBegun()
-    ? "Refresh the stack, so that the state says what is really there; then deploy again or roll back."
-    : null;
   await run.events.flush();
   await inFence(run, async (trx) => {
     await recordChanges(trx, claim.deploymentId, results.engine?.changes);
-    const settled = await settleUpdates(trx, context, claim, "cancelled");
-    const detail = ["Cancelled.", run.account.describe(), settled].filter((part) => part !== null).join(" ");
+    const hasChanged = changingStepOf(startedSteps) !== undefined;
+    const account = hasChanged ? await settleUpdates(trx, context, claim, "cancelled") : null;
+    const detail = `Cancelled. ${account === null ? "No resource was changed." : describeAccount(account)}`;
+    const { done, unknown } = account === null ? { done: 0, unknown: 0 } : countsOf(account);
+    const remedy =
+      done + unknown === 0
+        ? null
+        : "Refresh the stack, so that the state says what is really there; then deploy again (slipway continue does both) or roll back.";
     await endDeployment(trx, context, claim, {
       status: "cancelled",
       failure: { code: "cancelled", detail, remedy },
@@ -127,23 +130,17 @@ export async function concludeCancel(run: AttemptRun): Promise<void> {
 export async function concludeLost(
   run: AttemptRun,
   startedSteps: readonly string[],
-  why: string,
+  { why, crashed }: { why: string; crashed: boolean },
 ): Promise<void> {
   const { claim, context } = run;
-  const takeover = decideTakeover({ startedSteps, cancelRequested: false });
   await run.events.flush();
-  await inFence(run, async (trx) => {
-    if (takeover.kind !== "interrupted") {
-      await requeueDeployment(trx, context, claim);
-      return;
-    }
-    const settled = await settleUpdates(trx, context, claim, "expired");
-    const detail = [why, run.account.describe(), settled].filter((part) => part !== null).join(" ");
-    const failure = { ...takeover.failure, detail };
-    await endDeployment(trx, context, claim, {
-      status: "interrupted",
-      failure,
-      principal: principalOf(context),
-    });
+  await inFence(run, (trx) => {
+    const lost = {
+      ...claim,
+      workerId: context.workerId,
+      cancelRequested: false,
+      startedSteps: [...startedSteps],
+    };
+    return concludeLoss(trx, context, lost, { why, crashed, principal: principalOf(context) });
   });
 }

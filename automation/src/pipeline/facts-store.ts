@@ -68,3 +68,21 @@ export async function livingWorkers(
     .execute();
   return rows.map((row) => row.id);
 }
+
+/** What the preview of an attempt planned for each resource, in the engine's words; null when the attempt has no finished preview. */
+export async function plannedResources(
+  trx: Transaction,
+  deploymentId: string,
+  attempt: number,
+): Promise<{ urn: string; operation: string }[] | null> {
+  const previewed = await sql`
+    select 1 from deployment_steps where deployment_id = ${deploymentId} and name = 'preview' and state = 'succeeded'
+  `.execute(trx);
+  if (previewed.rows.length === 0) return null;
+  const { rows } = await sql<{ urn: string; operation: string }>`
+    select body ->> 'urn' as urn, body ->> 'operation' as operation from deployment_events
+    where deployment_id = ${deploymentId} and attempt = ${attempt}
+      and body ->> 'type' = 'resource' and body ->> 'state' = 'planned' and body ->> 'step' = 'preview'
+  `.execute(trx);
+  return rows;
+}

@@ -6,7 +6,8 @@ import type { AttemptContainment } from "../engine/attempt.ts";
 import { messageOf } from "../errors.ts";
 import type { WorkerContext } from "./context.ts";
 
-const RENEWAL_MS = 3_000;
+/** A database that stands still for 10 s must end nothing: from the renewal asked for before that, to the one after it, is less than what a containment has. */
+const RENEWAL_MS = 1_000;
 /** The guardian needs a moment to end a containment: its deadline lies this much before the end of the lease. */
 const ENDING_MARGIN_MS = 3_000;
 
@@ -24,11 +25,14 @@ export async function keepLease(
   events: { onCancel: () => void; onLost: () => void },
   signal: AbortSignal,
 ): Promise<void> {
+  let askedAt = context.clock.monotonicMs();
   while (!signal.aborted) {
+    // After an answer that was long in coming the next one is asked for at once: the deadline counts from when the last was asked for.
+    const wait = Math.max(0, askedAt + RENEWAL_MS - context.clock.monotonicMs());
     // The only rejection is the abort, which the loop looks at.
-    await pause(RENEWAL_MS, undefined, { signal }).catch(() => {});
+    await pause(wait, undefined, { signal }).catch(() => {});
     if (signal.aborted) return;
-    const askedAt = context.clock.monotonicMs();
+    askedAt = context.clock.monotonicMs();
     try {
       const renewed = await renewLease(context.db, claim, claim.deploymentId);
       if (signal.aborted) return;

@@ -10,6 +10,7 @@ import { currentFacts } from "../state/current-facts.ts";
 import { holdWhileDatabaseIsAway } from "../state/hold.ts";
 import type { AttemptRun } from "./attempt-run.ts";
 import { preparedOf } from "./attempt-run.ts";
+import { commitOnce } from "./commit-once.ts";
 import { principalOf } from "./context.ts";
 import { recordChanges } from "./facts-store.ts";
 
@@ -66,20 +67,13 @@ export async function recordRelease(
   return { id, number };
 }
 
-/**
- * A transaction that holds the attempt's right to write, tried again while the database is away. When only the reply to its commit was lost, the second try does nothing a
- * second time: it fails, by the fence that is gone or the release that is there.
- */
+/** A transaction that holds the attempt's right to write, committed once although the database may go away in the middle of it. */
 export function inFence<T>(run: AttemptRun, work: (trx: Transaction) => Promise<T>): Promise<T> {
   const { context, claim } = run;
-  return holdWhileDatabaseIsAway(
-    () =>
-      context.db.transaction().execute(async (trx) => {
-        await holdFence(trx, claim);
-        return work(trx);
-      }),
-    NEVER,
-  );
+  return commitOnce(context.db, async (trx) => {
+    await holdFence(trx, claim);
+    return work(trx);
+  });
 }
 
 /** Records, in one transaction, that the update is complete and its release, whose health the gates decide later. */
@@ -87,7 +81,8 @@ export async function completeUpdate(run: AttemptRun, detail: string | null): Pr
   const facts = await factsOf(run);
   await run.events.flush();
   run.results.release = await inFence(run, async (trx) => {
-    const release = await recordRelease(trx, run, facts, "pending");
+    // An earlier attempt may have come as far as this.
+    const release = run.results.release ?? (await recordRelease(trx, run, facts, "pending"));
     await recordChanges(trx, run.claim.deploymentId, run.results.engine?.changes);
     await appendStep(trx, run, "update", detail);
     return release;

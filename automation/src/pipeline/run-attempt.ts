@@ -1,17 +1,20 @@
 import { rm } from "node:fs/promises";
+import { crashQuarantine } from "../attempts/crashes-store.ts";
+import { recordProcesses } from "../attempts/places-store.ts";
 import type { Claim } from "../attempts/store.ts";
 import { startAttempt } from "../attempts/store.ts";
 import { appendAudit } from "../audit/store.ts";
 import { insertSteps, subjectOf } from "../deployments/completion.ts";
 import { messageOf, SlipwayError } from "../errors.ts";
 import type { PinnedRelease } from "../releases/store.ts";
-import { pinnedRelease } from "../releases/store.ts";
+import { pinnedRelease, releaseOf } from "../releases/store.ts";
 import type { AttemptRun, Step, StepOutcome } from "./attempt-run.ts";
 import { failureOf } from "./attempt-run.ts";
 import { concludeCancel, concludeFailure, concludeLost, concludeSuccess } from "./conclude.ts";
 import { concludeDrift } from "./conclude-drift.ts";
 import type { WorkerContext } from "./context.ts";
 import { principalOf } from "./context.ts";
+import type { EventWriter } from "./event-writer.ts";
 import { openEventWriter } from "./event-writer.ts";
 import { stepResults } from "./facts-store.ts";
 import { keepLease } from "./lease-keeper.ts";
@@ -19,6 +22,8 @@ import type { StepName } from "./operations.ts";
 import { CHANGING_STEPS, stepsOf } from "./operations.ts";
 import { completeUpdate, factsOf } from "./record-release.ts";
 import { accountResources } from "./resource-account.ts";
+import type { ChangingUpdate } from "./settle-updates.ts";
+import { completedIn, lockChangingUpdates } from "./settle-updates.ts";
 import { build, test } from "./steps/build.ts";
 import { detectDrift } from "./steps/detect-drift.ts";
 import { destroy, preview, refresh, update } from "./steps/engine.ts";
@@ -41,6 +46,14 @@ const STEPS: Readonly<Record<Exclude<StepName, "release">, Step>> = {
   "detect-drift": detectDrift,
   "gates-after": gatesAfter,
 };
+
+/** What is left to do once an update is complete: the rest goes by what earlier attempts recorded. */
+const STEPS_AFTER_A_LOSS: readonly StepName[] = ["prepare", "build", "gates-after"];
+
+/** What an engine came to whose update the state backend knows to be complete. */
+const ENDED_WELL = { status: "succeeded", exitCode: 0, signal: null, durationMs: 0 } as const;
+
+const MS_PER_SECOND = 1_000;
 
 /** How the steps of an attempt ended. */
 type Result =
@@ -104,27 +117,39 @@ async function begin(
   stop: StopSwitch,
   onLost: () => void,
 ): Promise<AttemptRun> {
-  const { earlier, pinned } = await context.db.transaction().execute(async (trx) => {
-    await startAttempt(trx, claim.attemptId);
-    await insertSteps(trx, claim.deploymentId, stepsOfClaim(claim));
-    await appendAudit(trx, {
-      principal: principalOf(context),
-      action: "deployment.started",
-      organisation: claim.organisation,
-      subject: subjectOf(claim),
-      details: { deployment: claim.deploymentId, attempt: claim.attempt },
-      requestId: null,
+  const { earlier, pinned, completed, release, refusal } = await context.db
+    .transaction()
+    .execute(async (trx) => {
+      await startAttempt(trx, claim.attemptId);
+      await recordProcesses(trx, claim.attemptId, ready.containment.processes);
+      await insertSteps(trx, claim.deploymentId, stepsOfClaim(claim));
+      await appendAudit(trx, {
+        principal: principalOf(context),
+        action: "deployment.started",
+        organisation: claim.organisation,
+        subject: subjectOf(claim),
+        details: { deployment: claim.deploymentId, attempt: claim.attempt },
+        requestId: null,
+      });
+      const target: PinnedRelease | undefined =
+        claim.targetRelease !== null
+          ? await pinnedRelease(trx, claim.stackId, claim.targetRelease)
+          : undefined;
+      return {
+        earlier: await stepResults(trx, claim.deploymentId),
+        pinned: target ?? null,
+        completed: completedIn(await lockChangingUpdates(trx, claim.deploymentId)),
+        release: await releaseOf(trx, claim.deploymentId),
+        refusal: await crashQuarantine(trx, claim.deploymentId),
+      };
     });
-    const target: PinnedRelease | undefined =
-      claim.targetRelease !== null ? await pinnedRelease(trx, claim.stackId, claim.targetRelease) : undefined;
-    return { earlier: await stepResults(trx, claim.deploymentId), pinned: target ?? null };
-  });
   const events = openEventWriter(context.db, claim, context.clock, onLost);
   events.emit({
     type: "status",
     status: "running",
     detail: claim.attempt > 1 ? `attempt ${claim.attempt}` : null,
   });
+  tellLadder(context, ready, stop, events);
   return {
     context,
     claim,
@@ -135,8 +160,35 @@ async function begin(
     pinned,
     account: accountResources(),
     earlier,
-    results: { artifacts: pinned?.artifacts ?? [], gates: [] },
+    completed,
+    refusal: refusal?.reason ?? null,
+    results: { artifacts: pinned?.artifacts ?? [], gates: [], ...(release === undefined ? {} : { release }) },
   };
+}
+
+/** Shows in the events how an attempt is stopped, rung by rung. */
+function tellLadder(
+  { cancelGraceMs }: WorkerContext,
+  { containment }: ReadyContainment,
+  stop: StopSwitch,
+  events: EventWriter,
+): void {
+  const grace = `${Math.round(cancelGraceMs / MS_PER_SECOND)} s`;
+  stop.signal.addEventListener("abort", () => {
+    if (stop.reason() === "lost") return;
+    const why = stop.reason() === "cancelled" ? "A cancel was asked for" : "The worker is to end";
+    events.emit({ type: "stop", rung: "asked", detail: `${why}: nothing new is begun.` });
+  });
+  containment.onRung((rung) =>
+    events.emit({
+      type: "stop",
+      rung,
+      detail:
+        rung === "interrupted"
+          ? `Interrupted once (SIGINT); what is in flight may end within ${grace}.`
+          : "It did not end within the grace: terminated (SIGTERM); what is left is killed in a moment.",
+    }),
+  );
 }
 
 /** Runs the steps and concludes. Answers whether the deployment succeeded. */
@@ -151,7 +203,10 @@ async function carryOut(run: AttemptRun, stop: StopSwitch, startedSteps: string[
     const crashed = error instanceof SlipwayError && error.code === "containment_ended";
     if (stop.reason() === null && crashed) {
       await containmentIsEmpty(run);
-      await concludeLost(run, startedSteps, "The runner of the attempt ended unexpectedly.");
+      await concludeLost(run, startedSteps, {
+        why: "The runner of the attempt ended unexpectedly.",
+        crashed: true,
+      });
       return false;
     }
     result = crashed
@@ -172,8 +227,15 @@ async function carryOut(run: AttemptRun, stop: StopSwitch, startedSteps: string[
     return true;
   }
   if (result.kind === "failed" && reason === null) await concludeFailure(run, result.step, result.failure);
-  else if (reason === "drained") await concludeLost(run, startedSteps, "The worker was stopped.");
-  else await concludeCancel(run);
+  else {
+    const { reason: end } = await run.containment.ended;
+    if (end === "killed")
+      run.events.emit({ type: "stop", rung: "killed", detail: "What was left was killed (SIGKILL)." });
+    run.events.emit({ type: "stop", rung: "empty", detail: "No process of the attempt is left." });
+    if (reason === "drained")
+      await concludeLost(run, startedSteps, { why: "The worker was stopped.", crashed: false });
+    else await concludeCancel(run, startedSteps);
+  }
   return false;
 }
 
@@ -183,9 +245,24 @@ function stepsOfClaim({ operation, options, operationVersion }: Claim): StepName
 }
 
 async function runSteps(run: AttemptRun, startedSteps: string[]): Promise<Result> {
+  if (run.refusal !== null && run.completed === undefined) {
+    return {
+      kind: "failed",
+      step: "prepare",
+      failure: {
+        code: "quarantined",
+        detail: `This source with this config is quarantined: ${run.refusal}`,
+        remedy: "Change the source or the config, or lift the quarantine: slipway quarantine list.",
+      },
+    };
+  }
   for (const name of stepsOfClaim(run.claim)) {
     if (name === "release") break;
     if (run.stop.aborted && !isDone(run)) return { kind: "stopped" };
+    if (run.completed !== undefined && !STEPS_AFTER_A_LOSS.includes(name)) {
+      await passOver(run, run.completed, name);
+      continue;
+    }
     startedSteps.push(name);
     run.events.step(name, "running");
     // A takeover must know that things may have changed before anything can.
@@ -195,6 +272,16 @@ async function runSteps(run: AttemptRun, startedSteps: string[]): Promise<Result
     if (ended !== null) return ended;
   }
   return { kind: "succeeded" };
+}
+
+/** A step that an earlier attempt did: what it came to is recorded, in case that attempt was lost before it could. */
+async function passOver(run: AttemptRun, completed: ChangingUpdate, name: StepName): Promise<void> {
+  if (run.earlier.get(name)?.state === "waiting")
+    run.events.step(name, "skipped", "done, or passed over, by an earlier attempt");
+  if (!CHANGING_STEPS.includes(name)) return;
+  run.results.engine = { ...ENDED_WELL, errors: [], changes: completed.changes ?? {} };
+  if (name === "update" && hasGatesAfter(run) && run.results.release === undefined)
+    await completeUpdate(run, "complete; recorded by a later attempt");
 }
 
 async function record(run: AttemptRun, name: StepName, outcome: StepOutcome): Promise<Result | null> {

@@ -1,21 +1,118 @@
+import { sql } from "kysely";
 import type { Fence } from "../attempts/store.ts";
+import type { DeploymentOperation } from "../contract/deployments.ts";
 import type { Transaction } from "../database.ts";
+import type { Account, PlannedOperation } from "../deployments/account-rules.ts";
+import { accountOf, mayExist } from "../deployments/account-rules.ts";
+import { insertAccount } from "../deployments/accounts-store.ts";
 import type { Keyring } from "../secrets/keyring.ts";
-import { currentFacts } from "../state/current-facts.ts";
+import { currentFacts, factsOfState } from "../state/current-facts.ts";
 import { endUpdatesOfAttempt } from "../state/end-update.ts";
-import { describePending } from "./resource-account.ts";
+import { isBookkeeping } from "../state/journal/operations.ts";
+import { readBatches } from "../state/journal-store.ts";
+import { lockAll } from "../state/states-store.ts";
+import { runWork, unpackedBytes } from "../state/threads/pool.ts";
+import { plannedResources } from "./facts-store.ts";
+
+/** Whose updates are settled. */
+export interface Settled extends Pick<Fence, "attemptId" | "stackId"> {
+  deploymentId: string;
+  attempt: number;
+  operation: DeploymentOperation;
+}
+
+/** An update that an engine of a deployment ran and that may have changed the stack. */
+export interface ChangingUpdate {
+  id: string;
+  status: string;
+  baseState: string | null;
+  changes: Record<string, number> | null;
+}
+
+/** The engine's names of steps that change something, as what a person would call them. */
+const PLANNED: Readonly<Record<string, PlannedOperation["operation"]>> = {
+  create: "create",
+  "create-replacement": "create",
+  update: "update",
+  delete: "delete",
+  "delete-replaced": "delete",
+  import: "import",
+  "import-replacement": "import",
+};
 
 /**
- * Ends the updates that an attempt's engine has left running: what they had recorded becomes the stack's state. Answers a sentence on what was under way, or null when the
- * engine had ended its updates itself. The caller holds the writer's row, and nothing of the attempt runs any more.
+ * The updates of a deployment that may have changed the stack, locked: whoever completes one at this moment is waited for, and then seen. The caller holds the writer's row, as whoever
+ * locks both.
+ */
+export async function lockChangingUpdates(trx: Transaction, deploymentId: string): Promise<ChangingUpdate[]> {
+  const { rows } = await sql<ChangingUpdate>`
+    select id, status, base_state as "baseState", resource_changes as changes from updates
+    where deployment_id = ${deploymentId} and not dry_run and number is not null and kind in ('update', 'refresh', 'destroy')
+    order by number
+    for update
+  `.execute(trx);
+  return rows;
+}
+
+/** The update that did what a deployment was for; undefined as long as none has. */
+export function completedIn(updates: readonly ChangingUpdate[]): ChangingUpdate | undefined {
+  const last = updates.at(-1);
+  return last?.status === "succeeded" ? last : undefined;
+}
+
+/**
+ * Ends the updates that an attempt's engine has left running, so that what they had recorded becomes the stack's state, and keeps what became of each resource. Answers the account. The
+ * caller holds the writer's row, and nothing of the attempt runs any more.
  */
 export async function settleUpdates(
   trx: Transaction,
   { keyring }: { keyring: Keyring },
-  { attemptId, stackId }: Pick<Fence, "attemptId" | "stackId">,
+  about: Settled,
   status: "cancelled" | "expired",
-): Promise<string | null> {
-  if ((await endUpdatesOfAttempt(trx, { keyring }, attemptId, status)) === 0) return null;
+): Promise<Account> {
+  const { attemptId, stackId, deploymentId } = about;
+  await endUpdatesOfAttempt(trx, { keyring }, attemptId, status);
+  const updates = await lockChangingUpdates(trx, deploymentId);
+  const journaled = [];
+  for (const { id } of updates) {
+    const batches = await readBatches(trx, id);
+    const locked = await lockAll(trx, keyring, stackId, batches);
+    journaled.push(...(await runWork("account", { batches: locked }, unpackedBytes(locked))));
+  }
+  const account = accountOf(journaled, await plannedOf(trx, keyring, about, updates));
   const current = await currentFacts(trx, keyring, stackId);
-  return describePending(current?.facts.pendingOperations ?? []);
+  const pending = (current?.facts.pendingOperations ?? [])
+    .filter(({ operation }) => operation === "creating")
+    .map(({ urn, type, custom }) => ({ urn, type, mayExist: mayExist({ type, custom }) }));
+  await insertAccount(trx, deploymentId, account, pending);
+  return account;
+}
+
+/** What the deployment meant to do; null when nobody knows. */
+async function plannedOf(
+  trx: Transaction,
+  keyring: Keyring,
+  { deploymentId, attempt, operation, stackId }: Settled,
+  updates: readonly ChangingUpdate[],
+): Promise<PlannedOperation[] | null> {
+  // It only looks at what is there.
+  if (operation === "refresh") return [];
+  if (operation === "destroy") {
+    const base = updates[0]?.baseState ?? null;
+    const facts =
+      base === null
+        ? (await currentFacts(trx, keyring, stackId))?.facts
+        : await factsOfState(trx, keyring, stackId, base);
+    // Without targets all of it goes, but for what only refers to what others own.
+    return (facts?.resources ?? [])
+      .filter(({ urn, external }) => !external && !isBookkeeping(urn))
+      .map(({ urn }) => ({ urn, operation: "delete" }));
+  }
+  const planned = await plannedResources(trx, deploymentId, attempt);
+  return (
+    planned?.flatMap(({ urn, operation: step }) => {
+      const kind = PLANNED[step];
+      return kind === undefined || isBookkeeping(urn) ? [] : [{ urn, operation: kind }];
+    }) ?? null
+  );
 }

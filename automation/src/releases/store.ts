@@ -60,6 +60,19 @@ export async function insertRelease(trx: Transaction, release: NewRelease): Prom
   return number;
 }
 
+/** The release that a deployment has recorded and whose health is not decided; undefined when there is none. */
+export async function releaseOf(
+  trx: Transaction,
+  deploymentId: string,
+): Promise<{ id: string; number: number } | undefined> {
+  return trx
+    .selectFrom("releases")
+    .select(["id", "number"])
+    .where("deployment_id", "=", deploymentId)
+    .where("health", "=", "pending")
+    .executeTakeFirst();
+}
+
 /** Moves the health of a pending release; answers false when it was decided before. */
 export async function decideHealth(
   trx: Transaction,

@@ -26,8 +26,18 @@ export async function currentFacts(
   if (newest === undefined) return null;
   return {
     number: newest.number,
-    facts: await keptFacts(newest.id, () => read(db, keyring, stackId, newest.id)),
+    facts: await factsOfState(db, keyring, stackId, newest.id),
   };
+}
+
+/** What one state of a stack tells of itself. */
+export function factsOfState(
+  db: Database,
+  keyring: Keyring,
+  stackId: string,
+  stateId: string,
+): Promise<StateFacts> {
+  return keptFacts(stateId, () => read(db, keyring, stackId, stateId));
 }
 
 async function read(db: Database, keyring: Keyring, stackId: string, stateId: string): Promise<StateFacts> {

@@ -18,6 +18,8 @@ export interface PutState {
   message: string | null;
   /** User-Agent of the client. */
   client: string | null;
+  /** The attempt that holds the stack, whose deployment does it; null: nobody holds it. */
+  by?: { attemptId: string; deploymentId: string; epoch: number };
 }
 
 /**
@@ -56,7 +58,7 @@ function foreignSecrets(cause?: unknown): SlipwayError {
 
 /**
  * Makes a text the stack's state, as an update that is over at once: it has a number, is in the history and takes an epoch, so that whoever held the stack before can
- * write no more. The caller has locked the writer's row and found the stack free. Answers the update's id and number.
+ * write no more. The caller has locked the writer's row and found the stack free, or held by the attempt that it names. Answers the update's id and number.
  */
 export async function putState(
   trx: Transaction,
@@ -67,16 +69,18 @@ export async function putState(
   const { rows } = await sql<{ number: number }>`
     with numbered as (
       update stacks set next_update = next_update + 1 where id = ${put.stackId} returning next_update - 1 as number
-    ), fenced as (
-      update stack_writers set epoch = epoch + 1 where stack_id = ${put.stackId} and holder is null returning epoch
-    )
+    ), fenced as (${
+      put.by === undefined
+        ? sql`update stack_writers set epoch = epoch + 1 where stack_id = ${put.stackId} and holder is null returning epoch`
+        : sql`select epoch from stack_writers where stack_id = ${put.stackId} and holder = ${put.by.attemptId} and epoch = ${put.by.epoch}`
+    })
     insert into updates (id, stack_id, kind, dry_run, status, number, epoch, principal, message, client, config, base_state, resource_count,
-      resource_changes, started_at, finished_at)
+      resource_changes, started_at, finished_at, attempt_id, deployment_id)
     select ${updateId}, ${put.stackId}, ${put.kind}, false, 'succeeded', numbered.number, fenced.epoch, ${put.principal}, ${put.message}, ${put.client},
       -- The CLI reads the newest update's config; one without would empty the local file.
       coalesce((select config from updates where stack_id = ${put.stackId} and number is not null order by number desc limit 1), '{}'),
       (select id from states where stack_id = ${put.stackId} order by number desc limit 1),
-      ${put.resourceCount}, '{}', clock_timestamp(), clock_timestamp()
+      ${put.resourceCount}, '{}', clock_timestamp(), clock_timestamp(), ${put.by?.attemptId ?? null}, ${put.by?.deploymentId ?? null}
     from numbered, fenced
     returning number
   `.execute(trx);

@@ -3,6 +3,7 @@ import type { EngineOperation } from "../../engine/runner-protocol.ts";
 import { RequestOutcome } from "../../engine/runner-protocol.ts";
 import type { AttemptRun, Step, StepOutcome } from "../attempt-run.ts";
 import { keptResult } from "../attempt-run.ts";
+import { clearPendingCreates } from "../clear-creates.ts";
 import { failedEngine, runEngine } from "../run-engine.ts";
 
 /** Previews, and saves the plan that binds the update after it. */
@@ -23,7 +24,10 @@ export async function preview(run: AttemptRun): Promise<StepOutcome> {
 
 /** Updates the stack, bound to the plan when there was a preview. */
 export const update: Step = (run) => change(run, "update", run.results.planPath);
-export const refresh: Step = (run) => change(run, "refresh", undefined);
+export const refresh: Step = async (run) => {
+  await clearPendingCreates(run);
+  return change(run, "refresh", undefined);
+};
 export const destroy: Step = (run) => change(run, "destroy", undefined);
 
 async function change(

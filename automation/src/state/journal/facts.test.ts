@@ -88,7 +88,7 @@ test("resources are told without values, and counted with and without what Pulum
 test("operations that did not end are told", () => {
   const operations = [{ type: "creating", resource: resource("a::b") }];
   expect(factsOf(state([], { pending_operations: operations })).pendingOperations).toEqual([
-    { operation: "creating", urn: urn("a::b"), type: "a:b:C", name: "a::b" },
+    { operation: "creating", urn: urn("a::b"), type: "a:b:C", name: "a::b", custom: true },
   ]);
 });
 

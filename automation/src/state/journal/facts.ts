@@ -42,7 +42,7 @@ export interface StateFacts {
   readonly outputs: Readonly<Record<string, unknown>>;
   readonly resources: readonly StateResource[];
   /** What was begun and not ended, in the state's order. */
-  readonly pendingOperations: readonly PendingOperation[];
+  readonly pendingOperations: readonly (PendingOperation & { custom: boolean })[];
 }
 
 /**
@@ -64,6 +64,7 @@ export function factsOf(text: string): StateFacts {
         urn: resource.urn,
         type: stringMember(resource, "type"),
         name: urnParts(resource.urn)?.name ?? resource.urn,
+        custom: flagMember(resource, "custom"),
       })),
     };
   });

@@ -9,9 +9,12 @@ import { checkCheckpoint } from "../import/check-checkpoint.ts";
 import type { CheckedEntries } from "../journal/check-entries.ts";
 import { checkEntries } from "../journal/check-entries.ts";
 import { checkState } from "../journal/check-state.ts";
+import { withoutPendingCreates } from "../journal/clear-creates.ts";
 import type { StateFacts } from "../journal/facts.ts";
 import { factsOf } from "../journal/facts.ts";
 import { readEntry } from "../journal/journal-entry.ts";
+import type { JournaledOperation } from "../journal/operations.ts";
+import { operationsOf } from "../journal/operations.ts";
 import { outputsOnly } from "../journal/outputs-only.ts";
 import { readArray, skipSpace } from "../journal/raw-json.ts";
 import { renameState, type StackFullName } from "../journal/rename.ts";
@@ -148,6 +151,19 @@ export const work = {
     batches.flatMap(({ key, body }) =>
       entriesOf(openText(key, "journal", body)).map(({ kind, operationId }) => ({ kind, operationId })),
     ),
+
+  /** What became of each operation that a journal tells of. */
+  account: ({ batches }: { batches: readonly Locked[] }): JournaledOperation[] =>
+    operationsOf(batches.map(({ key, body }) => openText(key, "journal", body))),
+
+  /** A state without some pending creates. */
+  clearCreates: ({
+    text,
+    urns,
+  }: {
+    text: string;
+    urns: readonly string[];
+  }): { text: string; dropped: number } => withoutPendingCreates(text, urns),
 
   /** Checks a whole state that a person brings. Throws SlipwayError `invalid_state`. */
   checkImport: ({ text }: { text: string }): CheckedImport => checkImport(text),
