@@ -5,6 +5,7 @@ import type { Deployment } from "../contract/deployments.ts";
 import type { Transaction } from "../database.ts";
 import { SlipwayError } from "../errors.ts";
 import type { Caller } from "../http/endpoint.ts";
+import { tellEnd } from "../notifications/deployment-messages.ts";
 import { cancelFollowers } from "./completion.ts";
 import { appendEvents, notify, WORK_CHANNEL } from "./events-store.ts";
 import { decideCancel } from "./rules.ts";
@@ -39,6 +40,10 @@ export async function cancelDeployment(
       await store.cancelNow(trx, id, caller.principal);
       const detail = "Cancelled before it began. No resource was changed.";
       await appendEvents(trx, target, [{ at, body: { type: "status", status: "cancelled", detail } }]);
+      await tellEnd(trx, { deploymentId: id, organisation, project, stack }, "cancelled", {
+        detail,
+        remedy: null,
+      });
       await cancelFollowers(trx, { deploymentId: id, organisation, project, stack }, "cancelled");
     } else {
       await store.askForCancel(trx, id, caller.principal);
