@@ -7,6 +7,7 @@ import type { DeploymentStatus } from "../contract/deployments.ts";
 import type { Database, Transaction } from "../database.ts";
 import { recordUnchecked } from "../drift/store.ts";
 import { SlipwayError } from "../errors.ts";
+import { tellEnd, tellRollback } from "../notifications/deployment-messages.ts";
 import { OPERATION_VERSION, stepsOf } from "../pipeline/operations.ts";
 import type { PinnedRelease } from "../releases/store.ts";
 import type { Keyring } from "../secrets/keyring.ts";
@@ -181,6 +182,7 @@ export async function startAutomaticRollback(
     targetRelease: target.number,
     worker: principal,
   });
+  await tellRollback(trx, deployment, { release: target.number, why: failure.detail });
   await notify(trx, WORK_CHANNEL, deployment.stackId);
   return id;
 }
@@ -278,6 +280,7 @@ async function settle(
     deployment: deployment.deploymentId,
     ...(failure === null ? {} : { code: failure.code }),
   });
+  await tellEnd(trx, deployment, status, failure);
   if (status !== "succeeded") await cancelFollowers(trx, deployment, status);
 }
 
@@ -304,6 +307,7 @@ export async function cancelFollowers(
     await finishSteps(trx, id);
     await appendStatus(trx, id, 0, "cancelled", failure.detail);
     await audit(trx, ended, "deployment.cancelled", SLIPWAY, { deployment: id, code: failure.code });
+    await tellEnd(trx, { ...ended, deploymentId: id }, "cancelled", failure);
     await cancelFollowers(trx, { ...ended, deploymentId: id }, "cancelled");
   }
 }
