@@ -7,4 +7,6 @@ export interface BenchOptions {
   /** Of the runner, instead of what the product uses. */
   parallel: number | undefined;
   batchPeriodMs: number | undefined;
+  /** How many there are in the larger of two lists. */
+  deployments: number | undefined;
 }

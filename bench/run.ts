@@ -1,9 +1,10 @@
 /**
- * `npm run bench -- <name> [--pairs N] [--quick] [--parallel N] [--batch-period MS]`: measures one figure, prints a table and closing
+ * `npm run bench -- <name> [--pairs N] [--quick] [--parallel N] [--batch-period MS] [--deployments N]`: measures one figure, prints a table and closing
  * `name: value (limit L)` lines, and ends with exit code 1 when one is beyond its limit. What each option means to a bench says options.ts.
  */
 import { parseArgs } from "node:util";
 import type { Figure } from "./figure.ts";
+import { measureList } from "./list.ts";
 import type { BenchOptions } from "./options.ts";
 import { measureOverhead } from "./overhead.ts";
 import { measureRunnerSettings } from "./runner-settings.ts";
@@ -15,6 +16,7 @@ import { measureWriters } from "./writers.ts";
 const BENCHES: Record<string, (options: BenchOptions) => Promise<Figure[]>> = {
   overhead: ({ pairs }) => measureOverhead(pairs),
   start: ({ pairs }) => measureStart(pairs),
+  list: measureList,
   "runner-settings": measureRunnerSettings,
   state: measureState,
   writers: measureWriters,
@@ -26,6 +28,7 @@ const { values, positionals } = parseArgs({
     quick: { type: "boolean", default: false },
     parallel: { type: "string" },
     "batch-period": { type: "string" },
+    deployments: { type: "string" },
   },
   allowPositionals: true,
 });
@@ -45,6 +48,7 @@ try {
     quick: values.quick,
     parallel: count(values.parallel),
     batchPeriodMs: count(values["batch-period"]),
+    deployments: count(values.deployments),
   });
 } catch (error) {
   if (!wasStopped()) throw error;
