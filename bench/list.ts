@@ -24,6 +24,7 @@ const WARM_UP_PAIRS = 30;
 const PAGE = 50;
 const RATIO_LIMIT = 1.5;
 const SMALL = "small";
+const MEMBER = "mia";
 
 /** An installation with so many deployments in it. */
 interface Bed {
@@ -124,10 +125,8 @@ async function prepare(dataDir: string, count: number): Promise<Bed> {
   const port = readPostmasterFile(cluster)?.port;
   if (port === undefined) throw new Error("The installation has no Postgres of its own; unset DATABASE_URL.");
   await owner.createOrganisation({ body: { name: SMALL } });
-  const { token } = await owner.createToken({
-    params: { organisation: SMALL },
-    body: { name: "bench", role: "viewer" },
-  });
+  await owner.setMember({ params: { organisation: SMALL, member: MEMBER }, body: { role: "viewer" } });
+  const { value: token } = await owner.createToken({ body: { name: "bench", principal: `user:${MEMBER}` } });
   const url = connectionUrl(port, "postgres", loadCredentials(dir).admin, "slipway");
   const client = new pg.Client({ connectionString: `${url}?sslmode=disable` });
   await client.connect();
