@@ -21,13 +21,13 @@ export function outcomeOf(
     return { lines: [`${paint("green", "✓")} ${successOf(deployment, name)}`], exitCode: EXIT.ok };
   if (deployment.status === "cancelled") {
     const lines = [`${paint("yellow", "■")} ${name} was cancelled.`];
-    return { lines: [...lines, ...explain(deployment)], exitCode: EXIT.cancelled };
+    return { lines: [...lines, ...explain(deployment), ...nextOf(deployment)], exitCode: EXIT.cancelled };
   }
   const first = deployment.failure?.detail ?? `it ended as ${deployment.status}`;
   const lines = [`${paint(["red", "bold"], "✗")} ${clean(first)}`, ...remedyOf(deployment)];
   if (rollback === null) {
     const end = deployment.status === "failed" ? "failed" : `ended as ${deployment.status}`;
-    return { lines: [...lines, `${name} ${end}.`], exitCode: exitCodeOf(deployment) };
+    return { lines: [...lines, `${name} ${end}.`, ...nextOf(deployment)], exitCode: exitCodeOf(deployment) };
   }
   const target =
     rollback.targetRelease === null ? "the last good release" : `release ${rollback.targetRelease}`;
@@ -73,6 +73,16 @@ function successOf(deployment: Deployment, name: string): string {
 function explain(deployment: Deployment): string[] {
   if (deployment.failure === null) return [];
   return [`  ${clean(deployment.failure.detail)}`, ...remedyOf(deployment)];
+}
+
+/** The next safe action, and which resources it is about. */
+function nextOf({ id, nextAction, resources }: Deployment): string[] {
+  if (nextAction === null) return [];
+  const pending = nextAction.pendingCreates.map(
+    ({ urn, mayExist }) => `  ${clean(urn)}: its create was begun${mayExist ? ", and it may exist" : ""}`,
+  );
+  const list = resources === null ? [] : [`Each resource: slipway resources --run ${id}`];
+  return [...list, `Next: slipway continue ${id}. ${clean(nextAction.detail)}`, ...pending];
 }
 
 function remedyOf(deployment: Deployment): string[] {

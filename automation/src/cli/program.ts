@@ -62,6 +62,14 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "cancel a deployment, or end a run of the Pulumi CLI",
     load: async () => (await import("./commands/cancel.ts")).register,
   },
+  continue: {
+    summary: "go on with a deployment that was interrupted or cancelled half-way",
+    load: async () => (await import("./commands/continue.ts")).register,
+  },
+  quarantine: {
+    summary: "list the sources that a stack refuses, and lift that",
+    load: async () => (await import("./commands/quarantine.ts")).register,
+  },
   logs: {
     summary: "print what happened in a deployment or a run of the Pulumi CLI",
     load: async () => (await import("./commands/logs.ts")).register,
@@ -113,6 +121,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   restore: {
     summary: "put a backup into an empty installation on this machine",
     load: async () => (await import("./commands/restore.ts")).register,
+  },
+  reconcile: {
+    summary: "let restored stacks be changed again, once compared with what is there",
+    load: async () => (await import("./commands/reconcile.ts")).register,
   },
   pulumi: {
     summary: "run the Pulumi CLI on this installation's state",

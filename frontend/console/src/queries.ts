@@ -77,6 +77,15 @@ export const queries = {
       ...paging,
       refetchInterval: LIST_INTERVAL_MS,
     }),
+  account: (client: Client, id: string) =>
+    infiniteQueryOptions({
+      queryKey: ["deployment", id, "account"],
+      queryFn: ({ pageParam }) =>
+        client.listDeploymentResources({ params: { id }, query: pageOf(pageParam) }),
+      ...paging,
+      // Written once, with the end of the deployment.
+      staleTime: Number.POSITIVE_INFINITY,
+    }),
   releases: (client: Client, stack: StackPath) =>
     infiniteQueryOptions({
       queryKey: [...keyOf(stack), "releases"],

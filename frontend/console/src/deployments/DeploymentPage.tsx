@@ -11,10 +11,13 @@ import { Loading } from "../components/Loading.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { Status } from "../components/Status.tsx";
 import { isTerminal, queries } from "../queries.ts";
+import { Account } from "./Account.tsx";
 import { changesOf } from "./columns.tsx";
 import { Diagnostics } from "./Diagnostics.tsx";
 import { Gates } from "./Gates.tsx";
+import { Ladder } from "./Ladder.tsx";
 import { Log } from "./Log.tsx";
+import { NextAction } from "./NextAction.tsx";
 import { Resources } from "./Resources.tsx";
 import { Steps } from "./Steps.tsx";
 import { stepsOf } from "./steps.ts";
@@ -41,10 +44,13 @@ export function DeploymentPage({ id }: { id: string }) {
       <Head deployment={deployment} />
       {read.error !== null && <ProblemAlert error={read.error} />}
       <Failure deployment={deployment} line={firstFailure(progress)} />
+      <NextAction deployment={deployment} />
       {error !== null && !isTerminal(deployment) && <ProblemAlert error={error} />}
       {progress.missing > 0 && (
         <Alert variant="default" title={`${progress.missing} events of this deployment are missing`} />
       )}
+      <Ladder rungs={progress.ladder} />
+      <Account id={deployment.id} resources={deployment.resources} />
       <Steps steps={stepsOf(deployment.steps, progress.steps)} />
       {gates.length > 0 && <Gates gates={gates} />}
       <Resources progress={progress} ended={isTerminal(deployment)} />
@@ -105,6 +111,23 @@ function Head({ deployment }: { deployment: Deployment }) {
             )}
           </Text>
         )}
+        {deployment.continues !== null && (
+          <Text size="sm">
+            Goes on with{" "}
+            <Link to="/deployments/$id" params={{ id: deployment.continues }}>
+              the deployment that did not end by itself
+            </Link>
+            {deployment.runsAfter !== null && (
+              <>
+                {", after "}
+                <Link to="/deployments/$id" params={{ id: deployment.runsAfter }}>
+                  its refresh
+                </Link>
+              </>
+            )}
+            .
+          </Text>
+        )}
         {deployment.causedBy !== null && (
           <Text size="sm">
             Undoes{" "}
@@ -115,12 +138,12 @@ function Head({ deployment }: { deployment: Deployment }) {
           </Text>
         )}
       </Column>
-      {!isTerminal(deployment) && <Cancel id={deployment.id} />}
+      {!isTerminal(deployment) && <Cancel deployment={deployment} />}
     </Group>
   );
 }
 
-function Cancel({ id }: { id: string }) {
+function Cancel({ deployment: { id, cancellation } }: { deployment: Deployment }) {
   const client = useClient();
   const cache = useQueryClient();
   const cancel = useMutation({
@@ -129,16 +152,17 @@ function Cancel({ id }: { id: string }) {
       cache.setQueryData(["deployment", id], deployment);
     },
   });
+  const isAsked = cancellation !== null || cancel.isSuccess;
   return (
-    <Column gap="xs" align="end">
-      <Button
-        variant="default"
-        loading={cancel.isPending}
-        disabled={cancel.isSuccess}
-        onClick={() => cancel.mutate()}
-      >
-        {cancel.isSuccess ? "Cancelling" : "Cancel"}
+    <Column gap="xs" align="end" maw={360}>
+      <Button variant="default" loading={cancel.isPending} disabled={isAsked} onClick={() => cancel.mutate()}>
+        {isAsked ? "Cancelling" : "Cancel"}
       </Button>
+      {cancellation !== null && (
+        <Text size="sm" role="status">
+          {cancellation.detail}
+        </Text>
+      )}
       {cancel.error !== null && <ProblemAlert error={cancel.error} />}
     </Column>
   );
