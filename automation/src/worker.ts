@@ -20,6 +20,8 @@ import { messageOf, SlipwayError } from "./errors.ts";
 import { createLogger } from "./logger.ts";
 import type { WorkerContext } from "./pipeline/context.ts";
 import { startDispatcher } from "./pipeline/dispatcher.ts";
+import type { KeeperWatch } from "./pipeline/keeper-watch.ts";
+import { watchKeeper } from "./pipeline/keeper-watch.ts";
 import { openServerRelay } from "./pipeline/server-relay.ts";
 import { openKeyring } from "./secrets/open-keyring.ts";
 
@@ -59,6 +61,7 @@ async function work(): Promise<void> {
     path.dirname(config.engineNode),
   ];
   const relay = await openServerRelay({ servers: config.serverUrls, logger });
+  let keeper: KeeperWatch | undefined;
   const context: WorkerContext = {
     db,
     clock: systemClock,
@@ -74,6 +77,7 @@ async function work(): Promise<void> {
     pulumiPath: config.pulumiPath,
     pulumiVersion: await readPulumiVersion(config.pulumiPath, { PATH: hostPath, HOME: config.dataDir }),
     keeperSocket: () => config.keeperSocket ?? resolveKeeperSocket(config.dataDir),
+    keeperId: () => keeper?.id() ?? null,
     hostPath,
     installerEnvironment: installerEnvironment(process.env),
     cancelGraceMs: CANCEL_GRACE_MS,
@@ -85,6 +89,7 @@ async function work(): Promise<void> {
     drainMs: config.drainMs,
   });
   notifications.start();
+  keeper = watchKeeper(context, dispatcher.wake);
   process.stdout.write(`${JSON.stringify({ ready: true, workerId: context.workerId })}\n`);
 
   // Only now: the first claim does not wait for it.
@@ -99,7 +104,7 @@ async function work(): Promise<void> {
     uploading.abort();
     await jobs.close();
     await dispatcher.stop(hurry.signal);
-    await uploaded;
+    await Promise.all([uploaded, keeper?.close()]);
     await relay.close();
     await notifications.stop();
     await close();

@@ -35,7 +35,7 @@ export async function lockClaims(trx: Transaction): Promise<void> {
  * row is left alone until somebody did; the `running` clause leaves a stack alone while an attempt lives, was lost but not yet
  * taken over, or waits for its automatic rollback (which alone may start then); the `earlier` clause keeps each stack's order,
  * also behind a deployment that this program does not know how to run and leaves to a later one; an automatic rollback starts although all is paused, since it finishes
- * what ran. What only looks for drift takes no right to write and holds nobody up.
+ * what ran; what the local target has deployed can only be reached by workers of its keeper's machine. What only looks for drift takes no right to write and holds nobody up.
  */
 export async function claimNext(
   db: Database,
@@ -69,22 +69,22 @@ export function claimStatement(worker: { workerId: string; attemptId: string }):
         and (select is_left from room)
         and not exists (
           select 1 from live join run_limits l on l.project_id = live.project_id
-          where live.project_id = s.project_id and live.running >= l.most)
+          where live.project_id = s.project_id and live.running >= l.most offset 0)
         and (d.cause = 'automatic-rollback' or (
-          not exists (select 1 from pauses where scope = 'everything')
-          and not exists (select 1 from pauses p where p.project_id = s.project_id)
-          and not exists (select 1 from pauses p where p.stack_id = d.stack_id)))
+          not (select exists (select 1 from pauses where scope = 'everything'))
+          and not exists (select 1 from pauses p where p.project_id = s.project_id offset 0)
+          and not exists (select 1 from pauses p where p.stack_id = d.stack_id offset 0)))
         and not exists (
           select 1 from stack_writers w
-          where w.stack_id = d.stack_id and w.holder is not null and (w.expires_at > now() or w.holder_kind = 'update'))
+          where w.stack_id = d.stack_id and w.holder is not null and (w.expires_at > now() or w.holder_kind = 'update') offset 0)
         and not exists (
           select 1 from deployments running
           where running.stack_id = d.stack_id and running.status = 'running' and running.id is distinct from d.caused_by
-            and (running.operation <> 'detect-drift' or d.operation = 'detect-drift'))
+            and (running.operation <> 'detect-drift' or d.operation = 'detect-drift') offset 0)
         and not exists (
           select 1 from deployments earlier
           where earlier.stack_id = d.stack_id and earlier.status = 'queued'
-            and (earlier.queue_rank, earlier.number) < (d.queue_rank, d.number))
+            and (earlier.queue_rank, earlier.number) < (d.queue_rank, d.number) offset 0)
       order by d.queue_rank, d.requested_at, d.id
       limit 1
       for update of d skip locked

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
-import { SlipwayError, systemCode } from "../errors.ts";
+import { messageOf, SlipwayError, systemCode } from "../errors.ts";
 import type { DependencyPlan } from "./key.ts";
 import { dependencyKey, installerArguments } from "./key.ts";
 import { copySkeleton } from "./skeleton.ts";
@@ -81,14 +81,15 @@ export async function openDependencyStore(dataDir: string): Promise<DependencySt
   };
 }
 
-/** The error of a rollback whose dependencies are gone. */
-export function dependenciesMissing(lockfileDigest: string): SlipwayError {
+/** The error of a rollback whose dependencies are not on this machine and cannot be installed; `cause` says why. */
+export function dependenciesMissing(lockfileDigest: string, cause: unknown): SlipwayError {
   return new SlipwayError(
     "dependencies_missing",
-    `the dependencies of lockfile ${lockfileDigest} are not in the store`,
+    `the dependencies of lockfile ${lockfileDigest} are not in this worker's store, and could not be installed: ${messageOf(cause)}`,
     {
+      cause,
       remedy:
-        "Restore the dependencies folder of the data folder from a backup, or deploy that source again.",
+        "Roll back on the machine that has deployed the release, or restore the dependencies folder of its data folder from a backup.",
     },
   );
 }

@@ -15,6 +15,7 @@ import { buildKeeperApp } from "./app.ts";
 import { openBundleStore } from "./bundles.ts";
 import { DatabaseRecord, Databases } from "./databases.ts";
 import { EndpointRecord, Endpoints } from "./endpoints.ts";
+import { readOrMakeIdentity } from "./identity.ts";
 import { createPorts } from "./ports.ts";
 import { Processes, ProcessRecord } from "./processes.ts";
 import { openRecords } from "./records.ts";
@@ -57,6 +58,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     });
   }
   try {
+    const id = await readOrMakeIdentity(folder);
     const bundleFolder = join(folder, "bundles");
     await mkdir(bundleFolder, { recursive: true, mode: 0o700 });
     const bundles = openBundleStore(bundleFolder);
@@ -96,6 +98,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
 
     const startedAt = clock.now().toISOString();
     const status = (): KeeperStatus => ({
+      id,
       pid: process.pid,
       version,
       startedAt,

@@ -25,6 +25,8 @@ export interface WorkerContext {
   pulumiVersion: string;
   /** Socket of the keeper of this data folder. */
   keeperSocket: () => string;
+  /** Id of that keeper; null while none was found. */
+  keeperId: () => string | null;
   /** PATH of the worker, for programs that builds need (npm, git, compilers). */
   hostPath: string;
   /** The whole environment of dependency installers; see dependencies/environment.ts. */

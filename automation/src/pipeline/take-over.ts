@@ -1,11 +1,19 @@
 import type { LostAttempt } from "../attempts/store.ts";
 import { lockLostAttempt } from "../attempts/store.ts";
+import { lostAttempts } from "../attempts/worker-store.ts";
 import { settleOrphanedCauses } from "../deployments/completion.ts";
+import { tellLostWorker } from "../notifications/deployment-messages.ts";
 import { concludeLoss } from "./conclude-lost.ts";
 import type { WorkerContext } from "./context.ts";
 import { expireDeadLeases } from "./dead-leases.ts";
 import { livingWorkers } from "./facts-store.ts";
-import { attemptFolder, keepFailure, removeWorkerFolders, workersWithFolders } from "./work-folders.ts";
+import {
+  attemptFolder,
+  attemptsWithFolders,
+  keepFailure,
+  removeWorkerFolders,
+  workersWithFolders,
+} from "./work-folders.ts";
 
 /** What a takeover works with. */
 export type TakeOverContext = Pick<WorkerContext, "db" | "keyring" | "logger" | "dataDir">;
@@ -37,15 +45,22 @@ function takeOverOne(context: TakeOverContext): Promise<LostAttempt | undefined>
     const lost = await lockLostAttempt(trx);
     if (lost === undefined) return undefined;
     await concludeLoss(trx, context, lost, { crashed: true, why: null, principal: "system" });
+    await tellLostWorker(trx, lost);
     return lost;
   });
 }
 
-/** Removes the folders of workers that ended without doing so themselves. */
+/**
+ * Removes the folders of workers that ended without doing so themselves. What a lost attempt left is kept first: it was perhaps taken over on another machine, which does not have it.
+ */
 export async function removeFoldersOfDeadWorkers(context: WorkerContext): Promise<void> {
   const ids = (await workersWithFolders(context.dataDir)).filter((id) => id !== context.workerId);
   const living = await livingWorkers(context.db, ids);
   for (const id of ids) {
-    if (!living.includes(id)) await removeWorkerFolders(context.dataDir, id);
+    if (living.includes(id)) continue;
+    const attempts = await attemptsWithFolders(context.dataDir, id);
+    for (const { attemptId, stackId } of await lostAttempts(context.db, attempts))
+      await keepFailure(context.dataDir, stackId, attemptFolder(context.dataDir, id, attemptId));
+    await removeWorkerFolders(context.dataDir, id);
   }
 }

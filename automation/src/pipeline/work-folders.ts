@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { systemCode } from "../errors.ts";
 
@@ -13,12 +13,15 @@ export function attemptFolder(dataDir: string, workerId: string, attemptId: stri
 /** Keeps the folder of a failed attempt for whoever looks into it, in the place of the stack's one before. */
 export async function keepFailure(dataDir: string, stackId: string, folder: string): Promise<void> {
   const kept = path.join(path.resolve(dataDir), "failures", stackId);
+  const [age, keptAge] = await Promise.all([changedAt(folder), changedAt(kept)]);
+  // The attempt of a worker on another machine has no folder here; and one of long ago does not replace what came after it.
+  if (age === null || (keptAge !== null && keptAge > age)) return;
   await mkdir(path.dirname(kept), { recursive: true, mode: 0o700 });
   await rm(kept, { recursive: true, force: true });
   try {
     await rename(folder, kept);
   } catch (error) {
-    // The attempt of a worker on another machine: its folder is not here.
+    // Another worker of this machine was faster.
     if (systemCode(error) !== "ENOENT") throw error;
     return;
   }
@@ -28,10 +31,28 @@ export async function keepFailure(dataDir: string, stackId: string, folder: stri
   }
 }
 
-/** Ids of the workers that have folders of attempts here. */
-export async function workersWithFolders(dataDir: string): Promise<string[]> {
+async function changedAt(folder: string): Promise<number | null> {
   try {
-    return await readdir(path.join(path.resolve(dataDir), "attempts"));
+    return (await stat(folder)).mtimeMs;
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return null;
+    throw error;
+  }
+}
+
+/** Ids of the attempts that have folders of a worker here. */
+export function attemptsWithFolders(dataDir: string, workerId: string): Promise<string[]> {
+  return namesIn(path.join(path.resolve(dataDir), "attempts", workerId));
+}
+
+/** Ids of the workers that have folders of attempts here. */
+export function workersWithFolders(dataDir: string): Promise<string[]> {
+  return namesIn(path.join(path.resolve(dataDir), "attempts"));
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
   } catch (error) {
     if (systemCode(error) === "ENOENT") return [];
     throw error;

@@ -152,6 +152,8 @@ export const KeeperProblem = z.object({
 export type KeeperProblem = z.infer<typeof KeeperProblem>;
 
 export const KeeperStatus = z.object({
+  /** Of the keeper's folder: the same after each start, another on another machine. */
+  id: z.string().default(""),
   pid: z.int(),
   version: z.string(),
   startedAt: z.string(),

@@ -4,6 +4,7 @@ import { RequestOutcome } from "../../engine/runner-protocol.ts";
 import type { AttemptRun, Step, StepOutcome } from "../attempt-run.ts";
 import { keptResult } from "../attempt-run.ts";
 import { clearPendingCreates } from "../clear-creates.ts";
+import { bindToKeeper, letGoOfKeeper } from "../local-target.ts";
 import { failedEngine, runEngine } from "../run-engine.ts";
 
 /** Previews, and saves the plan that binds the update after it. */
@@ -35,9 +36,12 @@ async function change(
   operation: EngineOperation,
   planPath: string | undefined,
 ): Promise<StepOutcome> {
+  const failure = await bindToKeeper(run);
+  if (failure !== null) return { state: "failed", failure };
   const outcome = await runEngine(run, operation, operation, planPath);
   run.results.engine = outcome;
   if (outcome.status !== "succeeded") return failedEngine(run, operation, outcome);
+  await letGoOfKeeper(run, operation);
   return { state: "succeeded", detail: describeChanges(outcome.changes) };
 }
 

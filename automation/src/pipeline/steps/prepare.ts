@@ -109,9 +109,11 @@ async function provideDependencies(
   // A rollback must not depend on a registry; a drift check may be made on a machine that has never deployed the stack.
   if (run.pinned !== null && claim.operation === "rollback") {
     const folder = await context.dependencies.find(plan);
-    if (folder === undefined) throw dependenciesMissing(lockfileDigest);
-    await linkDependencies(folder, workDir);
-    return null;
+    if (folder !== undefined) {
+      await linkDependencies(folder, workDir);
+      return null;
+    }
+    // Another machine has deployed the release, or this one's store was lost: the lockfile still says what to get.
   }
   let stopped = false;
   const provided = await context.dependencies
@@ -150,7 +152,7 @@ async function provideDependencies(
     })
     .catch((error: unknown) => {
       if (stopped) return null;
-      throw error;
+      throw run.pinned === null ? error : dependenciesMissing(lockfileDigest, error);
     });
   if (provided === null) return "stopped";
   await linkDependencies(provided.folder, workDir);
