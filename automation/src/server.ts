@@ -15,6 +15,7 @@ import { createLogger } from "./logger.ts";
 import { RETRY_POLICY } from "./notifications/rules.ts";
 import { destinationSealing } from "./notifications/sealing.ts";
 import { superviseNotifications } from "./notifications/service.ts";
+import { runDueSchedules } from "./schedules/run-due.ts";
 import { openKeyring } from "./secrets/open-keyring.ts";
 import { reapExpiredUpdates } from "./state/reap.ts";
 import { version } from "./version.ts";
@@ -75,6 +76,10 @@ async function serve(): Promise<void> {
   const stopping = new AbortController();
   const reaping = reapExpiredUpdates({ db, keyring, logger }, stopping.signal);
   const uploading = uploadEarlierFiles({ db, artifacts, logger }, stopping.signal);
+  const scheduling = runDueSchedules(
+    { db, keyring, clock: systemClock, logger, artifacts, projectRoots: config.projectRoots },
+    stopping.signal,
+  );
   const notifying = superviseNotifications(
     // Not its to stop: requests still send jobs.
     async () => ({ ...(await jobs.opened), stop: async () => {} }),
@@ -96,7 +101,7 @@ async function serve(): Promise<void> {
     const closeAll = async (): Promise<void> => {
       stopping.abort();
       await app.close();
-      await Promise.all([reaping, uploading, notifying]);
+      await Promise.all([reaping, uploading, scheduling, notifying]);
       await jobs.close();
       await notifications.stop();
       await close();

@@ -33,6 +33,19 @@ export async function findActorOfToken(db: Database, hash: Buffer): Promise<Acto
   return { id: row.id, kind: row.kind, name: row.name ?? row.id, roles: row.roles, attempt: null };
 }
 
+/** The actor that a principal is at this moment; undefined when it was removed. For what somebody asked for earlier and is done now. */
+export async function findActorOfPrincipal(db: Database, id: string): Promise<Actor | undefined> {
+  const { rows } = await sql<
+    Pick<TokenRow, "id" | "name" | "roles"> & { kind: "owner" | "user" | "service" }
+  >`
+    select p.id, p.kind, p.name,
+      coalesce((select jsonb_object_agg(m.organisation, m.role) from memberships m where m.principal = p.id), '{}') as roles
+    from principals p where p.id = ${id} and p.removed_at is null
+  `.execute(db);
+  const row = rows[0];
+  return row && { id: row.id, kind: row.kind, name: row.name ?? row.id, roles: row.roles, attempt: null };
+}
+
 interface AttemptRow {
   hash: Buffer;
   attemptId: string;

@@ -28,7 +28,8 @@ export interface DeploymentRequest {
   body: RequestDeployment;
   /** Null for a rollback and a drift check, which take their release's. */
   source: RequestedSource | null;
-  caller: Caller;
+  /** Of a schedule no request did. */
+  caller: Pick<Caller, "principal"> & { requestId: string | null };
 }
 
 /**

@@ -1,8 +1,10 @@
+import type { EngineOperation } from "./runner-protocol.ts";
+
 /**
  * Settings that keep the CLI quiet and to itself: it asks nobody for a newer version, offers no service, and never waits
  * for an answer. The runner adds them to every engine request; a request's own environment cannot turn them off.
  */
-export const QUIET_ENGINE_ENVIRONMENT: Readonly<Record<string, string>> = {
+const QUIET_ENGINE_ENVIRONMENT: Readonly<Record<string, string>> = {
   PULUMI_SKIP_UPDATE_CHECK: "true",
   PULUMI_SUPPRESS_NEO_LINK: "true",
   PULUMI_NEO: "false",
@@ -13,6 +15,12 @@ export const QUIET_ENGINE_ENVIRONMENT: Readonly<Record<string, string>> = {
   // Makes the CLI take --event-log.
   PULUMI_DEBUG_COMMANDS: "true",
 };
+
+/** The same for one operation. The CLI takes a skipped confirmation for --yes, which it refuses to a refresh that only looks. */
+export function quietEnvironment(operation: EngineOperation): Readonly<Record<string, string>> {
+  if (operation !== "detect-drift") return QUIET_ENGINE_ENVIRONMENT;
+  return { ...QUIET_ENGINE_ENVIRONMENT, PULUMI_SKIP_CONFIRMATIONS: "false" };
+}
 
 /**
  * The engine's garbage collector runs less often than by default while there is room: a tenth less processor time at 200 resources.

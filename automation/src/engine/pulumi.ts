@@ -5,7 +5,7 @@ import { type ChildEnd, runChild } from "./child.ts";
 import { statusOf } from "./command.ts";
 import { driftOf } from "./drift-facts.ts";
 import { digestEvents, slimEvent } from "./engine-events.ts";
-import { QUIET_ENGINE_ENVIRONMENT } from "./environment.ts";
+import { quietEnvironment } from "./environment.ts";
 import { followEventLog } from "./event-log.ts";
 import { pulumiArguments } from "./pulumi-arguments.ts";
 import { createRedactor, type Redactor } from "./redact.ts";
@@ -86,7 +86,7 @@ async function runCli(
       argv: [request.pulumiPath, ...args],
       cwd: request.workDir,
       // The CLI writes the token that it is given to a file: to one that goes when this request ends.
-      env: { ...request.env, ...QUIET_ENGINE_ENVIRONMENT, PULUMI_CREDENTIALS_PATH: folder },
+      env: { ...request.env, ...quietEnvironment(request.operation), PULUMI_CREDENTIALS_PATH: folder },
       // The CLI passes an interrupt on by itself; the same signal to its children would end them first.
       interrupts: "process",
       redactor,

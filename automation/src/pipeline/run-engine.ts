@@ -80,6 +80,14 @@ function isForPeople(line: string): boolean {
   );
 }
 
+const REMEDY_OF_A_CHANGE =
+  "Correct what the message names and deploy again; the state records what was done.";
+const REMEDIES: Partial<Record<EngineOperation, string>> = {
+  preview: "Nothing was changed. Correct the program or its config and deploy again.",
+  "detect-drift":
+    "Nothing was changed, and whether the stack has drifted is not known. Correct what the message names and check again.",
+};
+
 /** How an engine operation that did not succeed ends its step. */
 export async function failedEngine(
   run: AttemptRun,
@@ -98,10 +106,7 @@ export async function failedEngine(
     failure: {
       code: `${operation.replace("-", "_")}_failed`,
       detail: `${sentence(first)}${account}`,
-      remedy:
-        operation === "preview"
-          ? "Nothing was changed. Correct the program or its config and deploy again."
-          : "Correct what the message names and deploy again; the state records what was done.",
+      remedy: REMEDIES[operation] ?? REMEDY_OF_A_CHANGE,
     },
   };
 }

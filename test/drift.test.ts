@@ -1,0 +1,189 @@
+import { createHash } from "node:crypto";
+import { cpSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { pulumiEnvironment } from "../automation/src/engine/pulumi-cli/environment.ts";
+import { pulumiForTests } from "../automation/src/engine/pulumi-cli/testing.ts";
+import type { AnswerBody, TestApi } from "./helpers/api.ts";
+import { startTestApi } from "./helpers/api.ts";
+import { ran } from "./helpers/installation.ts";
+import { register } from "./helpers/ledger-project.ts";
+import type { Shelf } from "./helpers/shelf-project.ts";
+import { openShelf, SHELF_PROVIDER, writeShelfProject } from "./helpers/shelf-project.ts";
+import { eventually } from "./helpers/waiting.ts";
+import type { TestWorker } from "./helpers/worker.ts";
+import { listening, startWorkerOf } from "./helpers/worker.ts";
+
+const ENDS_WITHIN_MS = 120_000;
+const ITEMS = { one: "first", two: "second", three: "third", safe: "hidden-words" };
+
+let api: TestApi;
+const workers = new Set<TestWorker>();
+beforeAll(async () => {
+  api = await startTestApi();
+});
+afterEach(async () => {
+  for (const worker of workers) await worker.stop();
+  workers.clear();
+});
+afterAll(() => api.close());
+
+async function startWorker(): Promise<TestWorker> {
+  const worker = await startWorkerOf(api);
+  workers.add(worker);
+  return worker;
+}
+
+async function request(stack: string, operation: string): Promise<string> {
+  const answer = await api.ask("POST", `${stack}/deployments`, { body: { operation } });
+  expect(answer.status, answer.text).toBe(202);
+  return answer.body.id;
+}
+
+async function ended(id: string): Promise<AnswerBody> {
+  return eventually(`deployment ${id} ended`, ENDS_WITHIN_MS, async () => {
+    const { body } = await api.ask("GET", `/v1/deployments/${id}?wait=10`);
+    return body.finishedAt === null ? undefined : body;
+  });
+}
+
+async function run(stack: string, operation: string, status = "succeeded"): Promise<AnswerBody> {
+  const deployment = await ended(await request(stack, operation));
+  expect(deployment.status, JSON.stringify(deployment.failure)).toBe(status);
+  return deployment;
+}
+
+async function latest(stack: string): Promise<AnswerBody> {
+  const { body } = await api.ask("GET", `${stack}/drift`);
+  return body.latest as AnswerBody;
+}
+
+/** Everything that is stored of a stack's state, and what an export answers. */
+async function stateOf(stack: string): Promise<string> {
+  const { body } = await api.ask("GET", stack);
+  const rows = await api.db
+    .selectFrom("states")
+    .selectAll()
+    .where("stack_id", "=", body.id)
+    .orderBy("number")
+    .execute();
+  const exported = await api.ask("GET", `${stack.replace("/v1/", "/api/")}/export`, {
+    headers: { authorization: `token ${api.token}` },
+  });
+  expect(exported.status, exported.text).toBe(200);
+  return createHash("sha256").update(JSON.stringify(rows)).update(exported.text).digest("hex");
+}
+
+interface Site {
+  stack: string;
+  shelf: Shelf;
+  folder: string;
+}
+
+/** A stack with the items on its shelf, deployed by Slipway. */
+async function deployed(name: string, provider?: string): Promise<Site> {
+  const shelf = openShelf(path.join(api.root, `${name}-shelf`));
+  const folder = writeShelfProject(path.join(api.root, name), name, {
+    shelf,
+    items: ITEMS,
+    sealed: ["safe"],
+    ...(provider === undefined ? {} : { provider }),
+  });
+  const [stack = ""] = await register(api, name, folder);
+  await run(stack, "update");
+  shelf.put("safe", { text: ITEMS.safe, sealed: true });
+  return { stack, shelf, folder };
+}
+
+test("a drift check reads and changes nothing, and tells gone, changed and reported apart", async () => {
+  await startWorker();
+  const { stack, shelf, folder } = await deployed("apart");
+  const before = await stateOf(stack);
+  shelf.forgetCalls();
+
+  expect(await run(stack, "detect-drift")).toMatchObject({ release: null, changes: {} });
+  expect(await latest(stack)).toMatchObject({
+    status: "clean",
+    cause: null,
+    state: 1,
+    release: 1,
+    resources: [],
+  });
+  expect(shelf.calls()).toEqual({ read: 4, diff: 4 });
+
+  // What is in the folder now was never deployed, and is nobody's drift.
+  writeShelfProject(folder, "apart", { shelf, items: { other: "new" } });
+  shelf.put("one", { text: "somebody else's" });
+  rmSync(path.join(shelf.folder, "two.json"));
+  shelf.put("three", { text: ITEMS.three, touched: 7 });
+  shelf.put("safe", { text: "other hidden words", sealed: true });
+  shelf.forgetCalls();
+
+  const check = await run(stack, "detect-drift");
+  const found = await latest(stack);
+  expect(found).toMatchObject({
+    status: "drifted",
+    gone: 1,
+    inputChanged: 2,
+    outputOnly: 1,
+    release: 1,
+    state: 1,
+  });
+  const byName = Object.fromEntries(
+    (found.resources as AnswerBody[]).map(({ name, class: kind, changedProperties, sealedProperties }) => [
+      name,
+      [kind, changedProperties, sealedProperties],
+    ]),
+  );
+  expect(byName).toEqual({
+    one: ["input-changed", ["text"], []],
+    two: ["gone", [], []],
+    three: ["output-only", ["touched"], []],
+    safe: ["input-changed", ["text"], ["text"]],
+  });
+  expect(Object.keys(shelf.calls()).sort()).toEqual(["diff", "read"]);
+  expect(await stateOf(stack)).toBe(before);
+
+  const events = await api.ask("GET", `/v1/deployments/${check.id}/events?limit=5000`);
+  const checks = await api.ask("GET", `${stack}/drift/checks`);
+  for (const text of [events.text, checks.text]) {
+    for (const value of ["hidden words", "hidden-words", "somebody else's"])
+      expect(text).not.toContain(value);
+  }
+  expect(checks.body.items.map(({ status }) => status)).toEqual(["drifted", "clean"]);
+  const told = await api.db
+    .selectFrom("notifications")
+    .select("kind")
+    .where("kind", "like", "drift%")
+    .execute();
+  expect(told).toEqual([{ kind: "drift.found" }]);
+});
+
+test("a check that cannot be made is unknown with its cause, and never drift", async () => {
+  await startWorker();
+  const provider = path.join(api.root, "provider-copy");
+  cpSync(SHELF_PROVIDER, provider, { recursive: true });
+  symlinkSync(path.resolve("node_modules"), path.join(provider, "node_modules"));
+  const { stack, shelf } = await deployed("unknown", provider);
+  const before = await stateOf(stack);
+
+  rmSync(path.join(shelf.folder, "one.json"));
+  writeFileSync(path.join(shelf.folder, "refuse"), "the credentials have expired");
+  expect(await run(stack, "detect-drift", "failed")).toMatchObject({
+    failure: { code: "detect_drift_failed", detail: expect.stringContaining("the credentials have expired") },
+  });
+  expect(await latest(stack)).toMatchObject({
+    status: "unknown",
+    cause: expect.stringContaining("the credentials have expired"),
+    gone: 0,
+    resources: [],
+  });
+  rmSync(path.join(shelf.folder, "refuse"));
+
+  rmSync(provider, { recursive: true });
+  await run(stack, "detect-drift", "failed");
+  expect(await latest(stack)).toMatchObject({ status: "unknown", cause: expect.any(String) });
+  const { body } = await api.ask("GET", `${stack}/drift`);
+  expect(body.lastKnown).toBeNull();
+  expect(await stateOf(stack)).toBe(before);
+});
