@@ -85,6 +85,8 @@ export function claimStatement(worker: { workerId: string; attemptId: string }):
           select 1 from deployments earlier
           where earlier.stack_id = d.stack_id and earlier.status = 'queued'
             and (earlier.queue_rank, earlier.number) < (d.queue_rank, d.number) offset 0)
+        and (d.config->'slipway:target'->>'value' is distinct from 'local' or exists (
+          select 1 from workers w where w.id = ${worker.workerId} and w.keeper is not null and w.keeper = coalesce(s.keeper, w.keeper)))
       order by d.queue_rank, d.requested_at, d.id
       limit 1
       for update of d skip locked
