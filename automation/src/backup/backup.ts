@@ -9,7 +9,7 @@ import { connectTo, findDatabaseUrl, requireOwnSchema } from "./find-database.ts
 import { collectKeyFiles } from "./key-files.ts";
 import type { Counts, Head, Keys, Manifest } from "./manifest.ts";
 import { FORMAT } from "./manifest.ts";
-import { newKey } from "./passphrase.ts";
+import { newKey, newOpenHeader, openKeyOf } from "./passphrase.ts";
 import { openBackup } from "./read-parts.ts";
 import { holdOffRetention } from "./retention-lock.ts";
 import { beginSnapshot, copyStatement, count, describe, lackingContents } from "./snapshot-store.ts";
@@ -89,7 +89,8 @@ async function writeSnapshot(
   const counts = await count(client);
   const sealing = options.passphrase === null ? null : await newKey(options.passphrase);
   const leftOut: string[] = [];
-  const header = { slipway: "backup", format: FORMAT, encryption: sealing?.header ?? null } as const;
+  const open = newOpenHeader();
+  const header = { slipway: "backup", format: FORMAT, encryption: sealing?.header ?? open } as const;
   const write = async (writer: PartsWriter): Promise<void> => {
     await writer.add("head", json(head));
     if (keys.files.length > 0) await writer.add("keys", json(keys));
@@ -106,7 +107,7 @@ async function writeSnapshot(
     options.onProgress("reading it again and opening what is sealed in it");
     await examineBackup(await openBackup(draft, options.passphrase), config.keys);
   };
-  const bytes = await writeParts(options.to, header, sealing?.key ?? null, write, check);
+  const bytes = await writeParts(options.to, header, sealing?.key ?? openKeyOf(open), write, check);
   return {
     file: options.to,
     bytes,

@@ -28,6 +28,22 @@ export const PassphraseHeader = z.strictObject({
 });
 export type PassphraseHeader = z.infer<typeof PassphraseHeader>;
 
+/**
+ * How the frames of a backup without a passphrase are sealed: with a key that the file itself tells. It hides nothing; a byte that was changed or cut off is noticed all the same.
+ */
+export const OpenHeader = z.strictObject({ kdf: z.literal("none"), salt: z.base64() });
+export type OpenHeader = z.infer<typeof OpenHeader>;
+
+/** The header of a new backup without a passphrase. */
+export function newOpenHeader(): OpenHeader {
+  return { kdf: "none", salt: randomBytes(SALT_BYTES).toString("base64") };
+}
+
+/** The key that everybody has. */
+export function openKeyOf({ salt }: OpenHeader): Buffer {
+  return part(Buffer.from(salt, "base64"), "open frames", KEY_BYTES);
+}
+
 /** The key of a new backup, and what its header says of it. Throws SlipwayError `passphrase_weak`. */
 export async function newKey(passphrase: string): Promise<{ key: Buffer; header: PassphraseHeader }> {
   if (passphrase.length < SHORTEST_PASSPHRASE) {

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
-import { PassThrough, type Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createZstdDecompress } from "node:zlib";
 import type { Entry } from "tar-stream";
@@ -11,7 +10,7 @@ import { messageOf, SlipwayError, systemCode } from "../errors.ts";
 import { damagedBackup } from "./damaged.ts";
 import { OpenFrames } from "./frames.ts";
 import { FORMAT, Head, Manifest } from "./manifest.ts";
-import { keyOf, PassphraseHeader } from "./passphrase.ts";
+import { keyOf, OpenHeader, openKeyOf, PassphraseHeader } from "./passphrase.ts";
 
 const HEADER_LIMIT_BYTES = 4096;
 /** A piece of ours has 4 MiB at most. */
@@ -22,7 +21,7 @@ const ENTRY = /^((?:head|keys|manifest|tables|artifacts|dependencies)(?:\/[A-Za-
 const FileHeaderShape = z.strictObject({
   slipway: z.literal("backup"),
   format: z.int(),
-  encryption: PassphraseHeader.nullable(),
+  encryption: z.discriminatedUnion("kdf", [PassphraseHeader, OpenHeader]),
 });
 
 /** A piece of a part, in the order of the file. */
@@ -59,21 +58,23 @@ export async function openBackup(file: string, passphrase: string | null): Promi
       },
     );
   }
-  if (encryption !== null && passphrase === null) {
-    throw new SlipwayError("passphrase_missing", "The backup is encrypted.", {
-      remedy: "Pass --passphrase-file, or run the command on a terminal.",
-    });
-  }
-  const key = encryption === null || passphrase === null ? null : await keyOf(passphrase, encryption);
-  return { file, encrypted: encryption !== null, pieces: () => pieces(file, line, key) };
+  const opened = (key: Buffer): OpenedBackup => ({
+    file,
+    encrypted: encryption.kdf !== "none",
+    pieces: () => pieces(file, line, key),
+  });
+  if (encryption.kdf === "none") return opened(openKeyOf(encryption));
+  if (passphrase !== null) return opened(await keyOf(passphrase, encryption));
+  throw new SlipwayError("passphrase_missing", "The backup is encrypted.", {
+    remedy: "Pass --passphrase-file, or run the command on a terminal.",
+  });
 }
 
-async function* pieces(file: string, line: Buffer, key: Buffer | null): AsyncGenerator<Piece, void> {
+async function* pieces(file: string, line: Buffer, key: Buffer): AsyncGenerator<Piece, void> {
   const extract = tar.extract();
-  const opened: Transform = key === null ? new PassThrough() : new OpenFrames(key, line);
   const feeding = pipeline(
     createReadStream(file, { start: line.length, highWaterMark: READ_BYTES }),
-    opened,
+    new OpenFrames(key, line),
     createZstdDecompress(),
     extract,
   );

@@ -2,13 +2,13 @@ import { createHash, randomUUID } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import path from "node:path";
-import { PassThrough, type Readable, type Transform } from "node:stream";
+import type { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { constants, createZstdCompress } from "node:zlib";
+import { createZstdCompress } from "node:zlib";
 import tar from "tar-stream";
 import { SealFrames } from "./frames.ts";
 import type { Manifest } from "./manifest.ts";
-import type { PassphraseHeader } from "./passphrase.ts";
+import type { OpenHeader, PassphraseHeader } from "./passphrase.ts";
 
 /** A part is cut into tar entries of so many bytes, since a tar says each length before its bytes. */
 const PIECE_BYTES = 4 * 1024 * 1024;
@@ -18,7 +18,7 @@ const FIXED_TIME = new Date("2000-01-01T00:00:00Z");
 export interface FileHeader {
   slipway: "backup";
   format: number;
-  encryption: PassphraseHeader | null;
+  encryption: PassphraseHeader | OpenHeader;
 }
 
 /** A backup being written. */
@@ -36,7 +36,7 @@ export interface PartsWriter {
 export async function writeParts(
   file: string,
   header: FileHeader,
-  key: Buffer | null,
+  key: Buffer,
   write: (writer: PartsWriter) => Promise<void>,
   check: (draft: string) => Promise<void>,
 ): Promise<number> {
@@ -48,10 +48,7 @@ export async function writeParts(
     const output = createWriteStream(draft, { fd: handle.fd, autoClose: false });
     output.write(headerLine);
     const pack = tar.pack();
-    const through: Transform[] = [
-      createZstdCompress({ params: { [constants.ZSTD_c_checksumFlag]: 1 } }),
-      key === null ? new PassThrough() : new SealFrames(key, headerLine),
-    ];
+    const through: Transform[] = [createZstdCompress(), new SealFrames(key, headerLine)];
     const written = pipeline([pack, ...through, output]);
     // A disk that is full must end the wait for the entry that was being written.
     const broken = new Promise<never>((_, reject) => {

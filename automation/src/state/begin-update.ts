@@ -6,6 +6,7 @@ import type { UpdateKind } from "../contract/updates.ts";
 import type { Transaction } from "../database.ts";
 import { notify } from "../deployments/events-store.ts";
 import { SlipwayError } from "../errors.ts";
+import { refuseUnreconciled } from "../reconciliation/refuse.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { endUpdate } from "./end-update.ts";
 import { holdWhileDatabaseIsAway } from "./hold.ts";
@@ -128,6 +129,7 @@ async function startOnce(
   if (update === undefined || update.stackId !== stackId || update.isRemoved) {
     throw new SlipwayError("not_found", "The stack has no such update.");
   }
+  if (!update.dryRun) await refuseUnreconciled(trx, { ...update, stackId }, update.kind);
   const rollbackPending = writer.holder === null ? await deploymentWithoutHolder(trx, stackId) : null;
   const decision = decideStart({ ...update, actor, writer, rollbackPending });
   let epoch: number | null;
