@@ -204,10 +204,14 @@ END) stored,
   CHECK ((operation_version > 0)),
   CHECK ((status = ANY (ARRAY['queued'::text, 'running'::text, 'waiting_approval'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text, 'rejected'::text, 'expired'::text, 'stale'::text, 'interrupted'::text, 'rolled_back'::text])))
 );
+CREATE INDEX deployments_by_operation ON deployments USING btree (operation, status, requested_at DESC, id DESC);
+CREATE INDEX deployments_by_status ON deployments USING btree (status, requested_at DESC, id DESC);
 CREATE INDEX deployments_claimable ON deployments USING btree (queue_rank, requested_at, id) WHERE (status = 'queued'::text);
 CREATE INDEX deployments_continues ON deployments USING btree (continues) WHERE (continues IS NOT NULL);
 CREATE INDEX deployments_durations ON deployments USING btree (stack_id, operation, finished_at DESC) WHERE (status = 'succeeded'::text);
 CREATE INDEX deployments_newest ON deployments USING btree (requested_at DESC, id DESC);
+CREATE INDEX deployments_of_operation ON deployments USING btree (operation, requested_at DESC, id DESC);
+CREATE INDEX deployments_of_stack ON deployments USING btree (stack_id, requested_at DESC, id DESC);
 CREATE UNIQUE INDEX deployments_one_automatic_rollback ON deployments USING btree (caused_by) WHERE (cause = 'automatic-rollback'::text);
 CREATE INDEX deployments_queue ON deployments USING btree (stack_id, queue_rank, number) WHERE (status = 'queued'::text);
 CREATE INDEX deployments_running ON deployments USING btree (stack_id) WHERE (status = 'running'::text);

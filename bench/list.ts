@@ -16,12 +16,15 @@ import type { BenchOptions } from "./options.ts";
 
 const FEW = 1_000;
 const MANY = 50_000;
-const STACKS = 100;
+/** So that every stack has a full page of them, also in the smaller list. */
+const STACKS = 20;
 /** One stack in so many belongs to a second organisation, whose member sees nothing else. */
-const STACKS_PER_SMALL = 50;
+const STACKS_PER_SMALL = 20;
 const DEFAULT_PAIRS = 300;
 const WARM_UP_PAIRS = 30;
 const PAGE = 50;
+/** Of what is rare, so that the page is full in the smaller list too. */
+const RARE_PAGE = 10;
 const RATIO_LIMIT = 1.5;
 const SMALL = "small";
 const MEMBER = "mia";
@@ -42,15 +45,16 @@ type Look = (bed: Bed) => Promise<{ items: readonly unknown[] }>;
 const STACK = { organisation: "default", project: "bench-list", stack: "stack-1" };
 const LOOKS: Readonly<Record<string, Look>> = {
   newest: ({ owner }) => owner.listDeployments({ query: { limit: PAGE } }),
-  "status failed (2 %)": ({ owner }) => owner.listDeployments({ query: { limit: PAGE, status: "failed" } }),
-  "operation destroy (1 %)": ({ owner }) =>
-    owner.listDeployments({ query: { limit: PAGE, operation: "destroy" } }),
-  "status and operation (0.02 %)": ({ owner }) =>
-    owner.listDeployments({ query: { limit: PAGE, status: "failed", operation: "destroy" } }),
+  "status failed (2 %)": ({ owner }) =>
+    owner.listDeployments({ query: { limit: RARE_PAGE, status: "failed" } }),
+  "operation destroy (5 %)": ({ owner }) =>
+    owner.listDeployments({ query: { limit: RARE_PAGE, operation: "destroy" } }),
+  "failed destroys (1 %)": ({ owner }) =>
+    owner.listDeployments({ query: { limit: RARE_PAGE, status: "failed", operation: "destroy" } }),
   "one stack": ({ owner }) => owner.listStackDeployments({ params: STACK, query: { limit: PAGE } }),
   "a page in the middle": ({ owner, middle }) =>
     owner.listDeployments({ query: { limit: PAGE, after: middle } }),
-  "a member of an organisation with 2 %": ({ member }) => member.listDeployments({ query: { limit: PAGE } }),
+  "a member of an organisation with 5 %": ({ member }) => member.listDeployments({ query: { limit: PAGE } }),
 };
 
 /**
@@ -101,6 +105,7 @@ export async function measureList({ pairs, quick, deployments }: BenchOptions): 
 
 /** Times of both, one after the other, the first to go changing each time. */
 async function inTurns(few: Bed, lots: Bed, look: Look, pairs: number): Promise<[number[], number[]]> {
+  const size = (await look(few)).items.length;
   const [small, large]: [number[], number[]] = [[], []];
   for (let pair = -WARM_UP_PAIRS; pair < pairs; pair += 1) {
     const order = [
@@ -111,7 +116,7 @@ async function inTurns(few: Bed, lots: Bed, look: Look, pairs: number): Promise<
       const began = performance.now();
       const { items } = await look(bed);
       const took = performance.now() - began;
-      if (items.length === 0) throw new Error("A look of the bench found nothing.");
+      if (items.length !== size) throw new Error(`A look of the bench found ${items.length} of ${size}.`);
       if (pair >= 0) times.push(took);
     }
   }
@@ -166,7 +171,7 @@ async function fill(client: pg.Client, count: number): Promise<void> {
      )
      insert into deployments (id, stack_id, number, operation, status, message, requested_by, config_digest,
        requested_at, started_at, finished_at, changes, failure)
-     select gen_random_uuid(), s.stack_id, n, case when n % 100 = 7 then 'destroy' else 'update' end,
+     select gen_random_uuid(), s.stack_id, n, case when n % 20 = 7 then 'destroy' else 'update' end,
        case when n % 50 = 7 then 'failed' else 'succeeded' end, 'deployment ' || n, 'bench', $3,
        at.at, at.at, at.at + interval '40 seconds', '{"update": 3, "same": 120}',
        case when n % 50 = 7 then '{"code":"update_failed","detail":"A resource failed.","remedy":null}'::jsonb end
