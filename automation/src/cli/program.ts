@@ -70,6 +70,26 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "list the sources that a stack refuses, and lift that",
     load: async () => (await import("./commands/quarantine.ts")).register,
   },
+  queue: {
+    summary: "list what runs and what waits, with what each waits for",
+    load: async () => (await import("./commands/queue.ts")).register,
+  },
+  pause: {
+    summary: "let nothing new start on a stack, in a project or anywhere",
+    load: async () => (await import("./commands/pause.ts")).register,
+  },
+  resume: {
+    summary: "end a pause",
+    load: async () => (await import("./commands/resume.ts")).register,
+  },
+  limits: {
+    summary: "how many deployments may run at once",
+    load: async () => (await import("./commands/limits.ts")).register,
+  },
+  workers: {
+    summary: "list the workers",
+    load: async () => (await import("./commands/workers.ts")).register,
+  },
   logs: {
     summary: "print what happened in a deployment or a run of the Pulumi CLI",
     load: async () => (await import("./commands/logs.ts")).register,
@@ -101,6 +121,14 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   readers: {
     summary: "whose programs may read a stack's outputs, and who has",
     load: async () => (await import("./commands/readers.ts")).register,
+  },
+  destinations: {
+    summary: "list, add, change, pause and remove destinations of notifications",
+    load: async () => (await import("./commands/destinations.ts")).register,
+  },
+  notifications: {
+    summary: "list what was sent to whom; send again what was given up; test a destination",
+    load: async () => (await import("./commands/notifications.ts")).register,
   },
   audit: {
     summary: "list audit entries",

@@ -31,6 +31,9 @@ const BODIES: Readonly<Record<string, (place: Place) => unknown>> = {
   pauseStack: () => ({ reason: "x" }),
   setInstallationLimit: () => ({ most: 1 }),
   setProjectLimit: () => ({ most: 1 }),
+  createDestination: () => ({ type: "webhook", name: "ops", url: "https://receiver.example/" }),
+  changeDestination: () => ({ paused: true }),
+  rotateDestinationSecret: () => ({}),
   planStateImport: ({ organisation }) => ({ organisation, stacks: [] }),
 };
 const ALL = Object.entries(endpoints) as [EndpointName, Endpoint][];
@@ -82,6 +85,8 @@ async function ask(name: EndpointName, place: Place, token: string) {
     number: "1",
     member: "somebody",
     user: "somebody",
+    destination: "nowhere",
+    delivery: randomUUID(),
     readerProject: place.project,
     readerStack: place.stack,
     quarantine: randomUUID(),
