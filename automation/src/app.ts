@@ -10,12 +10,15 @@ import type { Clock } from "./clock.ts";
 import type { Notifications } from "./database/notifications.ts";
 import type { Database } from "./database.ts";
 import { deploymentRoutes } from "./deployments/routes.ts";
+import type { DiskGuard } from "./disk/guard.ts";
+import { diskRoutes } from "./disk/routes.ts";
 import type { HintSender } from "./dispatch/hints.ts";
 import { dispatchRoutes } from "./dispatch/routes.ts";
 import { driftRoutes } from "./drift/routes.ts";
 import { authenticate, guardRoutes } from "./http/auth.ts";
 import { registerConsole } from "./http/console.ts";
 import { OpenStreams } from "./http/event-stream.ts";
+import { EventTails } from "./http/event-tails.ts";
 import type { HostRule } from "./http/hosts.ts";
 import { checkHostAndOrigin } from "./http/hosts.ts";
 import { BODY_LIMIT_BYTES, PARAMETER_LIMIT, registerLimits } from "./http/limits.ts";
@@ -47,6 +50,7 @@ export interface AppDependencies {
   logger: FastifyBaseLogger;
   notifications: Notifications;
   keyring: Keyring;
+  disk: DiskGuard;
   artifacts: ContentStore;
   projectRoots: readonly string[];
   notificationSettings: NotificationSettings;
@@ -91,6 +95,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
 
   const refuseUnknown = watchAddresses(app);
   const streams = new OpenStreams(app);
+  const tails = new EventTails({ ...dependencies, closing: streams.closing });
   app.addHook("onRequest", async (request, reply) => {
     reply.header("x-request-id", request.id);
     return checkHostAndOrigin(hosts, request, reply);
@@ -100,16 +105,17 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   await app.register(compress);
   await registerOpenapi(app, dependencies.version);
 
+  diskRoutes(app, dependencies.disk);
   registerProbes(app, dependencies);
   registerMetrics(app, db);
   accessRoutes(app, dependencies);
   projectRoutes(app, dependencies);
   stackRoutes(app, dependencies);
-  deploymentRoutes(app, { ...dependencies, streams });
+  deploymentRoutes(app, { ...dependencies, streams, tails });
   releaseRoutes(app, dependencies);
   scheduleRoutes(app, dependencies);
   driftRoutes(app, dependencies);
-  updateRoutes(app, { ...dependencies, streams });
+  updateRoutes(app, { ...dependencies, streams, tails });
   auditRoutes(app, dependencies);
   dispatchRoutes(app, dependencies);
   notificationRoutes(app, dependencies);

@@ -1,5 +1,7 @@
 import path from "node:path";
 import { z } from "zod";
+import type { DiskMinimum } from "./disk/rules.ts";
+import { parseDiskMinimum } from "./disk/rules.ts";
 import { SlipwayError } from "./errors.ts";
 import type { NotificationConfig } from "./notifications/config.ts";
 import { notificationConfigOf, notificationVariables } from "./notifications/config.ts";
@@ -70,6 +72,13 @@ const drain = z
   .refine((ms) => ms <= LONGEST_DRAIN_MS, DRAIN_EXPECTED);
 const SERVER_URL_EXPECTED =
   "SLIPWAY_SERVER_URL: a URL such as http://127.0.0.1:7420, or those of several servers with commas between them";
+const disk = {
+  /** Space that must be free for new deployments and imports. */
+  SLIPWAY_DISK_MIN: z
+    .string()
+    .refine((text) => parseDiskMinimum(text) !== undefined, "SLIPWAY_DISK_MIN: 512MB, 2GB or 5%")
+    .optional(),
+};
 const keeperSocket = { SLIPWAY_KEEPER_SOCKET: absolute("SLIPWAY_KEEPER_SOCKET").optional() };
 
 export interface CommonConfig {
@@ -101,6 +110,7 @@ export interface ServerConfig extends CommonConfig, ListenConfig {
   /** Where people reach the server when that is not where it listens (a proxy, a published port). */
   publicUrl: string | undefined;
   keys: KeySettings;
+  diskMinimum: DiskMinimum;
   notifications: NotificationConfig;
 }
 export interface WorkerConfig extends CommonConfig {
@@ -159,6 +169,10 @@ function keysOf(parsed: z.infer<z.ZodObject<typeof keys>>, { dataDir }: CommonCo
   };
 }
 
+function diskMinimumOf(text: string | undefined): DiskMinimum {
+  return (text === undefined ? undefined : parseDiskMinimum(text)) ?? "usual";
+}
+
 export function readStartConfig(env: Environment = process.env): StartConfig {
   const parsed = parse(env, {
     ...common,
@@ -187,6 +201,7 @@ export function readServerConfig(env: Environment = process.env): ServerConfig {
     ...listen,
     ...keeperSocket,
     ...keys,
+    ...disk,
     DATABASE_URL: postgresUrl("DATABASE_URL"),
     SLIPWAY_PROJECT_ROOTS: z.string().optional(),
     SLIPWAY_CONSOLE_DIR: absolute("SLIPWAY_CONSOLE_DIR").optional(),
@@ -210,6 +225,7 @@ export function readServerConfig(env: Environment = process.env): ServerConfig {
     keeperSocket: parsed.SLIPWAY_KEEPER_SOCKET,
     publicUrl: parsed.SLIPWAY_PUBLIC_URL,
     keys: keysOf(parsed, base),
+    diskMinimum: diskMinimumOf(parsed.SLIPWAY_DISK_MIN),
     notifications: notificationConfigOf(parsed),
   };
 }

@@ -8,6 +8,8 @@ import { checkSchema, readMigrations } from "./database/migrations.ts";
 import { Notifications } from "./database/notifications.ts";
 import { openDatabase } from "./database.ts";
 import { DEPLOYMENT_CHANNEL } from "./deployments/events-store.ts";
+import { foldersToWatch, openDiskGuard } from "./disk/guard.ts";
+import { tellOfDisk } from "./disk/tell.ts";
 import { openBoss } from "./dispatch/boss.ts";
 import { shareBoss } from "./dispatch/shared-boss.ts";
 import { messageOf, SlipwayError, systemCode } from "./errors.ts";
@@ -54,8 +56,10 @@ async function serve(): Promise<void> {
   const artifacts = await openContentStore(config.dataDir, db);
   notifications.start();
   const jobs = shareBoss(() => openBoss(config.databaseUrl, { logger, role: "server" }), { logger });
+  const disk = openDiskGuard({ folders: foldersToWatch(config.dataDir), minimum: config.diskMinimum });
   const app = await buildApp({
     db,
+    disk,
     clock: systemClock,
     logger,
     notifications,
@@ -75,6 +79,7 @@ async function serve(): Promise<void> {
 
   const stopping = new AbortController();
   const reaping = reapExpiredUpdates({ db, keyring, logger }, stopping.signal);
+  const watching = disk.watch((status) => tellOfDisk(db, logger, status), stopping.signal);
   const uploading = uploadEarlierFiles({ db, artifacts, logger }, stopping.signal);
   const scheduling = runDueSchedules(
     { db, keyring, clock: systemClock, logger, artifacts, projectRoots: config.projectRoots },
@@ -101,7 +106,7 @@ async function serve(): Promise<void> {
     const closeAll = async (): Promise<void> => {
       stopping.abort();
       await app.close();
-      await Promise.all([reaping, uploading, scheduling, notifying]);
+      await Promise.all([reaping, watching, uploading, scheduling, notifying]);
       await jobs.close();
       await notifications.stop();
       await close();

@@ -16,6 +16,7 @@ import { Notifications } from "../../automation/src/database/notifications.ts";
 import type { Database } from "../../automation/src/database.ts";
 import { openDatabase } from "../../automation/src/database.ts";
 import { DEPLOYMENT_CHANNEL } from "../../automation/src/deployments/events-store.ts";
+import { openDiskGuard } from "../../automation/src/disk/guard.ts";
 import { defaultKeySettings } from "../../automation/src/secrets/key-settings.ts";
 import { openKeyring } from "../../automation/src/secrets/open-keyring.ts";
 import { testPostgres } from "./postgres.ts";
@@ -68,7 +69,7 @@ export interface AnswerBody {
 
 export async function startTestApi(
   overrides: Partial<
-    Pick<AppDependencies, "hosts" | "consoleDir" | "clock" | "timing" | "notificationSettings">
+    Pick<AppDependencies, "disk" | "hosts" | "consoleDir" | "clock" | "timing" | "notificationSettings">
   > & {
     /** A migrated database of the test's own, which it removes itself. */
     databaseUrl?: string;
@@ -108,6 +109,7 @@ export async function startTestApi(
     logger: pino({ level: "trace" }, sink),
     notifications,
     keyring: await openKeyring({ db, settings: defaultKeySettings(dataDir) }),
+    disk: overrides.disk ?? openDiskGuard({ folders: [dataDir], minimum: "usual" }),
     artifacts: await openContentStore(dataDir, db),
     projectRoots: [root],
     notificationSettings: overrides.notificationSettings ?? { allowed: [], sendsEmail: false },

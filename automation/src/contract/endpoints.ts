@@ -25,6 +25,7 @@ import {
   RequestDeployment,
   ResourceOutcome,
 } from "./deployments.ts";
+import { DiskStatus } from "./disk.ts";
 import { DriftCheck, StackDrift } from "./drift.ts";
 import { DeploymentEvent } from "./events.ts";
 import { Id, OrganisationName, PageQuery, ProjectName, pageOf, StackName, StackPath } from "./identifiers.ts";
@@ -621,6 +622,13 @@ export const endpoints = {
     success: { status: 200, body: pageOf(ScheduleSlot) },
   },
 
+  getDisk: {
+    method: "GET",
+    path: "/v1/disk",
+    summary: "Whether the server has space for new work",
+    permission: "any",
+    success: { status: 200, body: DiskStatus },
+  },
   listUnreconciledStacks: {
     method: "GET",
     path: "/v1/unreconciled-stacks",

@@ -1,6 +1,7 @@
 export * from "./access.ts";
 export * from "./audit.ts";
 export * from "./deployments.ts";
+export * from "./disk.ts";
 export * from "./drift.ts";
 export * from "./endpoints.ts";
 export * from "./events.ts";

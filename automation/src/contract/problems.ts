@@ -30,6 +30,7 @@ export const PROBLEMS = {
   paused: [409, "It is paused"],
   stack_not_empty: [409, "The stack still has resources"],
   unreconciled: [409, "The stack was restored and not yet compared with what is there"],
+  disk_low: [507, "There is too little space for new work"],
   rate_limited: [429, "Too many requests"],
   not_ready: [503, "The server is not ready"],
   internal: [500, "Something failed inside the server"],

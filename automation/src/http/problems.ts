@@ -2,6 +2,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { hasZodFastifySchemaValidationErrors } from "fastify-type-provider-zod";
 import type { Problem } from "../contract/problems.ts";
 import { PROBLEMS, ProblemCode } from "../contract/problems.ts";
+import { isDatabaseFull } from "../disk/database-full.ts";
 import { SlipwayError, systemCode } from "../errors.ts";
 
 export const PROBLEM_TYPE = "application/problem+json";
@@ -69,6 +70,12 @@ export function problemOf(error: unknown, requestId: string): Problem {
       message: issue.message ?? "is not valid",
     }));
     return problem("invalid_request", summaryOf(issues), { issues, instance });
+  }
+  if (isDatabaseFull(error)) {
+    return problem("disk_low", "The disk of the database is full.", {
+      remedy: "Free space on it, or enlarge it. See docs/runbooks/disk.md.",
+      instance,
+    });
   }
   const { code, statusCode } = error as Partial<FastifyError>;
   const known = FASTIFY_CODES[code ?? ""] ?? FASTIFY_STATUSES[statusCode ?? 0];

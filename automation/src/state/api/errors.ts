@@ -26,6 +26,9 @@ export function apiErrorOf(error: unknown, requestId: string): ApiError {
   switch (problem.code) {
     case "stack_not_empty":
       return { code: 400, message: STACK_NOT_EMPTY };
+    case "disk_low":
+      // The CLI tries a 5xx again and again without a word; this one it prints.
+      return { code: 400, message: textOf(problem) };
     case "rate_limited":
       return { code: 503, message: textOf(problem) };
     default:
