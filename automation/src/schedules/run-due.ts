@@ -1,4 +1,4 @@
-import { setTimeout as pause } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
 import { can } from "../access/rules.ts";
 import { findActorOfPrincipal } from "../access/store.ts";
 import type { ContentStore } from "../artifacts/content-store.ts";
@@ -9,13 +9,13 @@ import { SLIPWAY } from "../deployments/completion.ts";
 import { queueDeployment } from "../deployments/request.ts";
 import type { RequestedSource } from "../deployments/source.ts";
 import { requestedSource } from "../deployments/source.ts";
+import type { HintSender } from "../dispatch/hints.ts";
 import { messageOf, SlipwayError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { enqueueNotification } from "../notifications/outbox-store.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { referStack } from "../stacks/store.ts";
 import { dueAt, nextSlot } from "./due.ts";
-import type { DueDecision } from "./rules.ts";
 import { decideDue, slotsAfter } from "./rules.ts";
 import type { ScheduleRow, SlotRecord } from "./store.ts";
 import * as store from "./store.ts";
@@ -26,7 +26,7 @@ const BATCH = 20;
 const REPLAN_EVERY_MS = 3_600_000;
 /** Missed slots with an entry each; older ones share one. */
 const MISSED_ENTRIES = 50;
-const SLOTS_AT_ONCE = 500;
+const SLOTS_AT_ONCE = 50;
 
 /** What the loop works with. */
 export interface RunDueDependencies {
@@ -35,6 +35,7 @@ export interface RunDueDependencies {
   clock: Clock;
   logger: Pick<Logger, "info" | "warn" | "error">;
   artifacts: ContentStore;
+  hints: HintSender;
   projectRoots: readonly string[];
   /** Shorter in tests. */
   everyMs?: number;
@@ -109,15 +110,19 @@ type Prepared = { kind: "source"; source: RequestedSource | null } | { kind: "fa
 
 async function runDue(deps: RunDueDependencies, due: ScheduleRow): Promise<boolean> {
   // Taking a source takes time and no lock; whether it is needed is decided again under the lock.
+  const slots = await slotsDue(due);
+  const newest = slots.at(-1)?.slot;
+  if (newest === undefined) return false;
+  const mayRun = decideDue(slots, due.missed, due.now).run !== null;
   const prepared =
-    slotsDue(due).run !== null && (await store.openDeployment(deps.db, due.id)) === undefined
+    mayRun && (await store.openDeployment(deps.db, due.id)) === undefined
       ? await prepare(deps, due)
       : undefined;
   return deps.db.transaction().execute(async (trx) => {
     const schedule = await store.lockDue(trx, due.id);
-    if (schedule === undefined) return false;
-    const { run, missed, newest } = slotsDue(schedule);
-    if (newest === null) return false;
+    // Another server has dealt with these slots, or somebody paused it meanwhile.
+    if (schedule?.sinceAt.getTime() !== due.sinceAt.getTime()) return false;
+    const { run, missed } = decideDue(slots, schedule.missed, schedule.now);
     const known = await store.recordedSlots(trx, schedule.id, run === null ? missed : [...missed, run]);
     const isNew = (slot: Date): boolean => !known.has(slot.getTime());
     const records = missedRecords(missed.filter(isNew), schedule);
@@ -138,27 +143,21 @@ async function runDue(deps: RunDueDependencies, due: ScheduleRow): Promise<boole
   });
 }
 
-/** The slots of a schedule that are due by the database's clock, and what is done about them. */
-function slotsDue(schedule: ScheduleRow): DueDecision & { newest: Date | null } {
-  const { id, jitterSeconds, now } = schedule;
+/** The slots of a schedule that are due by the database's clock, oldest first. After an outage of weeks they are thousands: others get their turn meanwhile. */
+async function slotsDue(schedule: ScheduleRow): Promise<{ slot: Date; at: Date }[]> {
   const due: { slot: Date; at: Date }[] = [];
   let after = schedule.sinceAt;
   for (;;) {
     const slots = slotsAfter(schedule, after, SLOTS_AT_ONCE);
     for (const slot of slots) {
-      const at = dueAt(id, slot, jitterSeconds);
-      if (at.getTime() > now.getTime())
-        return { ...decideDue(due, schedule.missed, now), newest: newestOf(due) };
+      const at = dueAt(schedule.id, slot, schedule.jitterSeconds);
+      if (at.getTime() > schedule.now.getTime()) return due;
       due.push({ slot, at });
       after = slot;
     }
-    if (slots.length < SLOTS_AT_ONCE) break;
+    if (slots.length < SLOTS_AT_ONCE) return due;
+    await nextTurn();
   }
-  return { ...decideDue(due, schedule.missed, now), newest: newestOf(due) };
-}
-
-function newestOf(due: readonly { slot: Date }[]): Date | null {
-  return due.at(-1)?.slot ?? null;
 }
 
 /** One entry for each of the newest, and one for all that are older. */
