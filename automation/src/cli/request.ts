@@ -7,8 +7,9 @@ import { connect } from "./connection.ts";
 import type { CliContext, StackOptions } from "./context.ts";
 import { positive } from "./numbers.ts";
 import { collect, withStackOptions } from "./options.ts";
-import { printJson, printLine } from "./output.ts";
+import { clean, printJson, printLine } from "./output.ts";
 import { chooseStack, stackLabel } from "./stack-choice.ts";
+import { waitingLine } from "./waiting-line.ts";
 import { watch } from "./watch.ts";
 
 export interface RequestOptions extends StackOptions {
@@ -98,6 +99,9 @@ export async function requestAndWatch(
     const behind = deployment.queuePosition ?? 0;
     const queue = behind > 0 ? `, ${behind} before it` : "";
     printLine(context, `${deployment.operation} #${deployment.number} of ${stackLabel(deployment)}${queue}`);
+    // Whoever is next only waits for a moment.
+    if (deployment.waiting !== null && deployment.waiting.reason !== "next")
+      printLine(context, clean(waitingLine(deployment.waiting, Date.now())));
   }
   context.finish(await watch(context, client, deployment, json));
 }

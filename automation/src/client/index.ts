@@ -12,6 +12,7 @@ export type { Connection } from "./call.ts";
 export * from "./claims.ts";
 export type { FollowOptions } from "./follow.ts";
 export * from "./formats.ts";
+export * from "./pauses.ts";
 export { ProblemError } from "./problem-error.ts";
 export * from "./progress.ts";
 export * from "./resource-tree.ts";

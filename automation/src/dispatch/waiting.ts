@@ -3,6 +3,7 @@ import type { Database } from "../database.ts";
 import { expectedStart } from "../deployments/queue-forecast.ts";
 import type { QueuedDeployment, QueueView, Waiting } from "../deployments/queue-rules.ts";
 import { queuesByStack, waitingFor } from "../deployments/queue-rules.ts";
+import { pauseInWords } from "./pause-words.ts";
 import type { QueueFacts } from "./queue-store.ts";
 import { readQueue, viewOf } from "./queue-store.ts";
 
@@ -84,7 +85,7 @@ function inWords(
 ): string {
   switch (waiting.reason) {
     case "paused":
-      return pauseInWords(facts, one, waiting.pausedBy);
+      return pauseOver(facts, one, waiting.pausedBy);
     case "behind":
       return `Waits behind deployment ${before?.number} of its stack.`;
     case "stack-busy": {
@@ -103,19 +104,11 @@ function inWords(
   }
 }
 
-const PAUSED: Readonly<Record<"everything" | "project" | "stack", string>> = {
-  everything: "Everything",
-  project: "Its project",
-  stack: "Its stack",
-};
-
-function pauseInWords(facts: QueueFacts, one: QueuedDeployment, scope: Waiting["pausedBy"]): string {
+function pauseOver(facts: QueueFacts, one: QueuedDeployment, scope: Waiting["pausedBy"]): string {
   const pause = facts.pauses.find(
     (row) =>
       row.scope === scope &&
       (scope === "everything" || row.projectId === one.projectId || row.stackId === one.stackId),
   );
-  if (pause === undefined || scope === null) return "It is paused.";
-  const at = new Date(pause.pausedAt).toISOString();
-  return `${PAUSED[scope]} is paused by ${pause.pausedBy} since ${at}: ${pause.reason}`;
+  return pause === undefined ? "It is paused." : pauseInWords(pause);
 }

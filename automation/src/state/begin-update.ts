@@ -5,6 +5,7 @@ import { appendAudit } from "../audit/store.ts";
 import type { UpdateKind } from "../contract/updates.ts";
 import type { Transaction } from "../database.ts";
 import { notify } from "../deployments/events-store.ts";
+import { refusePaused } from "../dispatch/refuse-paused.ts";
 import { SlipwayError } from "../errors.ts";
 import { refuseUnreconciled } from "../reconciliation/refuse.ts";
 import type { Keyring } from "../secrets/keyring.ts";
@@ -151,6 +152,7 @@ async function startOnce(
       break;
     case "free-expired":
     case "take":
+      await refusePaused(trx, stackId);
       await endLeftover(trx, deps, stackId);
       if (writer.holder !== null)
         await freeWriter(trx, { stackId, updateId: writer.holder, epoch: writer.epoch });
