@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply } from "fastify";
+import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { missing } from "../access/missing.ts";
 import { listableOrganisations } from "../access/rules.ts";
@@ -16,7 +16,8 @@ import { decodeCursor, pageFrom } from "../http/cursor.ts";
 import type { Call } from "../http/endpoint.ts";
 import { serve } from "../http/endpoint.ts";
 import type { OpenStreams } from "../http/event-stream.ts";
-import { messagesOf, resumeAfter, sendEventStream } from "../http/event-stream.ts";
+import { resumeAfter } from "../http/event-stream.ts";
+import type { EventTails } from "../http/event-tails.ts";
 import { changeOnce } from "../http/idempotency.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { found } from "../stacks/routes.ts";
@@ -25,7 +26,7 @@ import { holdWhileDatabaseIsAway } from "../state/hold.ts";
 import { readAccount } from "./accounts-store.ts";
 import { cancelDeployment } from "./cancel.ts";
 import { continueDeployment } from "./continue.ts";
-import { eventFeed } from "./event-feed.ts";
+import { eventsOf } from "./event-feed.ts";
 import { refuseForeignState } from "./foreign-state.ts";
 import { queueDeployment } from "./request.ts";
 import { checkOptions, isTerminal } from "./rules.ts";
@@ -44,6 +45,7 @@ export interface DeploymentRoutesOptions {
   artifacts: ContentStore;
   projectRoots: readonly string[];
   streams: OpenStreams;
+  tails: EventTails;
   hints: HintSender;
 }
 
@@ -118,7 +120,7 @@ export function deploymentRoutes(app: FastifyInstance, options: DeploymentRoutes
   serve(app, endpoints.listEvents, async ({ params: { id }, query, request, reply }) => {
     const status = foundDeployment(await store.readStatus(db, id), id);
     if (request.headers.accept?.includes("text/event-stream") === true) {
-      return streamEvents(options, id, resumeAfter(request, query.after), reply);
+      return options.tails.follow(reply, eventsOf(db, id), resumeAfter(request, query.after));
     }
     const items = await store.readEvents(db, id, query);
     return { items, complete: isTerminal(status) && items.length < query.limit };
@@ -153,16 +155,6 @@ async function requestDeployment(
       return { body: deployment, location: `/v1/deployments/${deployment.id}` };
     },
   });
-}
-
-function streamEvents(
-  { db, notifications, streams }: DeploymentRoutesOptions,
-  id: string,
-  after: number,
-  reply: FastifyReply,
-): FastifyReply {
-  const feed = eventFeed(db, notifications, id, after, streams.signalOf(reply));
-  return sendEventStream(reply, messagesOf(feed));
 }
 
 function pageOf(rows: readonly store.ListedDeployment[], limit: number) {

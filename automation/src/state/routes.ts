@@ -9,14 +9,15 @@ import { SlipwayError } from "../errors.ts";
 import { decodeCursor, pageFrom } from "../http/cursor.ts";
 import { serve } from "../http/endpoint.ts";
 import type { OpenStreams } from "../http/event-stream.ts";
-import { messagesOf, resumeAfter, sendEventStream } from "../http/event-stream.ts";
+import { resumeAfter } from "../http/event-stream.ts";
+import type { EventTails } from "../http/event-tails.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { found } from "../stacks/routes.ts";
 import { newestReleaseNumber, referStack } from "../stacks/store.ts";
 import { cancelUpdate } from "./cancel-update.ts";
 import { currentFacts } from "./current-facts.ts";
 import * as store from "./history-store.ts";
-import { hasEnded, lookAtUpdate, updateFeed } from "./update-feed.ts";
+import { eventsOfUpdate, hasEnded, lookAtUpdate } from "./update-feed.ts";
 import { waitForUpdate } from "./wait-for-update.ts";
 import { describeWriter } from "./writer.ts";
 
@@ -27,11 +28,12 @@ export interface UpdateRoutesOptions {
   keyring: Keyring;
   notifications: Notifications;
   streams: OpenStreams;
+  tails: EventTails;
 }
 
 /** Slipway's own view of updates and of what they left: history, live events, writer, states, resources, outputs. */
 export function updateRoutes(app: FastifyInstance, options: UpdateRoutesOptions): void {
-  const { db, keyring, notifications, streams } = options;
+  const { db, keyring, notifications, streams, tails } = options;
 
   serve(app, endpoints.listHistory, async ({ params, query }) => {
     const stack = found(await referStack(db, params), params);
@@ -68,9 +70,7 @@ export function updateRoutes(app: FastifyInstance, options: UpdateRoutesOptions)
   serve(app, endpoints.listUpdateEvents, async ({ params: { id }, query, request, reply }) => {
     const { status } = foundUpdate((await store.findUpdate(db, id))?.update, id);
     if (request.headers.accept?.includes("text/event-stream") === true) {
-      const after = resumeAfter(request, query.after);
-      const feed = updateFeed(db, notifications, id, after, streams.signalOf(reply));
-      return sendEventStream(reply, messagesOf(feed));
+      return tails.follow(reply, eventsOfUpdate(db, id), resumeAfter(request, query.after));
     }
     const { events, more } = await lookAtUpdate(db, id, query);
     return { items: [...events], complete: hasEnded(status) && !more };

@@ -1,9 +1,7 @@
 import type { UpdateEvent, UpdateStatus } from "../contract/updates.ts";
 import { ENDED_UPDATE_STATUSES } from "../contract/updates.ts";
-import type { Look } from "../database/live-feed.ts";
-import { liveFeed } from "../database/live-feed.ts";
-import type { Notifications } from "../database/notifications.ts";
 import type { Database } from "../database.ts";
+import type { EventList } from "../http/event-tails.ts";
 import { tellGaps } from "./event-gaps.ts";
 import { readUpdateEvents, readUpdateStatus } from "./update-events-store.ts";
 
@@ -19,7 +17,7 @@ export async function lookAtUpdate(
   db: Database,
   id: string,
   { after, limit }: { after: number; limit: number },
-): Promise<Look<UpdateEvent>> {
+): Promise<{ events: readonly UpdateEvent[]; more: boolean; ended: boolean }> {
   // Before the events: the CLI completes an update when all its events were answered, so that none follows a look that saw the end.
   const status = await readUpdateStatus(db, id);
   const ended = status === undefined || hasEnded(status);
@@ -28,22 +26,7 @@ export async function lookAtUpdate(
   return { events: items, more: stored.length === limit && !held, ended };
 }
 
-/**
- * Events of an update after a number, in order and with its gaps, live until it has ended or `signal` aborts. Answers whether it came to the
- * end.
- */
-export function updateFeed(
-  db: Database,
-  notifications: Notifications,
-  id: string,
-  after: number,
-  signal: AbortSignal,
-): AsyncGenerator<UpdateEvent, boolean> {
-  return liveFeed(
-    notifications,
-    id,
-    after,
-    (last) => lookAtUpdate(db, id, { after: last, limit: PAGE_SIZE }),
-    signal,
-  );
+/** Events of an update, in order and with its gaps, until it has ended. */
+export function eventsOfUpdate(db: Database, id: string): EventList {
+  return { key: id, look: (after) => lookAtUpdate(db, id, { after, limit: PAGE_SIZE }) };
 }
