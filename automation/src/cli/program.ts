@@ -106,6 +106,14 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "list the releases of a stack",
     load: async () => (await import("./commands/releases.ts")).register,
   },
+  schedules: {
+    summary: "run an operation on a stack by cron or once",
+    load: async () => (await import("./commands/schedules.ts")).register,
+  },
+  drift: {
+    summary: "whether a stack's resources are still what its state says",
+    load: async () => (await import("./commands/drift.ts")).register,
+  },
   organisations: {
     summary: "list and create organisations",
     load: async () => (await import("./commands/organisations.ts")).register,
@@ -153,6 +161,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   reconcile: {
     summary: "let restored stacks be changed again, once compared with what is there",
     load: async () => (await import("./commands/reconcile.ts")).register,
+  },
+  retention: {
+    summary: "what is kept for how long, and what was collected",
+    load: async () => (await import("./commands/retention.ts")).register,
   },
   pulumi: {
     summary: "run the Pulumi CLI on this installation's state",
