@@ -21,7 +21,7 @@ import type { WebhookNetwork } from "./webhook.ts";
 import { postWebhook } from "./webhook.ts";
 
 /** Longer than any try: 10 s of a webhook, 25 s of an e-mail. */
-export const LEASE_MS = 60_000;
+export const LEASE_MS = 40_000;
 /** Tries at once to one destination, by all servers. */
 export const PER_DESTINATION = 2;
 /** Principal of what Slipway does by itself. */
