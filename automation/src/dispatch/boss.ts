@@ -79,7 +79,13 @@ export async function openBoss(databaseUrl: string, { logger, role }: BossOption
   });
   boss.on("error", (error) => logger.warn({ error: messageOf(error) }, "a query for jobs failed"));
   boss.on("warning", ({ message }) => logger.warn({ warning: message }, "pg-boss warns"));
-  await boss.start();
+  try {
+    await boss.start();
+  } catch (error) {
+    // Its pool is open already.
+    await boss.stop({ graceful: false });
+    throw error;
+  }
   return {
     send: (trx, queue, data, options = {}) => boss.send(queue, data, { ...options, db: fromKysely(trx) }),
     async work(queue, handler, { concurrency = 1 } = {}) {
