@@ -3,6 +3,8 @@
  * `name: value (limit L)` lines, and ends with exit code 1 when one is beyond its limit. What each option means to a bench says options.ts.
  */
 import { parseArgs } from "node:util";
+import { measureContent } from "./content.ts";
+import { measureEvents } from "./events.ts";
 import type { Figure } from "./figure.ts";
 import { measureList } from "./list.ts";
 import type { BenchOptions } from "./options.ts";
@@ -16,6 +18,8 @@ import { measureWriters } from "./writers.ts";
 const BENCHES: Record<string, (options: BenchOptions) => Promise<Figure[]>> = {
   overhead: ({ pairs }) => measureOverhead(pairs),
   start: ({ pairs }) => measureStart(pairs),
+  content: ({ pairs }) => measureContent(pairs),
+  events: measureEvents,
   list: measureList,
   "runner-settings": measureRunnerSettings,
   state: measureState,

@@ -60,10 +60,12 @@ export async function openContentStore(dataDir: string, db: Database): Promise<C
     if (hex === undefined) throw new SlipwayError("artifact_missing", `${digest} is not a digest`);
     return path.join(copies, hex.slice(0, 2), hex);
   };
-  const placeCopy = async (temporary: string, digest: string): Promise<string> => {
+  /** Puts a file whose bytes were hashed while they were written in the place of its digest. */
+  const placeCopy = async (temporary: string, digest: string, contentSha256: string): Promise<string> => {
     const destination = pathOf(digest);
     await mkdir(path.dirname(destination), { recursive: true, mode: 0o700 });
     await rename(temporary, destination);
+    verified.set(digest, `${await versionOf(destination)} ${contentSha256}`);
     return destination;
   };
   const isIntact = async (digest: string, contentSha256: string): Promise<boolean> => {
@@ -102,7 +104,7 @@ export async function openContentStore(dataDir: string, db: Database): Promise<C
       const { sizeBytes } = meter;
       if ((await findContent(db, digest)) === undefined)
         await insertContent(db, { digest, contentSha256, sizeBytes }, chunksOf(temporary));
-      await placeCopy(temporary, digest);
+      await placeCopy(temporary, digest, contentSha256);
       return { digest, sizeBytes };
     } finally {
       await rm(temporary, { force: true });
@@ -115,7 +117,7 @@ export async function openContentStore(dataDir: string, db: Database): Promise<C
       const bytes = Readable.from(chunksFrom(db, stored), { objectMode: false });
       const meter = new ByteMeter(stored.contentSha256);
       await pipeline(bytes, meter, createWriteStream(temporary, { mode: 0o400 }));
-      return await placeCopy(temporary, stored.digest);
+      return await placeCopy(temporary, stored.digest, stored.contentSha256);
     } finally {
       await rm(temporary, { force: true });
     }
