@@ -15,6 +15,8 @@ const { values } = parseArgs({
     controls: { type: "boolean", default: false },
   },
 });
+const stopping = new AbortController();
+for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stopping.abort());
 const MOST_SEEDS = 2 ** 31;
 process.exitCode = await runFaults({
   trials: Number(values.trials),
@@ -22,5 +24,6 @@ process.exitCode = await runFaults({
   only: values.only.flatMap((one) => one.split(",")),
   json: values.json,
   controls: values.controls,
+  signal: stopping.signal,
   say: (line) => process.stdout.write(`${line}\n`),
 });

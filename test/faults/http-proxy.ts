@@ -8,7 +8,7 @@ export interface HttpTrapOptions {
   side: "request" | "reply";
 }
 
-/** One stop. Springs once; everything that matches afterwards stands still behind it. */
+/** One stop. Springs once; what is sent to the same address afterwards stands still behind it. */
 export interface HttpTrap {
   readonly sprung: Promise<void>;
   readonly hasSprung: boolean;
@@ -30,7 +30,12 @@ interface Answer {
 
 /** Forwards to a server on 127.0.0.1; a server that is away is told by a broken connection, as by the server itself. */
 export async function startHttpProxy(upstreamPort: number): Promise<HttpProxy> {
-  const traps = new Set<{ options: HttpTrapOptions; arrive: () => void; released: Promise<void> }>();
+  const traps = new Set<{
+    options: HttpTrapOptions;
+    /** Answers whether this address is the one that it holds. */
+    arrive: (url: string) => boolean;
+    released: Promise<void>;
+  }>();
   const forward = (incoming: IncomingMessage, body: Buffer): Promise<Answer> =>
     new Promise((resolve, reject) => {
       const asked = request(
@@ -62,8 +67,7 @@ export async function startHttpProxy(upstreamPort: number): Promise<HttpProxy> {
     for (const one of traps) {
       if (one.options.side !== side) continue;
       if (!one.options.match(incoming.method ?? "", incoming.url ?? "")) continue;
-      one.arrive();
-      await one.released;
+      if (one.arrive(incoming.url ?? "")) await one.released;
     }
   };
   const serve = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
@@ -89,11 +93,15 @@ export async function startHttpProxy(upstreamPort: number): Promise<HttpProxy> {
       const sprung = Promise.withResolvers<void>();
       const released = Promise.withResolvers<void>();
       let hasSprung = false;
+      let held: string | undefined;
       const one = {
         options,
-        arrive: () => {
+        arrive: (url: string) => {
+          held ??= url;
+          if (held !== url) return false;
           hasSprung = true;
           sprung.resolve();
+          return true;
         },
         released: released.promise,
       };

@@ -48,7 +48,8 @@ const FAILED: readonly DeploymentStatus[] = ["failed", "interrupted"];
 const DONE: readonly DeploymentStatus[] = ["succeeded", "interrupted"];
 
 const beforeClaim = { server: GOOD, worker: GOOD, postgres: GOOD, host: GOOD };
-const beforeUpdate = { ...beforeClaim, guardian: GOOD, runner: GOOD };
+const frozen = { "frozen-worker": GOOD, "stalled-worker": GOOD };
+const beforeUpdate = { ...beforeClaim, ...frozen, guardian: GOOD, runner: GOOD };
 const inUpdate = {
   server: GOOD,
   postgres: GOOD,
@@ -58,8 +59,17 @@ const inUpdate = {
   runner: UNKNOWN,
   pulumi: FAILED,
   "language-host": FAILED,
+  "frozen-worker": UNKNOWN,
+  "stalled-worker": DONE,
 };
-const afterUpdate = { server: GOOD, postgres: GOOD, worker: DONE, host: DONE };
+const afterUpdate = {
+  server: GOOD,
+  postgres: GOOD,
+  worker: DONE,
+  host: DONE,
+  "frozen-worker": DONE,
+  "stalled-worker": DONE,
+};
 
 /** The points of the pipeline at which something is killed, in order. K3 (approved) comes with approvals, K13 with a webhook's receiver. */
 export const POINTS: readonly Point[] = [
@@ -115,12 +125,12 @@ export const POINTS: readonly Point[] = [
     id: "K7",
     title: "the update has begun, no resource has",
     arm: ({ project }) => {
-      project.hold("program");
+      project.hold("program-v1");
       return {
         reached: until("the program of the update runs", () =>
           project.lines().some(({ kind, operation }) => kind === "program" && operation === "update"),
         ),
-        release: () => project.release("program"),
+        release: () => project.release("program-v1"),
       };
     },
     ends: inUpdate,
@@ -129,10 +139,10 @@ export const POINTS: readonly Point[] = [
     id: "K8",
     title: "the pending operation is stored, the provider is at work",
     arm: ({ project }) => {
-      project.hold("create-two");
+      project.hold("create-two-v1");
       return {
         reached: until("the provider works", () => hasLine(project, "started", "two")),
-        release: () => project.release("create-two"),
+        release: () => project.release("create-two-v1"),
       };
     },
     ends: { ...inUpdate, provider: FAILED },
@@ -141,7 +151,7 @@ export const POINTS: readonly Point[] = [
     id: "K9",
     title: "the provider has returned, the outcome is not stored",
     arm: ({ bed, project }) => {
-      project.hold("create-two");
+      project.hold("create-two-v1");
       let trap: ReturnType<typeof bed.http.trap> | undefined;
       const reach = async (): Promise<void> => {
         await until("the provider works", () => hasLine(project, "started", "two"));
@@ -149,7 +159,7 @@ export const POINTS: readonly Point[] = [
           match: (method, path) => method === "PATCH" && path.endsWith("/journalentries"),
           side: "request",
         });
-        project.release("create-two");
+        project.release("create-two-v1");
         await until(
           "the outcome is being sent",
           () => hasLine(project, "finished", "two") && trap?.hasSprung === true,
@@ -158,7 +168,7 @@ export const POINTS: readonly Point[] = [
       return {
         reached: reach(),
         release: () => {
-          project.release("create-two");
+          project.release("create-two-v1");
           trap?.release();
         },
       };
@@ -183,6 +193,8 @@ export const POINTS: readonly Point[] = [
       guardian: DONE,
       runner: DONE,
       pulumi: FAILED,
+      "frozen-worker": DONE,
+      "stalled-worker": DONE,
     },
   },
   {
@@ -195,7 +207,7 @@ export const POINTS: readonly Point[] = [
     id: "K12",
     title: "the result is stored, nobody has been told",
     arm: ({ bed }) => atWorkerStatement(bed, { match: RECORDS_RELEASE, committed: true, side: "reply" }),
-    ends: { server: GOOD, postgres: GOOD, worker: GOOD, host: GOOD },
+    ends: { server: GOOD, postgres: GOOD, worker: GOOD, host: GOOD, "frozen-worker": GOOD },
   },
 ];
 

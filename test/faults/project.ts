@@ -18,7 +18,7 @@ export interface WitnessProject {
   lines(): LedgerLine[];
   /** Writes the program anew; the next deployment takes it. */
   write(text: string, more?: ProgramOptions): void;
-  /** `program`, `create-two`, `update-two`: the program, or an operation, waits while it is held. */
+  /** `program-v1`, `create-two-v1`: the program, or an operation, of the deployment with this text waits while it is held. */
   hold(what: string): void;
   release(what: string): void;
 }
@@ -99,7 +99,7 @@ const dryRun = pulumi.runtime.isDryRun();
 const line = { kind: "program", operation: dryRun ? "preview" : "update", name: process.cwd(), text, writer: randomUUID() };
 appendFileSync(ledger + "/ledger.jsonl", JSON.stringify({ ...line, atMs: Number(process.hrtime.bigint() / 1000000n) }) + "\\n");
 ${before}
-while (!dryRun && existsSync(ledger + "/hold-program")) await pause(50);
+while (!dryRun && existsSync(ledger + "/hold-program-" + text)) await pause(50);
 ${hasCanary ? `export const canary = new pulumi.Config().requireSecret("canary");\ncanary.apply((value) => console.log("the canary sings " + value));` : ""}
 class Entry extends pulumi.CustomResource {
   constructor(name, inputs, options) { super("witness:index:Entry", name, inputs, options); }

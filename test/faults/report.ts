@@ -7,7 +7,7 @@ const seconds = (ms: number | null): string => (ms === null ? "-" : `${(ms / 100
 export function lineOf(result: TrialResult): string {
   const { number, point, victim, status, verdictMs, violations, invalid } = result;
   const verdict = invalid === null ? (violations.length === 0 ? "holds" : "VIOLATED") : `INVALID: ${invalid}`;
-  const first = `${String(number).padStart(4)}  ${point.padEnd(4)} ${victim.padEnd(13)} ${(status ?? "-").padEnd(12)} ${seconds(verdictMs).padStart(7)}  ${verdict}`;
+  const first = `${String(number).padStart(4)}  ${point.padEnd(4)} ${victim.padEnd(14)} ${(status ?? "-").padEnd(12)} ${seconds(verdictMs).padStart(7)}  ${verdict}`;
   return [first, ...violations.map(({ rule, detail }) => `      ${rule}: ${detail}`)].join("\n");
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { type Bed, makeBed } from "./bed.ts";
+import { makeBed } from "./bed.ts";
 import { canaryIsSilent, NOT_YET, nothingIsLeft } from "./checks.ts";
+import { runControls } from "./controls/run.ts";
 import { choosePlans } from "./plan.ts";
 import { boundOf, lineOf, tableOf } from "./report.ts";
 import { runTrial, type TrialResult, type TrialShared } from "./trial.ts";
@@ -13,6 +14,8 @@ export interface FaultOptions {
   json: boolean;
   controls: boolean;
   say: (line: string) => void;
+  /** Ends everything that was started. */
+  signal: AbortSignal;
 }
 
 /** Everything is looked through for the canary so often. */
@@ -23,10 +26,13 @@ const SETTLED_MS = 60_000;
 /** Runs trials, prints each and a table; answers the exit code: 1 with any violation or trial that says nothing. */
 export async function runFaults(options: FaultOptions): Promise<number> {
   const { say } = options;
+  if (options.controls) return runControls(options);
   const results: TrialResult[] = [];
   const plans = choosePlans(options);
   if (!options.json) say(`seed ${options.seed}, ${plans.length} trials`);
-  let bed: Bed | undefined = await makeBed();
+  const bed = await makeBed();
+  // The trial under way finds nothing any more and ends as one that says nothing.
+  options.signal.addEventListener("abort", () => bed.killAll());
   const shared: TrialShared = {
     acknowledged: { deployments: [], projects: [] },
     canary: `canary-${randomUUID()}`,
@@ -35,6 +41,7 @@ export async function runFaults(options: FaultOptions): Promise<number> {
   const began = performance.now();
   try {
     for (const plan of plans) {
+      if (options.signal.aborted) break;
       const result = await runTrial(bed, plan, {
         ...shared,
         searchCanary: plan.number % SEARCH_EVERY === 0,
@@ -55,6 +62,5 @@ export async function runFaults(options: FaultOptions): Promise<number> {
     return violations === 0 && invalid === 0 ? 0 : 1;
   } finally {
     await bed.close();
-    bed = undefined;
   }
 }

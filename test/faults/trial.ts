@@ -20,7 +20,7 @@ import {
 import type { Point } from "./points.ts";
 import type { WitnessProject } from "./project.ts";
 import { makeWitnessProject } from "./project.ts";
-import { kill, type Victim } from "./victims.ts";
+import { kill, thaw, type Victim } from "./victims.ts";
 
 /** One fault to try. */
 export interface TrialPlan {
@@ -50,9 +50,13 @@ export interface TrialShared {
   canary: string;
   /** Also look through everything for the canary, which takes longer the more there is. */
   searchCanary: boolean;
+  /** How long a deployment may take to end. */
+  endsWithinMs?: number;
 }
 
 const ENDS_WITHIN_MS = 120_000;
+/** For what a worker does that was stopped: renew, write, be refused. */
+const AWAKE_MS = 4_000;
 const ASK_AGAIN_MS = 200;
 
 /** Brings one deployment to its point, kills, starts again what was killed, waits for the end and holds all rules against what is left. */
@@ -87,11 +91,12 @@ export async function runTrial(bed: Bed, plan: TrialPlan, shared: TrialShared): 
     const known = await latestOf(bed, project);
     const killed = await kill(bed, victim, known);
     const killedAt = performance.now();
-    stand.release();
+    // What a frozen worker had under way goes on with it, when all others have done their part.
+    if (victim !== "frozen-worker") stand.release();
     if (!killed) result.invalid = `no ${victim} was running`;
     await bed.heal();
     const { id } = await answer.promise;
-    const ended = await endOf(bed, id);
+    const ended = await endOf(bed, id, shared.endsWithinMs);
     if (ended === undefined) {
       result.violations.push({ rule: "N4", detail: `deployment ${id} has not ended` });
     } else {
@@ -103,11 +108,18 @@ export async function runTrial(bed: Bed, plan: TrialPlan, shared: TrialShared): 
           rule: "N7",
           detail: `ended as ${ended.status} (${JSON.stringify(ended.failure)}), expected ${allowed.join(" or ")}`,
         });
-      result.violations.push(...(await judge(bed, project, id, following, shared)));
+      const wake = async (): Promise<void> => {
+        if (victim !== "frozen-worker" && victim !== "stalled-worker") return;
+        thaw(bed);
+        stand.release();
+        await pause(AWAKE_MS);
+      };
+      result.violations.push(...(await judge(bed, project, id, { following, shared, wake })));
     }
   } catch (error) {
     result.invalid = error instanceof Error ? error.message : String(error);
   } finally {
+    thaw(bed);
     stand.release();
     await bed.heal();
   }
@@ -118,14 +130,18 @@ async function judge(
   bed: Bed,
   project: WitnessProject,
   id: string,
-  following: Promise<number[]>,
-  shared: TrialShared,
+  {
+    following,
+    shared,
+    wake,
+  }: { following: Promise<number[]>; shared: TrialShared; wake: () => Promise<void> },
 ): Promise<Violation[]> {
   const told = await toldAsItIs(bed, project, { id, text: "v1", earlierPending: new Set() });
   // The stack has to be good for the next one.
   project.write("after");
   const next = await requestUntilAnswered(bed, project, {}, shared.acknowledged);
-  const after = await endOf(bed, next.id);
+  const after = await endOf(bed, next.id, shared.endsWithinMs);
+  await wake();
   const usable: Violation[] =
     after?.status === "succeeded"
       ? []

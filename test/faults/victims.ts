@@ -1,8 +1,11 @@
 import type { Bed, Program } from "./bed.ts";
 import type { Seen } from "./processes.ts";
-import { killAtOnce, processTable, treeOf } from "./processes.ts";
+import { killAtOnce, processTable, signalTo, treeOf } from "./processes.ts";
 
-/** What a trial kills. `host`: everything at once. */
+/**
+ * What a trial kills. `host`: everything at once. `frozen-worker`: stopped until all others have gone on, what it had under way stops with it; `stalled-worker`: the same, but its engine
+ * goes on.
+ */
 export const VICTIMS = [
   "server",
   "worker",
@@ -13,6 +16,8 @@ export const VICTIMS = [
   "provider",
   "postgres",
   "host",
+  "frozen-worker",
+  "stalled-worker",
 ] as const;
 export type Victim = (typeof VICTIMS)[number];
 
@@ -30,6 +35,11 @@ export async function workerOf(bed: Bed, deploymentId: string | null): Promise<P
   return found;
 }
 
+/** Lets a stopped worker go on. */
+export function thaw(bed: Bed): void {
+  for (const { pid } of bed.workers) if (pid !== undefined) signalTo(pid, "SIGCONT");
+}
+
 /** Kills it with -9. Answers false when it does not run at this moment. */
 export async function kill(bed: Bed, victim: Victim, deploymentId: string | null): Promise<boolean> {
   if (victim === "postgres") {
@@ -39,6 +49,10 @@ export async function kill(bed: Bed, victim: Victim, deploymentId: string | null
   if (victim === "host") {
     bed.killAll();
     return true;
+  }
+  if (victim === "frozen-worker" || victim === "stalled-worker") {
+    const { pid } = await workerOf(bed, deploymentId);
+    return pid !== undefined && signalTo(pid, "SIGSTOP");
   }
   if (victim === "server" || victim === "worker") {
     const one = victim === "server" ? bed.server : await workerOf(bed, deploymentId);
@@ -72,7 +86,7 @@ export async function pidsInAttempt(
 }
 
 const IS: Record<"runner" | "pulumi" | "language-host" | "provider", (one: Seen) => boolean> = {
-  runner: ({ name, command }) => command.includes("/runner.ts") && name.includes("node"),
+  runner: ({ name, command }) => command.includes("/runner.ts") && name !== "bwrap",
   pulumi: ({ name }) => name === "pulumi",
   "language-host": ({ command }) =>
     command.includes("language-host") || command.includes("pulumi-language-nodejs"),

@@ -30,11 +30,11 @@ function append(folder: string, kind: string, operation: string, inputs: EntryIn
   closeSync(file);
 }
 
-/** A file `hold-<operation>-<name>` in the folder keeps an operation under way. */
+/** A file `hold-<operation>-<name>-<text>` in the folder keeps an operation under way. */
 async function operate(operation: string, inputs: EntryInputs): Promise<void> {
   const { folder } = inputs;
   append(folder, "started", operation, inputs);
-  while (existsSync(path.join(folder, `hold-${operation}-${inputs.name}`))) {
+  while (existsSync(path.join(folder, `hold-${operation}-${inputs.name}-${inputs.text}`))) {
     await pause(BEAT_MS);
     append(folder, "alive", operation, inputs);
   }
