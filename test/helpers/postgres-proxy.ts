@@ -1,6 +1,10 @@
 import type { Socket } from "node:net";
 import { connect, createServer } from "node:net";
 
+/** As simple queries: message Q, its length in four bytes, the text. */
+const COMMIT = /Q.{4}commit/is;
+const ENDS = /Q.{4}(?:commit|rollback)/is;
+
 /** Stands between a client and Postgres, and takes away what the test says. */
 export interface PostgresProxy {
   /** The connection string with the proxy's address. */
@@ -12,6 +16,8 @@ export interface PostgresProxy {
    * replied.
    */
   loseReplyTo(pattern: RegExp): Promise<void>;
+  /** `loseReplyTo` for the commit of the next transaction in which a message matches. */
+  loseCommitOf(pattern: RegExp): Promise<void>;
   /** Breaks all connections. */
   cut(): void;
   close(): Promise<void>;
@@ -20,11 +26,13 @@ export interface PostgresProxy {
 /** Listens on a port of its own in front of the Postgres of a connection string. */
 export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
   let target = new URL(url);
-  let trap: { pattern: RegExp; sprung: () => void } | undefined;
+  let trap: { pattern: RegExp; commit: boolean; sprung: () => void } | undefined;
   const open = new Set<Socket>();
   const server = createServer((client) => {
     const upstream = connect({ host: target.hostname, port: Number(target.port) });
     let losing: (() => void) | undefined;
+    /** Sprung at the commit of the transaction that runs here. */
+    let armed: (() => void) | undefined;
     for (const socket of [client, upstream]) {
       open.add(socket);
       // Both sides go together, whichever breaks.
@@ -36,10 +44,14 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
       socket.on("error", end).on("close", end);
     }
     client.on("data", (chunk: Buffer) => {
-      if (trap?.pattern.test(chunk.toString("latin1")) === true) {
-        losing = trap.sprung;
+      const message = chunk.toString("latin1");
+      if (trap?.pattern.test(message) === true) {
+        if (trap.commit) armed = trap.sprung;
+        else losing = trap.sprung;
         trap = undefined;
       }
+      if (armed !== undefined && COMMIT.test(message)) losing = armed;
+      if (armed !== undefined && ENDS.test(message)) armed = undefined;
       upstream.write(chunk);
     });
     upstream.on("data", (chunk: Buffer) => {
@@ -70,7 +82,11 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
     },
     loseReplyTo: (pattern) =>
       new Promise((resolve) => {
-        trap = { pattern, sprung: resolve };
+        trap = { pattern, commit: false, sprung: resolve };
+      }),
+    loseCommitOf: (pattern) =>
+      new Promise((resolve) => {
+        trap = { pattern, commit: true, sprung: resolve };
       }),
     cut,
     close: () => {
