@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { RequestDeployment } from "../automation/src/contract/index.ts";
-import { QUIET_ENGINE_ENVIRONMENT } from "../automation/src/engine/environment.ts";
+import { quietEnvironment } from "../automation/src/engine/environment.ts";
 import { pulumiEnvironment } from "../automation/src/engine/pulumi-cli/environment.ts";
 import { resolvePulumi } from "../automation/src/engine/pulumi-cli/resolve.ts";
 import type { Figure } from "./figure.ts";

@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
-import { QUIET_ENGINE_ENVIRONMENT } from "../automation/src/engine/environment.ts";
+import { quietEnvironment } from "../automation/src/engine/environment.ts";
 import { DEFAULT_PARALLEL } from "../automation/src/engine/pulumi-arguments.ts";
 import type { StateBed } from "./state-bed.ts";
 import { PROJECT, STACK, writeStateProgram } from "./state-program.ts";
@@ -30,7 +30,7 @@ export interface RunnerSettings {
 
 /** The settings that the product uses. */
 export const RUNNER_SETTINGS: RunnerSettings = {
-  batchPeriodMs: Number(QUIET_ENGINE_ENVIRONMENT.PULUMI_JOURNALING_BATCH_PERIOD ?? "50"),
+  batchPeriodMs: Number(quietEnvironment("update").PULUMI_JOURNALING_BATCH_PERIOD ?? "50"),
   parallel: DEFAULT_PARALLEL,
 };
 /** As engine/environment.ts sets them; the floor gets them too, so that only the backend differs. */
