@@ -32,6 +32,7 @@ import type { NotificationSettings } from "./notifications/routes-options.ts";
 import { projectRoutes } from "./projects/routes.ts";
 import { reconciliationRoutes } from "./reconciliation/routes.ts";
 import { releaseRoutes } from "./releases/routes.ts";
+import { retentionRoutes } from "./retention/routes.ts";
 import { scheduleRoutes } from "./schedules/routes.ts";
 import type { Keyring } from "./secrets/keyring.ts";
 import { keyRoutes } from "./secrets/routes.ts";
@@ -51,6 +52,8 @@ export interface AppDependencies {
   notifications: Notifications;
   keyring: Keyring;
   disk: DiskGuard;
+  /** Holds this machine's copies, caches and kept work dirs. */
+  dataDir: string;
   artifacts: ContentStore;
   projectRoots: readonly string[];
   notificationSettings: NotificationSettings;
@@ -121,6 +124,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   notificationRoutes(app, dependencies);
   keyRoutes(app, dependencies);
   reconciliationRoutes(app, dependencies);
+  retentionRoutes(app, dependencies);
   await importRoutes(app, dependencies);
   await registerStateApi(app, dependencies);
 

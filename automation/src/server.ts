@@ -17,6 +17,7 @@ import { createLogger } from "./logger.ts";
 import { RETRY_POLICY } from "./notifications/rules.ts";
 import { destinationSealing } from "./notifications/sealing.ts";
 import { superviseNotifications } from "./notifications/service.ts";
+import { collectHourly } from "./retention/collect.ts";
 import { runDueSchedules } from "./schedules/run-due.ts";
 import { openKeyring } from "./secrets/open-keyring.ts";
 import { reapExpiredUpdates } from "./state/reap.ts";
@@ -60,6 +61,7 @@ async function serve(): Promise<void> {
   const app = await buildApp({
     db,
     disk,
+    dataDir: config.dataDir,
     clock: systemClock,
     logger,
     notifications,
@@ -80,9 +82,10 @@ async function serve(): Promise<void> {
   const stopping = new AbortController();
   const reaping = reapExpiredUpdates({ db, keyring, logger }, stopping.signal);
   const watching = disk.watch((status) => tellOfDisk(db, logger, status), stopping.signal);
+  const collecting = collectHourly({ db, dataDir: config.dataDir, now: Date.now, logger }, stopping.signal);
   const uploading = uploadEarlierFiles({ db, artifacts, logger }, stopping.signal);
   const scheduling = runDueSchedules(
-    { db, keyring, clock: systemClock, logger, artifacts, projectRoots: config.projectRoots },
+    { db, keyring, clock: systemClock, logger, artifacts, hints: jobs, projectRoots: config.projectRoots },
     stopping.signal,
   );
   const notifying = superviseNotifications(
@@ -106,7 +109,7 @@ async function serve(): Promise<void> {
     const closeAll = async (): Promise<void> => {
       stopping.abort();
       await app.close();
-      await Promise.all([reaping, watching, uploading, scheduling, notifying]);
+      await Promise.all([reaping, watching, collecting, uploading, scheduling, notifying]);
       await jobs.close();
       await notifications.stop();
       await close();

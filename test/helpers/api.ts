@@ -109,6 +109,7 @@ export async function startTestApi(
     logger: pino({ level: "trace" }, sink),
     notifications,
     keyring: await openKeyring({ db, settings: defaultKeySettings(dataDir) }),
+    dataDir,
     disk: overrides.disk ?? openDiskGuard({ folders: [dataDir], minimum: "usual" }),
     artifacts: await openContentStore(dataDir, db),
     projectRoots: [root],

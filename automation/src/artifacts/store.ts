@@ -39,14 +39,18 @@ export interface StoredContent {
  * The content of a digest, and that it is wanted: what was wanted within the last hour is removed by nobody. Undefined when it is not stored.
  */
 export async function findContent(db: Database, digest: string): Promise<StoredContent | undefined> {
-  const { rows } = await sql<StoredContent>`
-    with wanted as (
-      update artifact_contents set used_at = now()
-      where digest = ${digest} and used_at < now() - interval '1 hour'
-    )
-    select digest, content_sha256 as "contentSha256", size_bytes as "sizeBytes", chunks
+  const { rows } = await sql<StoredContent & { isFresh: boolean }>`
+    select digest, content_sha256 as "contentSha256", size_bytes as "sizeBytes", chunks,
+      used_at > now() - interval '1 hour' as "isFresh"
     from artifact_contents where digest = ${digest}`.execute(db);
-  return rows[0];
+  const [row] = rows;
+  if (row === undefined) return undefined;
+  const { isFresh, ...content } = row;
+  if (isFresh) return content;
+  // A statement of its own: it waits for whoever is removing the content, and then finds nothing to say that of.
+  const { rows: wanted } = await sql`
+    update artifact_contents set used_at = now() where digest = ${digest} returning digest`.execute(db);
+  return wanted.length === 0 ? undefined : content;
 }
 
 /** Which of the digests are stored. */

@@ -1,6 +1,7 @@
 import type pg from "pg";
 import type { StartConfig } from "../config.ts";
 import { SlipwayError } from "../errors.ts";
+import { holdOffRetention } from "../retention/lock.ts";
 import { version } from "../version.ts";
 import { copyOut } from "./copy-stream.ts";
 import { findDependencySets } from "./dependency-sets.ts";
@@ -11,7 +12,6 @@ import type { Counts, Head, Keys, Manifest } from "./manifest.ts";
 import { FORMAT } from "./manifest.ts";
 import { newKey, newOpenHeader, openKeyOf } from "./passphrase.ts";
 import { openBackup } from "./read-parts.ts";
-import { holdOffRetention } from "./retention-lock.ts";
 import { beginSnapshot, copyStatement, count, describe, lackingContents } from "./snapshot-store.ts";
 import type { PartsWriter } from "./write-parts.ts";
 import { writeParts } from "./write-parts.ts";

@@ -35,6 +35,7 @@ import { CreateProject, Project, ProjectPath } from "./projects.ts";
 import { Pause, Queue, RunLimit, SetPause, SetRunLimit, Worker } from "./queue.ts";
 import { Reconciled, ReconcileStack, UnreconciledStack } from "./reconciliation.ts";
 import { Quarantine, Release } from "./releases.ts";
+import { RetentionLimits, RetentionPath, RetentionRule, RetentionRun, RunRetention } from "./retention.ts";
 import {
   CreateSchedule,
   NextRuns,
@@ -622,6 +623,38 @@ export const endpoints = {
     success: { status: 200, body: pageOf(ScheduleSlot) },
   },
 
+  listRetention: {
+    method: "GET",
+    path: "/v1/retention",
+    summary: "What is collected, with its limits and what was freed",
+    permission: "installation.manage",
+    success: { status: 200, body: z.object({ items: z.array(RetentionRule) }) },
+  },
+  setRetention: {
+    method: "PUT",
+    path: "/v1/retention/:category",
+    summary: "Set how long and how much of a category is kept",
+    permission: "installation.manage",
+    params: RetentionPath,
+    body: RetentionLimits,
+    success: { status: 200, body: RetentionRule },
+  },
+  resetRetention: {
+    method: "DELETE",
+    path: "/v1/retention/:category",
+    summary: "Keep a category as the program has it",
+    permission: "installation.manage",
+    params: RetentionPath,
+    success: { status: 200, body: RetentionRule },
+  },
+  runRetention: {
+    method: "POST",
+    path: "/v1/retention/run",
+    summary: "Collect now what is beyond its limits, or say what that would be",
+    permission: "installation.manage",
+    body: RunRetention,
+    success: { status: 200, body: RetentionRun },
+  },
   getDisk: {
     method: "GET",
     path: "/v1/disk",

@@ -13,6 +13,7 @@ export * from "./projects.ts";
 export * from "./queue.ts";
 export * from "./reconciliation.ts";
 export * from "./releases.ts";
+export * from "./retention.ts";
 export * from "./schedules.ts";
 export * from "./stacks.ts";
 export * from "./updates.ts";
