@@ -79,7 +79,7 @@ async function prepare(
   });
   const given = { folder, program, name, resources, installation };
   const raw = await rawCommands({ ...given, stack: "raw", settings: {} });
-  const { PULUMI_JOURNALING_BATCH_PERIOD = "" } = QUIET_ENGINE_ENVIRONMENT;
+  const { PULUMI_JOURNALING_BATCH_PERIOD = "" } = quietEnvironment("update");
   const tuned = await rawCommands({ ...given, stack: "tuned", settings: { PULUMI_JOURNALING_BATCH_PERIOD } });
   return {
     line,
