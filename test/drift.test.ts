@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { cpSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { pulumiEnvironment } from "../automation/src/engine/pulumi-cli/environment.ts";
@@ -186,4 +186,100 @@ test("a check that cannot be made is unknown with its cause, and never drift", a
   const { body } = await api.ask("GET", `${stack}/drift`);
   expect(body.lastKnown).toBeNull();
   expect(await stateOf(stack)).toBe(before);
+});
+
+/** Runs `pulumi` as an engineer does, logged in to the server with the owner's token. */
+async function laptop(folder: string, args: readonly string[]): Promise<void> {
+  const pulumi = await pulumiForTests();
+  const home = path.join(api.root, "laptop-home");
+  const modules = path.join(folder, "node_modules");
+  if (!existsSync(modules)) symlinkSync(path.resolve("node_modules"), modules);
+  const done = await ran([pulumi.path, "--non-interactive", ...args], {
+    cwd: folder,
+    env: {
+      ...pulumiEnvironment(pulumi),
+      HOME: home,
+      PULUMI_HOME: path.join(home, ".pulumi"),
+      PULUMI_BACKEND_URL: await listening(api),
+      PULUMI_ACCESS_TOKEN: api.token,
+      SLIPWAY_TEST_MARK: process.env.SLIPWAY_TEST_MARK ?? "",
+    },
+  });
+  expect(done.code, done.stdout + done.stderr).toBe(0);
+}
+
+test("a stack that only the Pulumi CLI deployed is checked by its state alone", async () => {
+  const shelf = openShelf(path.join(api.root, "bare-shelf"));
+  const folder = writeShelfProject(path.join(api.root, "bare"), "bare", { shelf, items: { one: "first" } });
+  await laptop(folder, ["stack", "init", "default/bare/test"]);
+  await laptop(folder, ["up", "--yes", "--skip-preview", "--stack", "default/bare/test"]);
+  // As a real plugin is: the program that names its folder is not here.
+  const plugin = path.join(api.dataDir, "pulumi-home/plugins/resource-shelf-v0.0.1");
+  cpSync(SHELF_PROVIDER, plugin, { recursive: true });
+  symlinkSync(path.resolve("node_modules"), path.join(plugin, "node_modules"));
+  await startWorker();
+  const stack = "/v1/stacks/default/bare/test";
+  const before = await stateOf(stack);
+  shelf.forgetCalls();
+  expect(await run(stack, "detect-drift")).toMatchObject({ sourceDigest: null, targetRelease: null });
+  expect(await latest(stack)).toMatchObject({ status: "clean", release: null, state: 1 });
+  rmSync(path.join(shelf.folder, "one.json"));
+  await run(stack, "detect-drift");
+  expect(await latest(stack)).toMatchObject({ status: "drifted", gone: 1, release: null });
+  expect(Object.keys(shelf.calls()).sort()).toEqual(["diff", "read"]);
+  expect(await stateOf(stack)).toBe(before);
+});
+
+test("an update never waits for a check: the check begins anew when the stack is free, and waits while it is held", async () => {
+  await startWorker();
+  const { stack, shelf, folder } = await deployed("busy");
+  writeFileSync(path.join(shelf.folder, "slow"), "8000");
+  shelf.forgetCalls();
+  const check = await request(stack, "detect-drift");
+  await eventually("the check reads", 60_000, () => (shelf.calls().read ?? 0) > 0);
+  writeShelfProject(folder, "busy", { shelf, items: { ...ITEMS, one: "other" }, sealed: ["safe"] });
+  const update = await run(stack, "update");
+  const { body: meanwhile } = await api.ask("GET", `/v1/deployments/${check}`);
+  expect(meanwhile.finishedAt, "the update was done before the check").toBeNull();
+  rmSync(path.join(shelf.folder, "slow"));
+  const done = await ended(check);
+  expect(done.status, JSON.stringify(done.failure)).toBe("succeeded");
+  expect(done.attempts).toBe(2);
+  expect(Date.parse(String(done.finishedAt))).toBeGreaterThan(Date.parse(String(update.finishedAt)));
+  expect(await latest(stack)).toMatchObject({ deploymentId: check, status: "clean", state: 2 });
+  const { body: audit } = await api.ask("GET", "/v1/audit?action=deployment.requeued");
+  expect(audit.items).toMatchObject([{ details: { deployment: check, reason: "stack_moved" } }]);
+});
+
+test("a worker that is killed during a check: another one makes it, and no row is left behind", async () => {
+  const first = await startWorker();
+  const { stack, shelf } = await deployed("killed");
+  writeFileSync(path.join(shelf.folder, "slow"), "20000");
+  shelf.forgetCalls();
+  const check = await request(stack, "detect-drift");
+  await eventually("the check reads", 60_000, () => (shelf.calls().read ?? 0) > 0);
+  await first.kill();
+  workers.delete(first);
+  rmSync(path.join(shelf.folder, "slow"));
+  await startWorker();
+  const done = await ended(check);
+  expect(done.status, JSON.stringify(done.failure)).toBe("succeeded");
+  expect(done.attempts).toBe(2);
+  expect(await latest(stack)).toMatchObject({ status: "clean" });
+  expect(await api.db.selectFrom("attempt_looks").selectAll().execute()).toEqual([]);
+});
+
+test("a check that is cancelled says nothing about the stack", async () => {
+  await startWorker();
+  const { stack, shelf } = await deployed("cancelled");
+  await run(stack, "detect-drift");
+  writeFileSync(path.join(shelf.folder, "slow"), "60000");
+  shelf.forgetCalls();
+  const check = await request(stack, "detect-drift");
+  await eventually("the check reads", 60_000, () => (shelf.calls().read ?? 0) > 0);
+  await api.ask("POST", `/v1/deployments/${check}/cancel`);
+  expect(await ended(check)).toMatchObject({ status: "cancelled" });
+  const { body } = await api.ask("GET", `${stack}/drift/checks`);
+  expect(body.items.map(({ status }) => status)).toEqual(["clean"]);
+  expect(await api.db.selectFrom("attempt_looks").selectAll().execute()).toEqual([]);
 });

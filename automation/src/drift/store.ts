@@ -58,7 +58,7 @@ export async function recordDriftCheck(trx: Transaction, check: NewDriftCheck): 
       why: null,
       nextAction:
         "Look at the resources; deploy the release again to undo the drift, or change the program to keep it.",
-      page: `/stacks/${subject}/drift`,
+      page: `/stacks/${subject}?tab=drift`,
     },
     dedupeKey: deploymentId,
   });
@@ -88,7 +88,7 @@ export async function recordUnchecked(trx: Transaction, deploymentId: string, ca
       who: null,
       why: cause,
       nextAction: "Correct what the reason names; the next check is made as planned.",
-      page: `/stacks/${stack.subject}/drift`,
+      page: `/stacks/${stack.subject}?tab=drift`,
     },
     dedupeKey: deploymentId,
   });

@@ -52,6 +52,18 @@ describe("what a refresh that only looks says of a resource", () => {
     expect(driftOf(event(sides))).toMatchObject({ class: "output-only", changedProperties: ["seen"] });
   });
 
+  test("what the provider itself calls the same is output only, and nothing when no text differs", () => {
+    const sides = {
+      old: { inputs: { policy: "{ }" }, outputs: { seen: 1 } },
+      now: { inputs: { policy: "{}" }, outputs: { seen: 1 } },
+    };
+    expect(driftOf(event({ op: "same", ...sides }))).toMatchObject({
+      class: "output-only",
+      changedProperties: ["policy"],
+    });
+    expect(driftOf(event({ op: "same", old: sides.old, now: sides.old }))).toBeNull();
+  });
+
   test("when the engine says that something differs and nothing readable does, a sealed input does", () => {
     const side = { inputs: { a: 1, password: sealed }, outputs: { a: 1, password: sealed } };
     expect(driftOf(event({ old: side, now: side }))).toEqual({

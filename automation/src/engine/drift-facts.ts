@@ -14,6 +14,8 @@ type Json = Readonly<Record<string, unknown>>;
  * What differs between the state and what the provider reads now, from Pulumi's own apitype.EngineEvent of `refresh --preview-only`; null when nothing does, or when the event is none of a
  * resource that a provider keeps. Only here are the values before and after at hand: they stay here.
  *
+ * `same` is the provider's own word that nothing differs that matters to it, whatever the texts are: what differs all the same is output only.
+ *
  * Events hold no sealed value. When the engine says `update` and nothing else differs, a sealed one does. A provider that answers a secret unsealed cannot be compared with its
  * seal: that alone is never taken for a changed input.
  */
@@ -23,10 +25,14 @@ export function driftOf(raw: Json): DriftFacts | null {
   const { op, type, old, new: now } = event.metadata;
   if (!isObject(old) || old.custom !== true || String(type).startsWith("pulumi:")) return null;
   if (op === "delete") return { class: "gone", changedProperties: [], sealedProperties: [] };
-  if (op !== "update" || !isObject(now)) return null;
+  if ((op !== "update" && op !== "same") || !isObject(now)) return null;
 
   const inputs = compare(old.inputs, now.inputs);
   const outputs = compare(old.outputs, now.outputs);
+  if (op === "same") {
+    const changed = unique([...inputs.changed, ...outputs.changed]);
+    return changed.length === 0 ? null : factsOf("output-only", changed, []);
+  }
   if (inputs.changed.length > 0) return factsOf("input-changed", inputs.changed, []);
   if (outputs.changed.length > 0 || outputs.unsealed.length > 0 || inputs.unsealed.length > 0) {
     const unsealed = unique([...inputs.unsealed, ...outputs.unsealed]);

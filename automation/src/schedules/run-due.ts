@@ -265,7 +265,7 @@ async function tell(trx: Transaction, schedule: ScheduleRow, record: SlotRecord)
       who: null,
       why: record.detail,
       nextAction: "Look at the schedule; request the operation by hand if it is still wanted.",
-      page: `/stacks/${subject}/schedules`,
+      page: `/stacks/${subject}?tab=schedules`,
     },
     dedupeKey: `${schedule.id} ${slot}`,
   });

@@ -109,6 +109,54 @@ export const queries = {
       queryFn: () => client.getOutputs({ params: stack }),
       refetchInterval: LIST_INTERVAL_MS,
     }),
+  queue: (client: Client) =>
+    queryOptions({
+      queryKey: ["queue"],
+      queryFn: () => client.listQueue(),
+      refetchInterval: RUNNING_INTERVAL_MS,
+    }),
+  pauses: (client: Client) =>
+    queryOptions({
+      queryKey: ["pauses"],
+      queryFn: () => client.listPauses(),
+      refetchInterval: LIST_INTERVAL_MS,
+    }),
+  limits: (client: Client) =>
+    queryOptions({
+      queryKey: ["limits"],
+      queryFn: () => client.listLimits(),
+      refetchInterval: LONG_LIST_INTERVAL_MS,
+    }),
+  workers: (client: Client) =>
+    queryOptions({
+      queryKey: ["workers"],
+      queryFn: () => client.listWorkers(),
+      refetchInterval: LIST_INTERVAL_MS,
+    }),
+  drift: (client: Client, stack: StackPath) =>
+    queryOptions({
+      queryKey: [...keyOf(stack), "drift"],
+      queryFn: () => client.getDrift({ params: stack }),
+      refetchInterval: LIST_INTERVAL_MS,
+    }),
+  driftChecks: (client: Client, stack: StackPath) =>
+    infiniteQueryOptions({
+      queryKey: [...keyOf(stack), "drift-checks"],
+      queryFn: ({ pageParam }) => client.listDriftChecks({ params: stack, query: pageOf(pageParam) }),
+      ...paging,
+      refetchInterval: LIST_INTERVAL_MS,
+    }),
+  schedules: (client: Client, stack: StackPath) =>
+    queryOptions({
+      queryKey: [...keyOf(stack), "schedules"],
+      queryFn: () => client.listSchedules({ params: stack }),
+      refetchInterval: LIST_INTERVAL_MS,
+    }),
+  nextRuns: (client: Client, stack: StackPath, { name, nextAt }: { name: string; nextAt: string | null }) =>
+    queryOptions({
+      queryKey: [...keyOf(stack), "next-runs", name, nextAt],
+      queryFn: () => client.listNextRuns({ params: { ...stack, schedule: name }, query: { count: 3 } }),
+    }),
   readers: (client: Client, stack: StackPath) =>
     queryOptions({
       queryKey: [...keyOf(stack), "readers"],

@@ -19,6 +19,7 @@ import { useClient } from "../api.ts";
 import { Age } from "../components/Age.tsx";
 import { Source } from "../components/Source.tsx";
 import { Status } from "../components/Status.tsx";
+import { DriftLine } from "../drift/DriftPanel.tsx";
 import { queries } from "../queries.ts";
 import { DestroyDialog } from "./DestroyDialog.tsx";
 import { addressesIn } from "./outputs.ts";
@@ -76,6 +77,7 @@ export function StackHead({ path, stack }: { path: StackPath; stack: Stack }) {
       </Group>
       <CurrentWriter stack={path} />
       <Active stack={stack} />
+      <DriftLine stack={path} />
       <CurrentRelease path={path} stack={stack} />
       <RequestDialog stack={path} request={request} onClose={close} />
       <RollbackDialog

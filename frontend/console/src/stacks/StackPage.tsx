@@ -6,7 +6,9 @@ import { useClient } from "../api.ts";
 import { AuditTable } from "../audit/AuditTable.tsx";
 import { Loading } from "../components/Loading.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
+import { DriftPanel } from "../drift/DriftPanel.tsx";
 import { queries } from "../queries.ts";
+import { SchedulesPanel } from "../schedules/SchedulesPanel.tsx";
 import { ConfigPanel } from "./ConfigPanel.tsx";
 import { HistoryTable } from "./HistoryTable.tsx";
 import { OutputsPanel } from "./OutputsPanel.tsx";
@@ -21,6 +23,8 @@ const TABS = {
   resources: "Resources",
   outputs: "Outputs",
   states: "States",
+  drift: "Drift",
+  schedules: "Schedules",
   config: "Config",
   audit: "Audit",
 };
@@ -72,6 +76,12 @@ export function StackPage({ stack, tab }: { stack: StackPath; tab: StackTab }) {
         </Tabs.Panel>
         <Tabs.Panel value="states">
           <StatesTable stack={stack} />
+        </Tabs.Panel>
+        <Tabs.Panel value="drift">
+          <DriftPanel stack={stack} />
+        </Tabs.Panel>
+        <Tabs.Panel value="schedules">
+          <SchedulesPanel stack={stack} />
         </Tabs.Panel>
         <Tabs.Panel value="config">
           <ConfigPanel stack={stack} />
