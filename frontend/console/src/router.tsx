@@ -4,6 +4,8 @@ import { DeploymentPage } from "./deployments/DeploymentPage.tsx";
 import { DeploymentsPage } from "./deployments/DeploymentsPage.tsx";
 import { CliLoginPage } from "./login/CliLoginPage.tsx";
 import { WelcomePage } from "./login/WelcomePage.tsx";
+import { NotificationsPage } from "./notifications/NotificationsPage.tsx";
+import { QueuePage } from "./queue/QueuePage.tsx";
 import { CrashPage } from "./shell/CrashPage.tsx";
 import { NotFoundPage } from "./shell/NotFoundPage.tsx";
 import { Root } from "./shell/Root.tsx";
@@ -81,7 +83,18 @@ const printedStackRoute = createRoute({
     );
   },
 });
+const queue = createRoute({ getParentRoute: () => root, path: "/queue", component: QueuePage });
 const audit = createRoute({ getParentRoute: () => root, path: "/audit", component: AuditPage });
+
+export const notificationsRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/notifications",
+  validateSearch: (search): { organisation?: string } =>
+    typeof search.organisation === "string" ? { organisation: search.organisation } : {},
+  component: function Page() {
+    return <NotificationsPage organisation={notificationsRoute.useSearch().organisation} />;
+  },
+});
 
 const cliLogin = createRoute({ getParentRoute: () => root, path: "/cli-login", component: CliLoginPage });
 const welcome = createRoute({ getParentRoute: () => root, path: "/welcome/cli", component: WelcomePage });
@@ -94,7 +107,9 @@ const routeTree = root.addChildren([
   deployments,
   deploymentRoute,
   updateRoute,
+  queue,
   audit,
+  notificationsRoute,
   numberedUpdateRoute,
   printedPreviewRoute,
   printedStackRoute,

@@ -11,6 +11,7 @@ import { Loading } from "../components/Loading.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { Status } from "../components/Status.tsx";
 import { isTerminal, queries } from "../queries.ts";
+import { WaitingFor } from "../queue/WaitingFor.tsx";
 import { Account } from "./Account.tsx";
 import { changesOf } from "./columns.tsx";
 import { Diagnostics } from "./Diagnostics.tsx";
@@ -94,6 +95,11 @@ function Head({ deployment }: { deployment: Deployment }) {
           {deployment.targetRelease !== null && `, back to release ${deployment.targetRelease}`}
           {deployment.attempts > 1 && `, attempt ${deployment.attempts}`}
         </Text>
+        {deployment.waiting !== null && (
+          <Text size="sm" role="status">
+            <WaitingFor waiting={deployment.waiting} />
+          </Text>
+        )}
         {deployment.status === "succeeded" && (
           <Text size="sm" role="status">
             {changesOf(deployment)}

@@ -4,6 +4,7 @@ import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { useClient } from "../api.ts";
 import { queries } from "../queries.ts";
+import { PauseBanner } from "../queue/PauseBanner.tsx";
 import { signOut } from "../session.ts";
 import { Wordmark } from "./Wordmark.tsx";
 
@@ -27,6 +28,12 @@ export function Frame({ children }: { children: ReactNode }) {
           <Link to="/deployments" className="nav-link" activeOptions={{ exact: true }}>
             Deployments
           </Link>
+          <Link to="/notifications" className="nav-link">
+            Notifications
+          </Link>
+          <Link to="/queue" className="nav-link">
+            Queue
+          </Link>
           <Link to="/audit" className="nav-link">
             Audit
           </Link>
@@ -34,6 +41,7 @@ export function Frame({ children }: { children: ReactNode }) {
         <AccountMenu />
       </header>
       <main id="page" className="page" tabIndex={-1}>
+        <PauseBanner />
         {children}
       </main>
     </>
