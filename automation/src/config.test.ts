@@ -35,7 +35,7 @@ test("every wrong variable is named with what is expected, and no value is shown
 });
 
 test("the worker and the keeper each say which connection string is missing", () => {
-  expect(() => readWorkerConfig({})).toThrow(/DATABASE_URL: .*not set.*SLIPWAY_PULUMI_PATH: .*not set/s);
+  expect(() => readWorkerConfig({})).toThrow(/DATABASE_URL: .*not set.*SLIPWAY_SERVER_URL: .*not set/s);
   expect(() => readKeeperConfig({ DATABASE_URL: "postgres://a/b" })).toThrow(
     /SLIPWAY_KEEPER_DATABASE_URL: .*not set/,
   );
@@ -46,6 +46,18 @@ const worker = {
   SLIPWAY_SERVER_URL: "http://s",
   SLIPWAY_PULUMI_PATH: "/pulumi",
 };
+
+test("a worker may know several servers", () => {
+  const { serverUrls } = readWorkerConfig({
+    ...worker,
+    SLIPWAY_SERVER_URL: "http://a:1/, https://b.example",
+  });
+  expect(serverUrls).toEqual(["http://a:1", "https://b.example"]);
+  for (const wrong of ["a:1", "http://a:1,,http://b", "ftp://a", "http://a:1, b"])
+    expect(() => readWorkerConfig({ ...worker, SLIPWAY_SERVER_URL: wrong })).toThrow(
+      /SLIPWAY_SERVER_URL: a URL/,
+    );
+});
 
 test.each([
   [undefined, 30 * 60_000],

@@ -119,8 +119,8 @@ export interface WorkerConfig extends CommonConfig {
   databaseUrl: string;
   /** Where the engines of this worker reach the servers, each without a slash at its end; at least one. */
   serverUrls: readonly string[];
-  /** Absolute path of the pulumi binary. */
-  pulumiPath: string;
+  /** Absolute path of the pulumi binary; undefined: the worker finds or obtains one. */
+  pulumiPath: string | undefined;
   /** Folder of the language host's launchers, to be put on the CLI's PATH; undefined when they are beside the binary. */
   languageHostDir: string | undefined;
   /** Node 24 that runs the language host and, first on the PATH, programs and plugins. */
@@ -240,7 +240,7 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
       .string(SERVER_URL_EXPECTED)
       .transform((text) => text.split(",").map((url) => url.trim().replace(/\/+$/, "")))
       .pipe(z.array(z.url({ protocol: /^https?$/, error: SERVER_URL_EXPECTED })).min(1)),
-    SLIPWAY_PULUMI_PATH: absolute("SLIPWAY_PULUMI_PATH"),
+    SLIPWAY_PULUMI_PATH: absolute("SLIPWAY_PULUMI_PATH").optional(),
     SLIPWAY_LANGUAGE_HOST_DIR: absolute("SLIPWAY_LANGUAGE_HOST_DIR").optional(),
     SLIPWAY_ENGINE_NODE: absolute("SLIPWAY_ENGINE_NODE").default(process.execPath),
     SLIPWAY_DRAIN: drain.default(30 * MS_OF_UNIT.m),

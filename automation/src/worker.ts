@@ -5,6 +5,7 @@ import { resolveKeeperSocket } from "../../infra/providers/local/keeper-socket.t
 import { openContentStore } from "./artifacts/content-store.ts";
 import { uploadEarlierFiles } from "./artifacts/upload-earlier.ts";
 import { systemClock } from "./clock.ts";
+import type { WorkerConfig } from "./config.ts";
 import { readWorkerConfig } from "./config.ts";
 import { checkSchema, readMigrations } from "./database/migrations.ts";
 import { Notifications } from "./database/notifications.ts";
@@ -15,8 +16,11 @@ import { WORK_CHANNEL } from "./deployments/events-store.ts";
 import { openBoss } from "./dispatch/boss.ts";
 import { takeHints } from "./dispatch/hints.ts";
 import { shareBoss } from "./dispatch/shared-boss.ts";
+import type { PulumiInstallation } from "./engine/pulumi-cli/installation.ts";
+import { resolvePulumi } from "./engine/pulumi-cli/resolve.ts";
 import { readPulumiVersion } from "./engine/pulumi-cli/version.ts";
 import { messageOf, SlipwayError } from "./errors.ts";
+import type { Logger } from "./logger.ts";
 import { createLogger } from "./logger.ts";
 import type { WorkerContext } from "./pipeline/context.ts";
 import { startDispatcher } from "./pipeline/dispatcher.ts";
@@ -55,11 +59,8 @@ async function work(): Promise<void> {
     onError: (message) => logger.warn(message),
   });
   const hostPath = process.env.PATH ?? "";
-  const enginePath = [
-    config.languageHostDir,
-    path.dirname(config.pulumiPath),
-    path.dirname(config.engineNode),
-  ];
+  const pulumi = await pulumiOf(config, logger);
+  const enginePath = [pulumi.languageHostDir, path.dirname(pulumi.path), path.dirname(pulumi.nodePath)];
   const relay = await openServerRelay({ servers: config.serverUrls, logger });
   let keeper: KeeperWatch | undefined;
   const context: WorkerContext = {
@@ -74,8 +75,8 @@ async function work(): Promise<void> {
     serverUrl: relay.url,
     nodePath: process.execPath,
     enginePath: enginePath.filter((folder) => folder !== undefined),
-    pulumiPath: config.pulumiPath,
-    pulumiVersion: await readPulumiVersion(config.pulumiPath, { PATH: hostPath, HOME: config.dataDir }),
+    pulumiPath: pulumi.path,
+    pulumiVersion: await readPulumiVersion(pulumi.path, { PATH: hostPath, HOME: config.dataDir }),
     keeperSocket: () => config.keeperSocket ?? resolveKeeperSocket(config.dataDir),
     keeperId: () => keeper?.id() ?? null,
     hostPath,
@@ -132,4 +133,17 @@ async function work(): Promise<void> {
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+}
+
+/** The CLI that the configuration names, else the one that `npm start` would find or obtain. */
+async function pulumiOf(
+  { pulumiPath, languageHostDir, engineNode }: WorkerConfig,
+  logger: Logger,
+): Promise<Pick<PulumiInstallation, "path" | "languageHostDir" | "nodePath">> {
+  if (pulumiPath !== undefined) return { path: pulumiPath, languageHostDir, nodePath: engineNode };
+  return resolvePulumi({
+    env: process.env,
+    nodePath: process.execPath,
+    onProgress: (step, detail) => logger.info({ step }, detail),
+  });
 }

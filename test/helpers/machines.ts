@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import type { Server, Socket } from "node:net";
 import { connect, createServer } from "node:net";
@@ -9,8 +9,8 @@ import path from "node:path";
 const NOBODY = "02:00:00:00:00:01";
 const FIRST_MACHINE = 11;
 /** Held down so long out of each second, the link loses 30 % of what is sent. */
-const FLAP_DOWN_MS = 300;
-const FLAP_PERIOD_MS = 1_000;
+const FLAP_DOWN_SECONDS = 0.3;
+const FLAP_UP_SECONDS = 0.7;
 
 /** Something like a machine of its own: network, process ids and data folder; only the database and what the test passes to it are shared. */
 export interface Machine {
@@ -31,7 +31,7 @@ export interface Machine {
   /** Takes back `mute` and `deafen`. */
   restore(): void;
   /** Loses 30 % of what is sent, until the answered function is called: packet by packet where the kernel can, else in bursts. */
-  lose(): { how: "netem" | "bursts"; stop: () => void };
+  lose(): { how: "netem" | "bursts"; stop: () => Promise<void> };
 }
 
 /** Machines on one network segment, with the host of the test as one of them. */
@@ -106,18 +106,18 @@ export function makeNetwork(): Network {
       lose: () => {
         try {
           run("tc", "qdisc", "add", "dev", veth, "root", "netem", "loss", "30%");
-          return { how: "netem", stop: () => run("tc", "qdisc", "del", "dev", veth, "root") };
+          const stop = (): Promise<void> => Promise.resolve(run("tc", "qdisc", "del", "dev", veth, "root"));
+          return { how: "netem", stop };
         } catch {
           // A kernel without netem.
         }
-        let up: NodeJS.Timeout | undefined;
-        const flapping = setInterval(() => {
-          unplug();
-          up = setTimeout(plug, FLAP_DOWN_MS);
-        }, FLAP_PERIOD_MS);
-        const stop = (): void => {
-          clearInterval(flapping);
-          clearTimeout(up);
+        // A shell of its own: the timers of a busy test would lose more.
+        const loop = `while :; do ip link set ${veth} down; sleep ${FLAP_DOWN_SECONDS}; ip link set ${veth} up; sleep ${FLAP_UP_SECONDS}; done`;
+        const flapping = spawn("sh", ["-c", loop], { stdio: "ignore" });
+        const ended = new Promise<void>((resolve) => flapping.once("exit", () => resolve()));
+        const stop = async (): Promise<void> => {
+          flapping.kill("SIGKILL");
+          await ended;
           plug();
         };
         return { how: "bursts", stop };
@@ -130,8 +130,9 @@ export function makeNetwork(): Network {
     machine,
     async reachable(databaseUrl) {
       const target = new URL(databaseUrl);
+      const behind = { host: target.hostname, port: Number(target.port) };
       const server = createServer((client) => {
-        const upstream = connect({ host: target.hostname, port: Number(target.port) });
+        const upstream = connect(behind);
         for (const [socket, other] of [
           [client, upstream],
           [upstream, client],

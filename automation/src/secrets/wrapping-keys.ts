@@ -159,7 +159,7 @@ export async function openKnown(settings: KeySettings, id: string): Promise<Wrap
     "key_unavailable",
     `The database needs the wrapping key ${id}: ${seen.join("; ")}.`,
     {
-      remedy: `Restore the key file of this installation as ${settings.defaultFile}, or start with the database that belongs to it.`,
+      remedy: `Restore the key file of this installation as ${settings.defaultFile} (on a further machine: copy the first one's, or keep the key in a KMS or Vault by SLIPWAY_KEY), or start with the database that belongs to it.`,
     },
   );
 }
