@@ -13,7 +13,7 @@ import {
 import { claimNext, claimStatement, isAnythingQueued } from "../attempts/claim-store.ts";
 import type { Database, OpenDatabase } from "../database.ts";
 import { openDatabase } from "../database.ts";
-import { readQueue } from "./queue-store.ts";
+import { readQueue, readUsualRuns } from "./queue-store.ts";
 import { readWaiting } from "./waiting.ts";
 
 const ENDED = 50_000;
@@ -116,7 +116,7 @@ test("where one stack's deployments stand is read without the others", async () 
   const facts = await readQueue(db, [stackId]);
   expect(new Set(facts.queued.map((one) => one.stackId))).toEqual(new Set([stackId]));
   // The median of its runs, each of half a minute.
-  expect(facts.usual).toEqual([{ stackId, operation: "update", ms: 30_000 }]);
+  expect(await readUsualRuns(db, [stackId])).toEqual([{ stackId, operation: "update", ms: 30_000 }]);
 });
 
 test("what waits is told its place, why, and when it will start by how long such runs took", async () => {

@@ -45,7 +45,6 @@ const Facts = z.object({
   pauses: z.array(PauseRow),
   limits: z.array(z.object({ projectId: z.string().nullable(), most: z.int() })),
   workers: z.array(z.object({ id: z.string(), concurrency: z.int().nullable() })),
-  usual: z.array(z.object({ stackId: z.string(), operation: DeploymentOperation, ms: z.number() })),
 });
 
 /** The queue at one instant, by the database's clock. Times are milliseconds since 1970. */
@@ -79,19 +78,34 @@ export async function readQueue(db: Database, stackIds: readonly string[] | "all
         'reason', reason, 'pausedBy', paused_by, 'pausedAt', paused_at)), '[]') from pauses),
       'limits', (select coalesce(jsonb_agg(jsonb_build_object('projectId', project_id, 'most', most)), '[]') from run_limits),
       'workers', (select coalesce(jsonb_agg(jsonb_build_object('id', id, 'concurrency', concurrency)), '[]') from workers
-        where stopped_at is null and draining_since is null and seen_at > now() - ${WORKER_LOST_SECONDS} * interval '1 second'),
-      'usual', (select coalesce(jsonb_agg(jsonb_build_object('stackId', k.stack_id, 'operation', k.operation, 'ms', u.ms)), '[]')
-        from (select stack_id, operation from queued union
-              select r.stack_id, r.operation from running r where r.stack_id in (select stack_id from queued)) k
-        cross join lateral (
-          select percentile_cont(0.5) within group (order by extract(epoch from newest.finished_at - newest.started_at) * 1000) as ms
-          from (select e.finished_at, e.started_at from deployments e
-                where e.stack_id = k.stack_id and e.operation = k.operation and e.status = 'succeeded' and e.started_at is not null
-                order by e.finished_at desc limit ${RUNS_FOR_USUAL}) newest) u
-        where u.ms is not null)
+        where stopped_at is null and draining_since is null and seen_at > now() - ${WORKER_LOST_SECONDS} * interval '1 second')
     ) as facts
   `.execute(db);
   return Facts.parse(rows[0]?.facts);
+}
+
+/** How long a run of one operation on one stack usually takes. */
+export interface UsualRun {
+  stackId: string;
+  operation: DeploymentOperation;
+  /** The median of its newest successful runs. */
+  ms: number;
+}
+
+/** How long the runs of some stacks usually take, by operation; nothing of those that never succeeded. */
+export async function readUsualRuns(db: Database, stackIds: readonly string[]): Promise<UsualRun[]> {
+  const { rows } = await sql<UsualRun>`
+    select k.stack_id as "stackId", o.operation, u.ms
+    from unnest(${stackIds}::uuid[]) as k(stack_id)
+    cross join unnest(${DeploymentOperation.options}::text[]) as o(operation)
+    cross join lateral (
+      select percentile_cont(0.5) within group (order by extract(epoch from newest.finished_at - newest.started_at) * 1000) as ms
+      from (select e.finished_at, e.started_at from deployments e
+            where e.stack_id = k.stack_id and e.operation = o.operation and e.status = 'succeeded' and e.started_at is not null
+            order by e.finished_at desc limit ${RUNS_FOR_USUAL}) newest) u
+    where u.ms is not null
+  `.execute(db);
+  return rows;
 }
 
 function msOf(instant: ReturnType<typeof sql>) {

@@ -4,8 +4,8 @@ import { expectedStart } from "../deployments/queue-forecast.ts";
 import type { QueuedDeployment, QueueView, Waiting } from "../deployments/queue-rules.ts";
 import { queuesByStack, waitingFor } from "../deployments/queue-rules.ts";
 import { pauseInWords } from "./pause-words.ts";
-import type { QueueFacts } from "./queue-store.ts";
-import { readQueue, viewOf } from "./queue-store.ts";
+import type { QueueFacts, UsualRun } from "./queue-store.ts";
+import { readQueue, readUsualRuns, viewOf } from "./queue-store.ts";
 
 /** Where a queued deployment stands, as the API shows it. */
 export type ShownWaiting = Pick<Deployment, "queuePosition" | "waiting">;
@@ -16,24 +16,33 @@ export async function readWaiting(
   stackIds: readonly string[],
 ): Promise<Map<string, ShownWaiting>> {
   if (stackIds.length === 0) return new Map();
-  return describeWaiting(await readQueue(db, [...new Set(stackIds)]));
-}
-
-/** The same of facts that were read already. */
-export function describeWaiting(facts: QueueFacts): Map<string, ShownWaiting> {
+  const facts = await readQueue(db, [...new Set(stackIds)]);
   const view = viewOf(facts, { limit: null });
   const waiting = waitingFor(view);
+  const behind = view.queued.filter(({ deploymentId }) => (waiting.get(deploymentId)?.position ?? 0) > 0);
+  // Whoever is first on a free stack, as nearly everybody is, waits for no run.
+  const usual =
+    behind.length === 0 ? [] : await readUsualRuns(db, [...new Set(behind.map(({ stackId }) => stackId))]);
+  return describeWaiting(facts, view, waiting, usual);
+}
+
+function describeWaiting(
+  facts: QueueFacts,
+  view: QueueView,
+  waiting: ReadonlyMap<string, Waiting>,
+  usual: readonly UsualRun[],
+): Map<string, ShownWaiting> {
   const shown = new Map<string, ShownWaiting>();
   for (const [stackId, queue] of queuesByStack(view.queued)) {
-    const usual = queue.map((one) => usualMs(facts, stackId, one.operation));
+    const usually = queue.map((one) => usualMs(usual, stackId, one.operation));
     queue.forEach((one, index) => {
       const state = waiting.get(one.deploymentId);
       if (state === undefined) return;
       const start = expectedStart(state, {
         now: facts.now,
         isWorkerFree: freePlaces(facts) > 0,
-        running: state.position > index ? runningOn(facts, one) : undefined,
-        usualMsOfThoseBefore: usual.slice(0, index),
+        running: state.position > index ? runningOn(facts, usual, one) : undefined,
+        usualMsOfThoseBefore: usually.slice(0, index),
       });
       shown.set(one.deploymentId, {
         queuePosition: state.position,
@@ -48,18 +57,19 @@ export function describeWaiting(facts: QueueFacts): Map<string, ShownWaiting> {
   return shown;
 }
 
-function usualMs(facts: QueueFacts, stackId: string, operation: string): number | null {
-  return facts.usual.find((one) => one.stackId === stackId && one.operation === operation)?.ms ?? null;
+function usualMs(usual: readonly UsualRun[], stackId: string, operation: string): number | null {
+  return usual.find((one) => one.stackId === stackId && one.operation === operation)?.ms ?? null;
 }
 
 /** What holds the stack; null: a run of the Pulumi CLI, or a deployment of unknown length. */
 function runningOn(
   facts: QueueFacts,
+  usual: readonly UsualRun[],
   one: QueuedDeployment,
 ): { startedAt: number; usualMs: number | null } | null {
   const running = runningDeployment(facts, one);
   if (running === undefined) return null;
-  return { startedAt: running.startedAt, usualMs: usualMs(facts, one.stackId, running.operation) };
+  return { startedAt: running.startedAt, usualMs: usualMs(usual, one.stackId, running.operation) };
 }
 
 function runningDeployment(facts: QueueFacts, one: QueuedDeployment) {
