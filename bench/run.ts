@@ -14,6 +14,7 @@ import { measureRunnerSettings } from "./runner-settings.ts";
 import { measureStart } from "./start.ts";
 import { measureState } from "./state.ts";
 import { wasStopped } from "./stopping.ts";
+import { measureTakeover } from "./takeover.ts";
 import { measureWriters } from "./writers.ts";
 
 const BENCHES: Record<string, (options: BenchOptions) => Promise<Figure[]>> = {
@@ -25,6 +26,7 @@ const BENCHES: Record<string, (options: BenchOptions) => Promise<Figure[]>> = {
   queue: ({ pairs }) => measureQueue(pairs),
   "runner-settings": measureRunnerSettings,
   state: measureState,
+  takeover: measureTakeover,
   writers: measureWriters,
 };
 

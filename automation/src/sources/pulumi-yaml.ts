@@ -1,3 +1,4 @@
+import path from "node:path";
 import { LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { SlipwayError } from "../errors.ts";
@@ -17,6 +18,8 @@ export interface PulumiProject {
   runtime: string;
   /** By full key, `namespace:name`. */
   config: Record<string, DeclaredConfig>;
+  /** A provider lies in the project itself, and needs its dependencies also when the program does not run. */
+  hasOwnProvider: boolean;
 }
 
 /** What Slipway reads of a Pulumi.<stack>.yaml. */
@@ -45,6 +48,11 @@ const ProjectFile = z.looseObject({
   main: z.string().min(1).default("."),
   runtime: z.union([z.string(), z.looseObject({ name: z.string() })]),
   config: z.record(z.string(), ConfigType).nullish(),
+  plugins: z
+    .looseObject({ providers: z.array(z.looseObject({ path: z.string().optional() })).nullish() })
+    .nullish()
+    // Pulumi itself says what is wrong with it.
+    .catch(undefined),
 });
 
 /** Parses Pulumi.yaml. Throws `source_invalid` with file and line, or with the field that is missing. */
@@ -54,7 +62,7 @@ export function parsePulumiProject(text: string): PulumiProject {
     const shown = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ");
     throw new SlipwayError("source_invalid", `Pulumi.yaml: ${shown}`, { remedy: "Correct Pulumi.yaml." });
   }
-  const { name, main, runtime, config } = parsed.data;
+  const { name, main, runtime, config, plugins } = parsed.data;
   const declared: Record<string, DeclaredConfig> = {};
   for (const [key, value] of Object.entries(config ?? {})) {
     declared[fullKey(key, name)] =
@@ -66,7 +74,18 @@ export function parsePulumiProject(text: string): PulumiProject {
             hasDefault: value.default !== undefined || value.value !== undefined,
           };
   }
-  return { name, main, runtime: typeof runtime === "string" ? runtime : runtime.name, config: declared };
+  return {
+    name,
+    main,
+    runtime: typeof runtime === "string" ? runtime : runtime.name,
+    config: declared,
+    hasOwnProvider: (plugins?.providers ?? []).some((one) => one.path !== undefined && isInside(one.path)),
+  };
+}
+
+/** Whether a path of Pulumi.yaml leads into the project's own folder. */
+function isInside(relative: string): boolean {
+  return !path.isAbsolute(relative) && !path.normalize(relative).startsWith("..");
 }
 
 /** Parses a Pulumi.<stack>.yaml of the project `projectName`. Throws `source_invalid`. */

@@ -115,6 +115,13 @@ async function provideDependencies(
     }
     // Another machine has deployed the release, or this one's store was lost: the lockfile still says what to get.
   }
+  const runsProgram = claim.operation !== "destroy" && claim.operation !== "refresh";
+  if (!runsProgram && !files.pulumiProject.hasOwnProvider) {
+    // What was deployed can be taken away also when its registry is gone: nothing of the project runs for that.
+    const folder = await context.dependencies.find(plan);
+    if (folder !== undefined) await linkDependencies(folder, workDir);
+    return null;
+  }
   let stopped = false;
   const provided = await context.dependencies
     .provide(plan, workDir, async (argv, folder) => {
