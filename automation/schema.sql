@@ -1,5 +1,23 @@
 -- Generated from the catalog of a migrated database; a test compares it. The truth is in migrations/.
 
+create table alarms (
+  id uuid not null,
+  kind text not null,
+  fingerprint text not null,
+  stack_id uuid not null,
+  detail text not null,
+  found_at timestamp with time zone not null default now(),
+  acknowledged_at timestamp with time zone,
+  acknowledged_by text,
+  UNIQUE (fingerprint),
+  PRIMARY KEY (id),
+  FOREIGN KEY (stack_id) REFERENCES stacks(id),
+  CHECK (((acknowledged_at IS NULL) = (acknowledged_by IS NULL))),
+  CHECK ((kind = ANY (ARRAY['two-attempts'::text, 'repeated-update'::text, 'late-write'::text, 'epoch-went-back'::text, 'stuck-run'::text])))
+);
+CREATE INDEX alarms_newest ON alarms USING btree (found_at DESC, id DESC);
+CREATE INDEX alarms_open ON alarms USING btree (found_at) WHERE (acknowledged_at IS NULL);
+
 create table artifact_chunks (
   digest text not null,
   position integer not null,
@@ -70,6 +88,7 @@ create table attempts (
   status text not null,
   claimed_at timestamp with time zone not null default now(),
   finished_at timestamp with time zone,
+  events_written integer not null default 0,
   containment jsonb,
   crashed boolean not null default false,
   UNIQUE (deployment_id, number),
@@ -78,6 +97,7 @@ create table attempts (
   FOREIGN KEY (worker_id) REFERENCES workers(id),
   CHECK ((status = ANY (ARRAY['claimed'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text, 'lost'::text])))
 );
+CREATE INDEX attempts_claimed ON attempts USING btree (claimed_at);
 CREATE INDEX attempts_live ON attempts USING btree (worker_id) WHERE (status = ANY (ARRAY['claimed'::text, 'running'::text]));
 CREATE UNIQUE INDEX attempts_one_live ON attempts USING btree (deployment_id) WHERE (status = ANY (ARRAY['claimed'::text, 'running'::text]));
 CREATE TRIGGER attempts_known_moves BEFORE UPDATE OF status ON attempts FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION refuse_unknown_attempt_move();
@@ -153,6 +173,7 @@ create table deployment_steps (
   FOREIGN KEY (deployment_id) REFERENCES deployments(id),
   CHECK ((state = ANY (ARRAY['waiting'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'skipped'::text])))
 );
+CREATE INDEX deployment_steps_finished ON deployment_steps USING btree (finished_at) WHERE (finished_at IS NOT NULL);
 
 create table deployments (
   id uuid not null,
@@ -190,6 +211,7 @@ CASE
 END) stored,
   continues uuid,
   cancelled_by text,
+  trace_parent text,
   UNIQUE (stack_id, number),
   PRIMARY KEY (id),
   FOREIGN KEY (caused_by) REFERENCES deployments(id),
@@ -781,6 +803,7 @@ create table updates (
   CHECK ((kind = ANY (ARRAY['preview'::text, 'update'::text, 'refresh'::text, 'destroy'::text, 'import'::text, 'edit'::text]))),
   CHECK ((status = ANY (ARRAY['requested'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text, 'expired'::text])))
 );
+CREATE INDEX updates_changes_started ON updates USING btree (started_at) WHERE (NOT dry_run);
 CREATE INDEX updates_live_of_attempt ON updates USING btree (attempt_id) WHERE (status = 'running'::text);
 CREATE INDEX updates_newest ON updates USING btree (stack_id, requested_at DESC, id DESC);
 CREATE UNIQUE INDEX updates_one_running ON updates USING btree (stack_id) WHERE ((status = 'running'::text) AND (NOT dry_run));

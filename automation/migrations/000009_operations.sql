@@ -9,6 +9,9 @@ alter table workers add column operation_versions integer[] not null default '{1
 -- By the database's clock: how old a verdict is that a successor may still go by.
 alter table deployment_steps add column recorded_at timestamptz not null default now();
 
+-- How many events its worker has stored: the same batch, sent again because a reply was lost, is known whenever either arrives.
+alter table attempts add column events_written integer not null default 0;
+
 create table attempt_moves (
   from_status text not null,
   to_status text not null,

@@ -1,4 +1,5 @@
 import type { ColumnType, Generated } from "kysely";
+import type { AlarmKind } from "../contract/monitoring.ts";
 import type { NotificationBody } from "../contract/notifications.ts";
 
 /** Read as what was stored, written as JSON text: pg would turn an array into a Postgres array. */
@@ -98,6 +99,16 @@ export interface Tables {
     created_at: Instant;
   };
   installation_keys: { name: string; wrapping_key: string; wrapped: Buffer; created_at: Instant };
+  alarms: {
+    id: string;
+    kind: AlarmKind;
+    fingerprint: string;
+    stack_id: string;
+    detail: string;
+    found_at: Instant;
+    acknowledged_at: NullableInstant;
+    acknowledged_by: string | null;
+  };
   artifacts: { digest: string; kind: "source" | "service"; size_bytes: number; created_at: Instant };
   artifact_contents: {
     digest: string;
@@ -150,6 +161,7 @@ export interface Tables {
     cancelled_by: string | null;
     continues: string | null;
     runs_after: string | null;
+    trace_parent: string | null;
     requested_at: Instant;
     started_at: NullableInstant;
     finished_at: NullableInstant;
@@ -188,6 +200,7 @@ export interface Tables {
     status: string;
     claimed_at: Instant;
     finished_at: NullableInstant;
+    events_written: Generated<number>;
     /** Where it runs; see pipeline/place.ts. */
     containment: ColumnType<unknown, string | null | undefined, string | null>;
     crashed: Generated<boolean>;

@@ -38,6 +38,8 @@ export interface EventTarget {
   deploymentId: string;
   attempt: number;
   fence: Fence | null;
+  /** With a fence: how many events the attempt's worker has stored before these. It sends them again when no reply came, and they are stored once. */
+  written?: number;
 }
 
 /**
@@ -62,7 +64,7 @@ export async function appendEvents(
 
 async function appendOnce(
   db: Database,
-  { deploymentId, attempt, fence }: EventTarget,
+  { deploymentId, attempt, fence, written }: EventTarget,
   events: readonly NewEvent[],
   steps: readonly StepChange[],
 ): Promise<boolean> {
@@ -73,39 +75,33 @@ async function appendOnce(
         ? sql`select 1 from attempt_looks where attempt_id = ${fence.attemptId} and expires_at > now() for share`
         : sql`select 1 from stack_writers where stack_id = ${fence.stackId} and holder = ${fence.attemptId}
             and epoch = ${fence.epoch} and expires_at > now() for share`;
+  // The row's lock makes the second of two tries wait for the first, wherever that was held up.
+  const counted =
+    fence === null || written === undefined
+      ? sql`select 1 from allowed`
+      : sql`update attempts set events_written = ${written + events.length}
+            where id = ${fence.attemptId} and events_written = ${written} and exists (select 1 from allowed) returning 1`;
   const moves = events.some(({ body }) => body.type === "status");
   const topics = moves ? [deploymentId, statusTopic(deploymentId)] : [deploymentId];
   const { rows } = await sql<{ allowed: boolean }>`
     with allowed as materialized (${allowed}),
+    counted as (${counted}),
     changed as (
       update deployment_steps s
       set state = x.state, started_at = coalesce(s.started_at, x."startedAt"), finished_at = x."finishedAt",
         detail = x.detail, result = coalesce(x.result, s.result), recorded_at = now()
       from jsonb_to_recordset(${JSON.stringify(steps)}::jsonb)
         as x(name text, state text, "startedAt" timestamptz, "finishedAt" timestamptz, detail text, result jsonb)
-      where s.deployment_id = ${deploymentId} and s.name = x.name and exists (select 1 from allowed)
+      where s.deployment_id = ${deploymentId} and s.name = x.name and exists (select 1 from counted)
     ), inserted as (
       insert into deployment_events (deployment_id, sequence, attempt, at, body)
       select ${deploymentId}, last.sequence + e.position, ${attempt}, (e.event ->> 'at')::timestamptz, e.event -> 'body'
       from jsonb_array_elements(${JSON.stringify(events)}::jsonb) with ordinality as e(event, position),
         (select coalesce(max(sequence), 0)::integer as sequence from deployment_events where deployment_id = ${deploymentId}) last
-      where exists (select 1 from allowed)
+      where exists (select 1 from counted)
     )
     select true as allowed, pg_notify(${DEPLOYMENT_CHANNEL}, topic)
     from allowed, unnest(${topics}::text[]) as topic
-  `.execute(db);
-  return rows.length > 0;
-}
-
-/** Whether an attempt has stored this very event. */
-export async function isStored(
-  db: Database,
-  { deploymentId, attempt }: Pick<EventTarget, "deploymentId" | "attempt">,
-  { at, body }: NewEvent,
-): Promise<boolean> {
-  const { rows } = await sql`
-    select 1 from deployment_events
-    where deployment_id = ${deploymentId} and attempt = ${attempt} and at = ${at}::timestamptz and body = ${JSON.stringify(body)}::jsonb
   `.execute(db);
   return rows.length > 0;
 }

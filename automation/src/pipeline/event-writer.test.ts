@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { connect, createServer } from "node:net";
+import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { TestApi } from "../../../test/helpers/api.ts";
 import { startTestApi } from "../../../test/helpers/api.ts";
@@ -8,6 +9,7 @@ import type { Claim } from "../attempts/store.ts";
 import { systemClock } from "../clock.ts";
 import type { OpenDatabase } from "../database.ts";
 import { openDatabase } from "../database.ts";
+import { appendEvents } from "../deployments/events-store.ts";
 import { readEvents } from "../deployments/store.ts";
 import { openEventWriter } from "./event-writer.ts";
 
@@ -24,6 +26,8 @@ beforeAll(async () => {
   claim = claimed;
 });
 beforeEach(async () => {
+  // Each test is the one writer of the attempt.
+  await sql`update attempts set events_written = 0 where id = ${claim.attemptId}`.execute(api.db);
   proxy = await startProxy(new URL(api.databaseUrl));
   open = openDatabase(proxy.url, { applicationName: "slipway-test" });
   return async () => {
@@ -67,6 +71,22 @@ test("events whose commit was not heard of are not stored a second time", async 
   await flushed;
   await events.flush();
   expect((await linesStored()).filter((line) => line !== "away")).toEqual(["heard", "unheard", "later"]);
+});
+
+test("a batch that is sent again while an earlier try is still under way is stored once, whichever comes first", async () => {
+  const target = { deploymentId: claim.deploymentId, attempt: claim.attempt, fence: claim, written: 0 };
+  const batch = ["one", "two"].map((line) => ({ at: new Date().toISOString(), body: say(line) }));
+  const tries = await Promise.all(Array.from({ length: 8 }, () => appendEvents(api.db, target, batch)));
+  expect(tries).toEqual(tries.map(() => true));
+  expect((await linesStored()).slice(-3)).toEqual(["later", "one", "two"]);
+  // So late that others have come since.
+  expect(
+    await appendEvents(api.db, { ...target, written: 2 }, [
+      { at: new Date().toISOString(), body: say("three") },
+    ]),
+  ).toBe(true);
+  expect(await appendEvents(api.db, target, batch)).toBe(true);
+  expect((await linesStored()).slice(-3)).toEqual(["one", "two", "three"]);
 });
 
 /** Stands between a client and Postgres: refuses connections while `isAway`, and cuts them instead of passing on a reply while `losesReplies`. */

@@ -4,7 +4,7 @@ import type { DeploymentStep } from "../contract/deployments.ts";
 import type { EventBody } from "../contract/events.ts";
 import type { Database } from "../database.ts";
 import type { NewEvent, StepChange } from "../deployments/events-store.ts";
-import { appendEvents, isStored } from "../deployments/events-store.ts";
+import { appendEvents } from "../deployments/events-store.ts";
 import { holdWhileDatabaseIsAway } from "../state/hold.ts";
 
 /**
@@ -37,15 +37,8 @@ export function openEventWriter(db: Database, claim: Claim, clock: Clock, onLost
   let writing: Promise<void> = Promise.resolve();
   let failure: Error | undefined;
   let lost = false;
-  let tried: readonly NewEvent[] | undefined;
+  let written = 0;
 
-  const append = async (batch: readonly NewEvent[], changes: readonly StepChange[]): Promise<boolean> => {
-    const [first] = batch;
-    // The reply to an earlier try may have been lost after its commit.
-    if (tried === batch && first !== undefined && (await isStored(db, claim, first))) return true;
-    tried = batch;
-    return appendEvents(db, target, batch, changes);
-  };
   const write = async (): Promise<void> => {
     while (!lost && failure === undefined && (events.length > 0 || steps.size > 0)) {
       const batch = events.slice(0, MAX_BATCH);
@@ -53,7 +46,12 @@ export function openEventWriter(db: Database, claim: Claim, clock: Clock, onLost
       events = events.slice(MAX_BATCH);
       steps = new Map();
       try {
-        if (await holdWhileDatabaseIsAway(() => append(batch, changes), NEVER)) continue;
+        // The reply to an earlier try may have been lost after its commit, or that try may still be on its way.
+        const append = (): Promise<boolean> => appendEvents(db, { ...target, written }, batch, changes);
+        if (await holdWhileDatabaseIsAway(append, NEVER)) {
+          written += batch.length;
+          continue;
+        }
         lost = true;
         onLost();
       } catch (error) {
