@@ -154,7 +154,7 @@ async function endDead(
       who: null,
       why: reason,
       nextAction: `Correct the receiver, then: slipway destinations resume ${name}; slipway notifications resend --destination ${name}`,
-      page: "/notifications",
+      page: `/notifications?organisation=${organisation}`,
     },
     dedupeKey: claimed.id,
   });

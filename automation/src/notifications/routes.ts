@@ -53,7 +53,7 @@ export function notificationRoutes(app: FastifyInstance, options: NotificationRo
           who: caller.principal,
           why: null,
           nextAction: null,
-          page: "/notifications",
+          page: `/notifications?organisation=${params.organisation}`,
         },
         dedupeKey: randomUUID(),
         onlyDestination: destination.id,
