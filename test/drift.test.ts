@@ -228,6 +228,20 @@ test("a stack that only the Pulumi CLI deployed is checked by its state alone", 
   expect(await latest(stack)).toMatchObject({ status: "drifted", gone: 1, release: null });
   expect(Object.keys(shelf.calls()).sort()).toEqual(["diff", "read"]);
   expect(await stateOf(stack)).toBe(before);
+
+  // An engineer's own update goes on beside a check, too.
+  shelf.put("one", { text: "first" });
+  writeFileSync(path.join(shelf.folder, "slow"), "15000");
+  shelf.forgetCalls();
+  const check = await request(stack, "detect-drift");
+  await eventually("the check reads", 60_000, () => (shelf.calls().read ?? 0) > 0);
+  writeShelfProject(folder, "bare", { shelf, items: { one: "second" } });
+  await laptop(folder, ["up", "--yes", "--skip-preview", "--stack", "default/bare/test"]);
+  rmSync(path.join(shelf.folder, "slow"));
+  const done = await ended(check);
+  expect(done.status, JSON.stringify(done.failure)).toBe("succeeded");
+  expect(done.attempts).toBe(2);
+  expect(await latest(stack)).toMatchObject({ deploymentId: check, status: "clean", state: 2 });
 });
 
 test("an update never waits for a check: the check begins anew when the stack is free, and waits while it is held", async () => {
