@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { sql } from "kysely";
 import pg from "pg";
@@ -13,12 +13,22 @@ import { testPostgres } from "../../../test/helpers/postgres.ts";
 import { created, stackClient } from "../../../test/helpers/state-client.ts";
 import { holdFence } from "../attempts/store.ts";
 import { readStartConfig } from "../config.ts";
+import { readMigrations } from "../database/migrations.ts";
 import { openDatabase } from "../database.ts";
 import { openKeyring } from "../secrets/open-keyring.ts";
 import { appendState, currentState } from "../state/states-store.ts";
 import type { BackupOptions } from "./backup.ts";
 import { backUp } from "./backup.ts";
+import { copyOut } from "./copy-stream.ts";
+import { eachPart } from "./each-part.ts";
+import { connectTo } from "./find-database.ts";
+import { newOpenHeader, openKeyOf } from "./passphrase.ts";
+import { openBackup } from "./read-parts.ts";
 import { inspectBackup, restore } from "./restore.ts";
+import { applyMigrations } from "./restore-store.ts";
+import { beginSnapshot, copyStatement, count, describe } from "./snapshot-store.ts";
+import type { PartsWriter } from "./write-parts.ts";
+import { writeParts } from "./write-parts.ts";
 
 const PASSPHRASE = "correct horse battery staple";
 /** Each backup and each restore derives keys on purpose slowly. */
@@ -100,6 +110,10 @@ async function tablesOf(url: string): Promise<number> {
 test("an empty database and an empty data folder have every row, state and secret after a restore", {
   timeout: SLOW_MS,
 }, async () => {
+  const set = `dependencies/${"a".repeat(40)}-node-v24.0.0`;
+  mkdirSync(path.join(api.dataDir, set, "node_modules/.bin"), { recursive: true });
+  writeFileSync(path.join(api.dataDir, set, "node_modules/tool.js"), "tool", { mode: 0o755 });
+  symlinkSync("../tool.js", path.join(api.dataDir, set, "node_modules/.bin/tool"));
   const file = await takeBackup();
   expect(statSync(file).mode & 0o777).toBe(0o600);
   const before = await rowsOf(api.databaseUrl);
@@ -123,6 +137,8 @@ test("an empty database and an empty data folder have every row, state and secre
     expect(readFileSync(path.join(dataDir, "secret.key"), "utf8")).toBe(
       readFileSync(path.join(api.dataDir, "secret.key"), "utf8"),
     );
+    const tool = path.join(dataDir, set, "node_modules/.bin/tool");
+    expect([readFileSync(tool, "utf8"), statSync(tool).mode & 0o111]).toEqual(["tool", 0o111]);
     const { db, close } = openDatabase(url, { applicationName: "test" });
     try {
       const keyring = await openKeyring({ db, settings: config.keys });
@@ -338,5 +354,104 @@ test("what ran is interrupted with what it had recorded, what waited is cancelle
     } finally {
       await close();
     }
+  });
+});
+
+/** A backup as a Slipway of an earlier schema would have made it: with a project, and without any key. */
+async function backupOfVersion(version: number): Promise<string> {
+  const database = await testPostgres().freshDatabase({ empty: true });
+  const client = await connectTo(database.url, "test");
+  const file = path.join(temporaryFolder("old"), "old.backup");
+  try {
+    await applyMigrations(client, 0, version);
+    await client.query(
+      `insert into projects (id, organisation, name) values (gen_random_uuid(), 'default', 'from-before')`,
+    );
+    await client.query(
+      `insert into stacks (id, project_id, name) select gen_random_uuid(), id, 'dev' from projects`,
+    );
+    await beginSnapshot(client);
+    const head = { format: 1 as const, slipway: "0.0.1", ...(await describe(client)) };
+    const open = newOpenHeader();
+    const write = async (writer: PartsWriter): Promise<void> => {
+      await writer.add("head", Buffer.from(JSON.stringify(head)));
+      const rows: Record<string, number> = {};
+      for (const table of head.tables) {
+        const content = copyOut(client, copyStatement(client, table, "to stdout"), (count) => {
+          rows[table.name] = count;
+        });
+        await writer.add(`tables/${table.name}`, content);
+      }
+      const manifest = { counts: await count(client), rows, parts: { ...writer.parts } };
+      await writer.add("manifest", Buffer.from(JSON.stringify(manifest)));
+    };
+    await writeParts(
+      file,
+      { slipway: "backup", format: 1, encryption: open },
+      openKeyOf(open),
+      write,
+      async () => {},
+    );
+  } finally {
+    await client.end();
+    await database.drop();
+  }
+  return file;
+}
+
+test("a backup of an earlier schema is brought forward, one of a later schema is refused", {
+  timeout: SLOW_MS,
+}, async () => {
+  const known = (await readMigrations()).length;
+  const file = await backupOfVersion(7);
+  await inEmptyDatabase(async ({ url }) => {
+    const config = configOf(url, path.join(temporaryFolder("restored"), "data"));
+    const report = await restore(config, {
+      from: file,
+      passphrase: null,
+      withoutDependencies: false,
+      ...quiet,
+    });
+    expect(report).toMatchObject({ schemaVersion: 7, migratedTo: known, ended: { unreconciled: 1 } });
+    const { projects, schema_versions } = await rowsOf(url);
+    expect(projects?.[0]).toContain("from-before");
+    expect(schema_versions).toHaveLength(known);
+  });
+  const whole = await backupOfVersion(known);
+  const opened = await openBackup(whole, null);
+  const later = path.join(temporaryFolder("later"), "later.backup");
+  const open = newOpenHeader();
+  const write = async (writer: PartsWriter): Promise<void> => {
+    let manifest: Record<string, unknown> = {};
+    await eachPart(opened.pieces(), async (part, content) => {
+      const body: Buffer[] = [];
+      for await (const piece of content) body.push(piece);
+      if (part === "manifest")
+        manifest = JSON.parse(Buffer.concat(body).toString()) as Record<string, unknown>;
+      else if (part === "head") {
+        const head = JSON.parse(Buffer.concat(body).toString()) as object;
+        await writer.add(part, Buffer.from(JSON.stringify({ ...head, schemaVersion: known + 1 })));
+      } else await writer.add(part, Buffer.concat(body));
+    });
+    await writer.add("manifest", Buffer.from(JSON.stringify({ ...manifest, parts: { ...writer.parts } })));
+  };
+  await writeParts(
+    later,
+    { slipway: "backup", format: 1, encryption: open },
+    openKeyOf(open),
+    write,
+    async () => {},
+  );
+  await inEmptyDatabase(async ({ url }) => {
+    const dataDir = path.join(temporaryFolder("restored"), "data");
+    await expect(
+      restore(configOf(url, dataDir), {
+        from: later,
+        passphrase: null,
+        withoutDependencies: false,
+        ...quiet,
+      }),
+    ).rejects.toMatchObject({ code: "schema_too_new" });
+    expect([existsSync(dataDir), await tablesOf(url)]).toEqual([false, 0]);
   });
 });

@@ -42,6 +42,7 @@ export async function leavePast(trx: Transaction, deps: { keyring: Keyring }, pa
   const updates = await endBareUpdates(trx, deps);
   const cancelled = await cancelWaiting(trx, at);
   await voidTokens(trx);
+  await forgetKeepers(trx);
   await raiseEpochs(trx);
   const unreconciled = await markStacks(trx, past.backupAt);
   const ended = { interrupted, cancelled, updates, unreconciled };
@@ -120,6 +121,11 @@ async function voidTokens(trx: Transaction): Promise<void> {
   await sql`update updates set token_hash = null, token_expires_at = null where token_hash is not null`.execute(
     trx,
   );
+}
+
+/** A keeper's id lies in its data folder, which is new: nobody would ever claim a stack for the old one. What it had deployed is found gone by the check that each stack needs. */
+async function forgetKeepers(trx: Transaction): Promise<void> {
+  await sql`update stacks set keeper = null where keeper is not null`.execute(trx);
 }
 
 /** At least the seconds since 1970: a second restore of one backup also gives other epochs than the first, which somebody may have worked with. */

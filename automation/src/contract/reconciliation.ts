@@ -2,10 +2,11 @@ import { z } from "zod";
 import { Instant, OrganisationName, ProjectName, StackName } from "./identifiers.ts";
 
 /**
- * What is known of a restored stack since the restore. `never`: nobody has looked. `clean`: what is there is what its state says. `differs`: it is not. `taken-over`: it was not, and the
+ * What is known of a restored stack since the restore. `never`: nobody has looked. `nothing`: neither, but the
+ * stack has no state that could be compared. `clean`: what is there is what its state says. `differs`: it is not. `taken-over`: it was not, and the
  * state says now what is there.
  */
-export const ReconciliationEvidence = z.enum(["never", "clean", "differs", "taken-over"]);
+export const ReconciliationEvidence = z.enum(["never", "nothing", "clean", "differs", "taken-over"]);
 export type ReconciliationEvidence = z.infer<typeof ReconciliationEvidence>;
 
 /** A stack of a restored installation that refuses changes until it is reconciled. */

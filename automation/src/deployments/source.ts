@@ -32,7 +32,7 @@ export interface SourceOptions {
 }
 
 /**
- * Takes the source of a deployment from the project's folder. A destroy whose folder is gone takes what the stack was last
+ * Takes the source of a deployment from the project's folder. A destroy or a refresh whose folder is gone takes what the stack was last
  * deployed from, so that nothing is left behind for ever. Throws the problems of sources/.
  */
 export async function requestedSource(
@@ -42,7 +42,7 @@ export async function requestedSource(
 ): Promise<RequestedSource> {
   const { folder } = stack;
   const last =
-    operation === "destroy" && (folder === null || (await isGone(folder)))
+    (operation === "destroy" || operation === "refresh") && (folder === null || (await isGone(folder)))
       ? await findLastContent(db, stack.id)
       : undefined;
   if (last !== undefined) {

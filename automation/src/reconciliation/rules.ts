@@ -17,11 +17,13 @@ export interface Since {
   look: Look | null;
   /** A refresh that found differences, an import or an edit has changed the state. */
   stateMoved: boolean;
+  /** False: it describes no resource, so that no look can be had. */
+  hasState: boolean;
 }
 
 /** What that says of the stack's state. */
-export function evidenceOf({ look, stateMoved }: Since): ReconciliationEvidence {
-  if (look === null) return "never";
+export function evidenceOf({ look, stateMoved, hasState }: Since): ReconciliationEvidence {
+  if (look === null) return hasState ? "never" : "nothing";
   if (look.differs && !look.changedState) return "differs";
   return look.differs || stateMoved ? "taken-over" : "clean";
 }
@@ -34,6 +36,11 @@ export function checkReconcile(evidence: ReconciliationEvidence, confirmed: bool
   switch (evidence) {
     case "clean":
       return;
+    case "nothing":
+      if (confirmed) return;
+      throw unreconciled("The stack had no state when the backup was made: there is nothing to compare.", {
+        remedy: `When nothing was deployed to it after that: slipway reconcile ${stack} --confirm`,
+      });
     case "taken-over":
       if (confirmed) return;
       throw unreconciled("A refresh has found differences since the restore.", {
