@@ -27,6 +27,8 @@ import { registerOpenapi, registerReference } from "./http/openapi.ts";
 import { registerProbes } from "./http/probes.ts";
 import { handleError } from "./http/problems.ts";
 import { watchAddresses } from "./http/unknown-address.ts";
+import type { Progress } from "./monitoring/progress.ts";
+import { monitoringRoutes } from "./monitoring/routes.ts";
 import { notificationRoutes } from "./notifications/routes.ts";
 import type { NotificationSettings } from "./notifications/routes-options.ts";
 import { projectRoutes } from "./projects/routes.ts";
@@ -54,6 +56,8 @@ export interface AppDependencies {
   disk: DiskGuard;
   /** Holds this machine's copies, caches and kept work dirs. */
   dataDir: string;
+  /** Of the loops that run in the same process. */
+  progress: Progress;
   artifacts: ContentStore;
   projectRoots: readonly string[];
   notificationSettings: NotificationSettings;
@@ -110,7 +114,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
 
   diskRoutes(app, dependencies.disk);
   registerProbes(app, dependencies);
-  registerMetrics(app, db);
+  registerMetrics(app, dependencies);
   accessRoutes(app, dependencies);
   projectRoutes(app, dependencies);
   stackRoutes(app, dependencies);
@@ -119,6 +123,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   scheduleRoutes(app, dependencies);
   driftRoutes(app, dependencies);
   updateRoutes(app, { ...dependencies, streams, tails });
+  monitoringRoutes(app, dependencies);
   auditRoutes(app, dependencies);
   dispatchRoutes(app, dependencies);
   notificationRoutes(app, dependencies);

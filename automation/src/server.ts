@@ -14,6 +14,8 @@ import { openBoss } from "./dispatch/boss.ts";
 import { shareBoss } from "./dispatch/shared-boss.ts";
 import { messageOf, SlipwayError, systemCode } from "./errors.ts";
 import { createLogger } from "./logger.ts";
+import { detectDoubleExecutions } from "./monitoring/detector.ts";
+import { Progress } from "./monitoring/progress.ts";
 import { RETRY_POLICY } from "./notifications/rules.ts";
 import { destinationSealing } from "./notifications/sealing.ts";
 import { superviseNotifications } from "./notifications/service.ts";
@@ -25,6 +27,10 @@ import { version } from "./version.ts";
 
 /** Open requests get so long to end after a signal. */
 const CLOSE_TIMEOUT_MS = 10_000;
+/** Loops of a few seconds' period: one that has not come through for so long hangs, or the database does. */
+const STALLED_LOOP_MS = 60_000;
+/** A pass reads whole sources. */
+const STALLED_SCHEDULES_MS = 600_000;
 
 try {
   await serve();
@@ -58,8 +64,10 @@ async function serve(): Promise<void> {
   notifications.start();
   const jobs = shareBoss(() => openBoss(config.databaseUrl, { logger, role: "server" }), { logger });
   const disk = openDiskGuard({ folders: foldersToWatch(config.dataDir), minimum: config.diskMinimum });
+  const progress = new Progress();
   const app = await buildApp({
     db,
+    progress,
     disk,
     dataDir: config.dataDir,
     clock: systemClock,
@@ -80,12 +88,28 @@ async function serve(): Promise<void> {
   });
 
   const stopping = new AbortController();
-  const reaping = reapExpiredUpdates({ db, keyring, logger }, stopping.signal);
+  const reaping = reapExpiredUpdates(
+    { db, keyring, logger, onPass: progress.watch("updates", STALLED_LOOP_MS) },
+    stopping.signal,
+  );
   const watching = disk.watch((status) => tellOfDisk(db, logger, status), stopping.signal);
   const collecting = collectHourly({ db, dataDir: config.dataDir, now: Date.now, logger }, stopping.signal);
   const uploading = uploadEarlierFiles({ db, artifacts, logger }, stopping.signal);
+  const detecting = detectDoubleExecutions(
+    { db, logger, onPass: progress.watch("detector", STALLED_LOOP_MS) },
+    stopping.signal,
+  );
   const scheduling = runDueSchedules(
-    { db, keyring, clock: systemClock, logger, artifacts, hints: jobs, projectRoots: config.projectRoots },
+    {
+      db,
+      keyring,
+      clock: systemClock,
+      logger,
+      artifacts,
+      hints: jobs,
+      projectRoots: config.projectRoots,
+      onPass: progress.watch("schedules", STALLED_SCHEDULES_MS),
+    },
     stopping.signal,
   );
   const notifying = superviseNotifications(
@@ -97,6 +121,7 @@ async function serve(): Promise<void> {
       network: { allowed: config.notifications.allowed },
       smtp: config.notifications.smtp,
       publicUrl: config.publicUrl,
+      onPass: progress.watch("notifications", STALLED_LOOP_MS),
     },
     stopping.signal,
   );
@@ -109,7 +134,7 @@ async function serve(): Promise<void> {
     const closeAll = async (): Promise<void> => {
       stopping.abort();
       await app.close();
-      await Promise.all([reaping, watching, collecting, uploading, scheduling, notifying]);
+      await Promise.all([reaping, watching, collecting, uploading, detecting, scheduling, notifying]);
       await jobs.close();
       await notifications.stop();
       await close();

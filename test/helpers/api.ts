@@ -17,6 +17,7 @@ import type { Database } from "../../automation/src/database.ts";
 import { openDatabase } from "../../automation/src/database.ts";
 import { DEPLOYMENT_CHANNEL } from "../../automation/src/deployments/events-store.ts";
 import { openDiskGuard } from "../../automation/src/disk/guard.ts";
+import { Progress } from "../../automation/src/monitoring/progress.ts";
 import { defaultKeySettings } from "../../automation/src/secrets/key-settings.ts";
 import { openKeyring } from "../../automation/src/secrets/open-keyring.ts";
 import { testPostgres } from "./postgres.ts";
@@ -69,7 +70,10 @@ export interface AnswerBody {
 
 export async function startTestApi(
   overrides: Partial<
-    Pick<AppDependencies, "disk" | "hosts" | "consoleDir" | "clock" | "timing" | "notificationSettings">
+    Pick<
+      AppDependencies,
+      "progress" | "disk" | "hosts" | "consoleDir" | "clock" | "timing" | "notificationSettings"
+    >
   > & {
     /** A migrated database of the test's own, which it removes itself. */
     databaseUrl?: string;
@@ -110,6 +114,7 @@ export async function startTestApi(
     notifications,
     keyring: await openKeyring({ db, settings: defaultKeySettings(dataDir) }),
     dataDir,
+    progress: overrides.progress ?? new Progress(),
     disk: overrides.disk ?? openDiskGuard({ folders: [dataDir], minimum: "usual" }),
     artifacts: await openContentStore(dataDir, db),
     projectRoots: [root],

@@ -138,6 +138,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "list what was sent to whom; send again what was given up; test a destination",
     load: async () => (await import("./commands/notifications.ts")).register,
   },
+  alarms: {
+    summary: "list what must never be and was found, and say that it was looked at",
+    load: async () => (await import("./commands/alarms.ts")).register,
+  },
   audit: {
     summary: "list audit entries",
     load: async () => (await import("./commands/audit.ts")).register,

@@ -30,6 +30,7 @@ import { DriftCheck, StackDrift } from "./drift.ts";
 import { DeploymentEvent } from "./events.ts";
 import { Id, OrganisationName, PageQuery, ProjectName, pageOf, StackName, StackPath } from "./identifiers.ts";
 import { DataKeyVersion, KeysRewrapped, KeysRotated, RewrapKeys, RotateKeys, WrappingKey } from "./keys.ts";
+import { monitoringEndpoints } from "./monitoring.ts";
 import { notificationEndpoints } from "./notification-endpoints.ts";
 import { CreateProject, Project, ProjectPath } from "./projects.ts";
 import { Pause, Queue, RunLimit, SetPause, SetRunLimit, Worker } from "./queue.ts";
@@ -729,6 +730,7 @@ export const endpoints = {
   },
 
   ...notificationEndpoints,
+  ...monitoringEndpoints,
 
   listQueue: {
     method: "GET",

@@ -7,6 +7,7 @@ export * from "./endpoints.ts";
 export * from "./events.ts";
 export * from "./identifiers.ts";
 export * from "./keys.ts";
+export * from "./monitoring.ts";
 export * from "./notifications.ts";
 export * from "./problems.ts";
 export * from "./projects.ts";

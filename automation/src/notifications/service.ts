@@ -24,6 +24,8 @@ export interface ServiceDependencies extends DeliveryDependencies {
   /** Shorter in tests. */
   lookEveryMs?: number;
   lateMs?: number;
+  /** Told after each look that went through. */
+  onPass?: () => void;
 }
 
 /**
@@ -62,6 +64,7 @@ export async function runNotifications(deps: ServiceDependencies, signal: AbortS
       const room = CONCURRENCY - running.size;
       const ids = room <= 0 ? [] : await overdueDeliveries(deps.db, { ...sweep, limit: room });
       late = ids.map(start);
+      deps.onPass?.();
     } catch (error) {
       deps.logger.error({ error: messageOf(error) }, "notifications could not be looked for");
     }

@@ -37,6 +37,8 @@ export interface RunDueDependencies {
   artifacts: ContentStore;
   hints: HintSender;
   projectRoots: readonly string[];
+  /** Told after each pass that went through. */
+  onPass?: () => void;
   /** Shorter in tests. */
   everyMs?: number;
 }
@@ -54,6 +56,7 @@ export async function runDueSchedules(deps: RunDueDependencies, signal: AbortSig
         replannedAt = deps.clock.monotonicMs();
       }
       await runDueOnce(deps, signal);
+      deps.onPass?.();
     } catch (error) {
       deps.logger.error({ error: messageOf(error) }, "schedules could not be looked for");
     }

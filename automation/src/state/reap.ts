@@ -13,6 +13,8 @@ const BATCH = 20;
 /** What the reaper works with. */
 export interface ReaperDependencies extends WriteDependencies {
   logger: Pick<Logger, "warn" | "error">;
+  /** Told after each pass that went through. */
+  onPass?: () => void;
   /** Shorter in tests. */
   everyMs?: number;
 }
@@ -23,7 +25,7 @@ export interface ReaperDependencies extends WriteDependencies {
  */
 export async function reapExpiredUpdates(deps: ReaperDependencies, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    await reapOnce(deps, signal).catch((error: unknown) => {
+    await reapOnce(deps, signal).then(deps.onPass, (error: unknown) => {
       deps.logger.error({ error: messageOf(error) }, "expired updates could not be looked for");
     });
     // The only rejection is the abort, which the loop looks at.
