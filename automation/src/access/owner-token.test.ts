@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import type { TestDatabase } from "../../../test/helpers/postgres.ts";
 import { testPostgres } from "../../../test/helpers/postgres.ts";
@@ -46,6 +47,8 @@ test("a second server with a data folder of its own makes no token and ends none
 
 test("of many servers that are the first at once, one makes the token that counts", async () => {
   const machines = ["a", "b", "c", "d"];
+  // With connections at hand all of them look before any has written.
+  await Promise.all(machines.map(() => sql`select pg_sleep(0.1)`.execute(open.db)));
   const places = await Promise.all(machines.map(start));
   expect(places.toSorted()).toEqual(["elsewhere", "elsewhere", "elsewhere", "here"]);
   const first = machines[places.indexOf("here")] ?? "";
