@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { OPERATION_LISTS } from "../pipeline/operation-lists.ts";
-import { decideTakeover } from "./rules.ts";
+import { decideTakeover, MAX_CRASHES } from "./rules.ts";
 
 test("a deployment whose worker was lost runs again before its first changing step, and never from there on", () => {
   for (const [operation, steps] of Object.values(OPERATION_LISTS).flatMap((lists) => Object.entries(lists))) {
@@ -25,4 +25,22 @@ test("a cancel that was asked for is honoured when nothing has changed, and does
   expect(decideTakeover({ startedSteps: ["prepare", "update"], cancelRequested: true }).kind).toBe(
     "interrupted",
   );
+});
+
+test("an update that the state backend knows to be complete is gone on with, and never run again or told as interrupted", () => {
+  for (const startedSteps of [["prepare", "update"], ["prepare", "update", "gates-after"], ["refresh"]]) {
+    for (const cancelRequested of [false, true]) {
+      expect(decideTakeover({ startedSteps, cancelRequested, isComplete: true }).kind).toBe("resume");
+    }
+  }
+});
+
+test("the third attempt that ends with its runner is the last, unless something may have changed: that is for a person to decide", () => {
+  const lost = { startedSteps: ["prepare", "preview"], cancelRequested: false };
+  expect(decideTakeover({ ...lost, crashes: MAX_CRASHES - 1 }).kind).toBe("requeue");
+  expect(decideTakeover({ ...lost, crashes: MAX_CRASHES }).kind).toBe("poison");
+  expect(decideTakeover({ ...lost, startedSteps: ["update"], crashes: MAX_CRASHES }).kind).toBe(
+    "interrupted",
+  );
+  expect(decideTakeover({ ...lost, cancelRequested: true, crashes: MAX_CRASHES }).kind).toBe("cancelled");
 });
