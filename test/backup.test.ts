@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Installation, Place, Ran } from "./helpers/installation.ts";
@@ -137,7 +137,7 @@ test("an installation is restored on an empty machine: the same history, states 
   expect(existsSync(second.dataDir)).toBe(false);
   const restored = await follow("restore", second);
   expect(restored.code, restored.stderr).toBe(0);
-  expect(restored.stdout).toContain("1 stacks refuse changes");
+  expect(restored.stdout).toContain("2 stacks refuse changes");
 
   running = await startInstallation({ place: second });
   const after = await everything(running);

@@ -84,7 +84,10 @@ test("a deployment that would change it is refused before anything is queued", a
   ).toBe(202);
 });
 
-test("nobody's word counts before somebody has looked", async () => {
+test("nobody's word counts before somebody has looked at what there is to look at", async () => {
+  expect((await reconcile()).body.code, "without a state it takes a person's word").toBe("unreconciled");
+  await sql`insert into states (id, stack_id, number, body, sha256, size_bytes, resource_count)
+    values (${randomUUID()}, ${stack.stackId}, 1, '', '', 0, 0)`.execute(api.db);
   expect((await reconcile()).body.code).toBe("unreconciled");
   expect((await reconcile(true)).body.code).toBe("unreconciled");
   await driftChecked("unknown");
@@ -127,4 +130,9 @@ test("drift is refused until a refresh took it over and a person has confirmed",
     "unreconciled",
   );
   expect((await reconcile(true)).body).toEqual({ evidence: "taken-over" });
+});
+
+test("a stack that had no state is let go by a person's word alone", async () => {
+  expect((await reconcile()).body.detail).toContain("no state");
+  expect((await reconcile(true)).body).toEqual({ evidence: "nothing" });
 });

@@ -1,19 +1,23 @@
 import { expect, test } from "vitest";
+import type { Look } from "./rules.ts";
 import { checkReconcile, evidenceOf, needsReconciled } from "./rules.ts";
 
 const at = new Date(0);
 
 test("what is known of a restored stack follows from the newest look and from what has changed its state", () => {
   const look = (differs: boolean, changedState: boolean) => ({ differs, changedState, at });
-  expect(evidenceOf({ look: null, stateMoved: false })).toBe("never");
-  expect(evidenceOf({ look: null, stateMoved: true })).toBe("never");
-  expect(evidenceOf({ look: look(false, false), stateMoved: false })).toBe("clean");
-  expect(evidenceOf({ look: look(false, true), stateMoved: false })).toBe("clean");
-  expect(evidenceOf({ look: look(true, false), stateMoved: false })).toBe("differs");
-  expect(evidenceOf({ look: look(true, true), stateMoved: true })).toBe("taken-over");
+  const evidence = (since: { look: Look | null; stateMoved: boolean }) =>
+    evidenceOf({ ...since, hasState: true });
+  expect(evidenceOf({ look: null, stateMoved: false, hasState: false })).toBe("nothing");
+  expect(evidence({ look: null, stateMoved: false })).toBe("never");
+  expect(evidence({ look: null, stateMoved: true })).toBe("never");
+  expect(evidence({ look: look(false, false), stateMoved: false })).toBe("clean");
+  expect(evidence({ look: look(false, true), stateMoved: false })).toBe("clean");
+  expect(evidence({ look: look(true, false), stateMoved: false })).toBe("differs");
+  expect(evidence({ look: look(true, true), stateMoved: true })).toBe("taken-over");
   // A second refresh finds nothing: the differences of the first are still to be looked at.
-  expect(evidenceOf({ look: look(false, true), stateMoved: true })).toBe("taken-over");
-  expect(evidenceOf({ look: look(true, false), stateMoved: true })).toBe("differs");
+  expect(evidence({ look: look(false, true), stateMoved: true })).toBe("taken-over");
+  expect(evidence({ look: look(true, false), stateMoved: true })).toBe("differs");
 });
 
 test("only a stack that was looked at is reconciled, and one that differed only by a person's word", () => {
@@ -30,6 +34,8 @@ test("only a stack that was looked at is reconciled, and one that differed only 
     }
   };
   expect(allowed("clean", false)).toBe(true);
+  expect(allowed("nothing", false)).toBe(false);
+  expect(allowed("nothing", true)).toBe(true);
   expect(allowed("taken-over", false)).toBe(false);
   expect(allowed("taken-over", true)).toBe(true);
   for (const confirmed of [false, true]) {

@@ -24,6 +24,7 @@ interface Row extends Omit<UnreconciledStack, "backupAt" | "restoredAt" | "evide
   changedState: boolean | null;
   lookedAt: Date | null;
   stateMoved: boolean;
+  hasState: boolean;
 }
 
 /*
@@ -43,7 +44,7 @@ const ROWS = sql`
     union all select stack_id, started_at, finished_at, differs, not dry_run from refreshes
   )
   select n.stack_id as "stackId", p.organisation, p.name as project, s.name as stack, n.backup_at as "backupAt", n.restored_at as "restoredAt",
-    n.state_number as state, l.differs, l.changed_state as "changedState", l.at as "lookedAt",
+    n.state_number as state, exists (select from states t where t.stack_id = s.id) as "hasState", l.differs, l.changed_state as "changedState", l.at as "lookedAt",
     exists (select from refreshes r where r.stack_id = s.id and r.differs and not r.dry_run and r.started_at > n.restored_at)
     or exists (select from updates u where u.stack_id = s.id and u.kind in ('import', 'edit') and u.requested_at > n.restored_at) as "stateMoved"
   from unreconciled_stacks n join stacks s on s.id = n.stack_id join projects p on p.id = s.project_id
@@ -82,6 +83,7 @@ function toStack({
   changedState,
   lookedAt,
   stateMoved,
+  hasState,
   stackId: _,
   ...row
 }: Row): UnreconciledStack {
@@ -89,7 +91,7 @@ function toStack({
     lookedAt === null
       ? null
       : { differs: differs === true, changedState: changedState === true, at: lookedAt };
-  const since: Since = { look, stateMoved };
+  const since: Since = { look, stateMoved, hasState };
   return {
     ...row,
     backupAt: row.backupAt.toISOString(),

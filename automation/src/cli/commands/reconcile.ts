@@ -107,28 +107,38 @@ async function reconcile(
   options: Options,
 ): Promise<Result> {
   const label = stackLabel(stack);
+  let unseen = "";
   try {
-    if (options.confirm !== true) await look(context, client, stack);
+    if (options.confirm !== true) unseen = await look(context, client, stack);
     await client.reconcileStack({ params: stack, body: { confirmed: options.confirm === true } });
     return { stack: label, reconciled: true, reason: null };
   } catch (error) {
     if (error instanceof SlipwayError && error.code === "interrupted") throw error;
     const remedy = error instanceof SlipwayError && error.remedy !== undefined ? ` ${error.remedy}` : "";
-    return { stack: label, reconciled: false, reason: `${messageOf(error)}${remedy}` };
+    return { stack: label, reconciled: false, reason: `${unseen}${messageOf(error)}${remedy}` };
   }
 }
 
-/** Waits for a drift preview of the stack, which changes nothing. One that cannot be made leaves the server's word on what is known so far. */
-async function look(context: CliContext, client: Client, stack: StackPath): Promise<void> {
-  let deployment = await client.requestDeployment({
-    params: stack,
-    query: { wait: 0 },
-    body: { operation: "detect-drift", options: {}, message: "After a restore" },
-    idempotencyKey: randomUUID(),
-  });
-  while (!isTerminal(deployment)) {
-    if (context.signal.aborted)
-      throw new SlipwayError("interrupted", "No longer waiting; nothing was changed.");
-    deployment = await client.getDeployment({ params: { id: deployment.id }, query: { wait: WAIT_SECONDS } });
+/** Waits for a drift preview of the stack, which changes nothing. Answers why there was none, empty when there was: what is known already may do. */
+async function look(context: CliContext, client: Client, stack: StackPath): Promise<string> {
+  try {
+    let deployment = await client.requestDeployment({
+      params: stack,
+      query: { wait: 0 },
+      body: { operation: "detect-drift", options: {}, message: "After a restore" },
+      idempotencyKey: randomUUID(),
+    });
+    while (!isTerminal(deployment)) {
+      if (context.signal.aborted)
+        throw new SlipwayError("interrupted", "No longer waiting; nothing was changed.");
+      deployment = await client.getDeployment({
+        params: { id: deployment.id },
+        query: { wait: WAIT_SECONDS },
+      });
+    }
+    return deployment.failure === null ? "" : `No drift preview: ${deployment.failure.detail} `;
+  } catch (error) {
+    if (!(error instanceof SlipwayError) || error.code === "interrupted") throw error;
+    return `No drift preview: ${error.message} `;
   }
 }
