@@ -244,12 +244,20 @@ export async function eventsAreWhole(
 const QUIET_MS = 20_000;
 const LOOK_AGAIN_MS = 250;
 
-/** N10: no process, folder or lock is left of attempts that have ended. Waits a while for what is about to go. */
-export async function nothingIsLeft(bed: Bed, quietMs = QUIET_MS): Promise<Violation[]> {
+/** N10: no process, folder or lock is left of attempts that have ended. Waits a while for what is about to go; `known` has been told before. */
+export async function nothingIsLeft(
+  bed: Bed,
+  quietMs = QUIET_MS,
+  known: Set<string> = new Set(),
+): Promise<Violation[]> {
   const until = performance.now() + quietMs;
   for (;;) {
-    const left = [...processesLeft(bed), ...(await locksLeft(bed)), ...(await foldersLeft(bed))];
-    if (left.length === 0 || performance.now() > until) return left.map((detail) => violation("N10", detail));
+    const all = [...processesLeft(bed), ...(await locksLeft(bed)), ...(await foldersLeft(bed))];
+    const left = all.filter((detail) => !known.has(detail));
+    if (left.length === 0 || performance.now() > until) {
+      for (const detail of left) known.add(detail);
+      return left.map((detail) => violation("N10", detail));
+    }
     await pause(LOOK_AGAIN_MS);
   }
 }

@@ -37,6 +37,7 @@ export async function runFaults(options: FaultOptions): Promise<number> {
     acknowledged: { deployments: [], projects: [] },
     canary: `canary-${randomUUID()}`,
     searchCanary: false,
+    left: new Set(),
   };
   const began = performance.now();
   try {

@@ -50,6 +50,8 @@ export interface TrialShared {
   canary: string;
   /** Also look through everything for the canary, which takes longer the more there is. */
   searchCanary: boolean;
+  /** What an earlier trial was found to have left. */
+  left?: Set<string>;
   /** How long a deployment may take to end. */
   endsWithinMs?: number;
 }
@@ -57,6 +59,8 @@ export interface TrialShared {
 const ENDS_WITHIN_MS = 120_000;
 /** For what a worker does that was stopped: renew, write, be refused. */
 const AWAKE_MS = 4_000;
+/** What a trial may take to tidy up. */
+const LEFT_MS = 20_000;
 const ASK_AGAIN_MS = 200;
 
 /** Brings one deployment to its point, kills, starts again what was killed, waits for the end and holds all rules against what is left. */
@@ -167,7 +171,7 @@ async function judge(
     ...(await oneWriterAtATime(bed, project)),
     ...(await ranOnce(bed, project)),
     ...(await eventsAreWhole(bed, { id, sequences: await following })),
-    ...(await nothingIsLeft(bed)),
+    ...(await nothingIsLeft(bed, LEFT_MS, shared.left)),
     ...(shared.searchCanary ? await canaryIsSilent(bed, shared.canary) : []),
   ];
 }

@@ -5,6 +5,7 @@ import { makeAttemptToken } from "../access/attempt-tokens.ts";
 import { unpackedServiceFolder } from "../artifacts/service-folder.ts";
 import { eventOf } from "../engine/map-event.ts";
 import type { EngineOperation, EngineOptions, RequestOutcome } from "../engine/runner-protocol.ts";
+import { holdWhileDatabaseIsAway } from "../state/hold.ts";
 import type { AttemptRun, StepOutcome } from "./attempt-run.ts";
 import { preparedOf } from "./attempt-run.ts";
 import { placeOfSyntaxError, readProgramFailure } from "./program-failure.ts";
@@ -24,8 +25,11 @@ export async function runEngine(
   const { workDir, config, secrets, engineEnvironment } = preparedOf(run);
   const artifactsFile = await writeArtifacts(run);
   const token = await engineToken(run, operation);
+  const traceParent = run.spans.traceParent();
+  const tracesTo = traceParent === null ? null : run.context.tracing.engineEndpoint;
   const env = {
     ...engineEnvironment,
+    ...(traceParent === null ? {} : { TRACEPARENT: traceParent }),
     PULUMI_ACCESS_TOKEN: token,
     ...(artifactsFile === null ? {} : { SLIPWAY_ARTIFACTS: artifactsFile }),
   };
@@ -42,6 +46,7 @@ export async function runEngine(
       config,
       options: engineOptions(run, operation),
       ...(planPath === undefined ? {} : { planPath }),
+      ...(tracesTo === null ? {} : { tracesTo }),
       env,
       secrets: [...secrets, token],
     },
@@ -65,9 +70,13 @@ function mayChange(operation: EngineOperation): boolean {
 }
 
 /** A token for this one operation, good for the attempt's stack while the attempt holds it. */
-function engineToken({ context, claim }: AttemptRun, operation: EngineOperation): Promise<string> {
+function engineToken({ context, claim, stop }: AttemptRun, operation: EngineOperation): Promise<string> {
   const grant = { attemptId: claim.attemptId, mayChange: mayChange(operation) };
-  return context.db.transaction().execute((trx) => makeAttemptToken(trx, grant));
+  // One whose reply was lost is known to nobody and ends with the attempt.
+  return holdWhileDatabaseIsAway(
+    () => context.db.transaction().execute((trx) => makeAttemptToken(trx, grant)),
+    stop,
+  );
 }
 
 /** The CLI's advice about its plan file speaks of a command that nobody here runs, and its token is ours. */

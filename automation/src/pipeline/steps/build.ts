@@ -3,6 +3,7 @@ import { z } from "zod";
 import { storeServiceFolder } from "../../artifacts/service-folder.ts";
 import { recordArtifact } from "../../artifacts/store.ts";
 import type { Service } from "../../sources/slipway-yaml.ts";
+import { holdWhileDatabaseIsAway } from "../../state/hold.ts";
 import type { AttemptRun, BuiltArtifact, StepOutcome } from "../attempt-run.ts";
 import { failureOf, keptResult, preparedOf } from "../attempt-run.ts";
 import { describeFailure, runCommand } from "../run-command.ts";
@@ -28,7 +29,10 @@ export async function build(run: AttemptRun): Promise<StepOutcome> {
     try {
       const folder = path.join(preparedOf(run).workDir, service.path, service.artifact);
       const stored = await storeServiceFolder(run.context.artifacts, folder);
-      await recordArtifact(run.context.db, { ...stored, kind: "service" });
+      await holdWhileDatabaseIsAway(
+        () => recordArtifact(run.context.db, { ...stored, kind: "service" }),
+        run.stop,
+      );
       built.push({ name, digest: stored.digest });
     } catch (error) {
       return { state: "failed", failure: failureOf("build_failed", error) };

@@ -6,6 +6,7 @@ import { runGate } from "../../gates/run-gate.ts";
 import { recordGate } from "../../gates/store.ts";
 import { decideByGates } from "../../releases/rules.ts";
 import type { Gate } from "../../sources/slipway-yaml.ts";
+import { holdWhileDatabaseIsAway } from "../../state/hold.ts";
 import type { AttemptRun, StepOutcome } from "../attempt-run.ts";
 import { keptResult, preparedOf } from "../attempt-run.ts";
 import { factsOf } from "../record-release.ts";
@@ -67,8 +68,11 @@ async function runPhase(run: AttemptRun, phase: "before" | "after"): Promise<Gat
       run.context.clock,
       run.stop,
     );
-    if (!(await recordGate(run.context.db, run.claim, run.claim.deploymentId, measured)))
-      throw leaseLost(run.claim);
+    const isRecorded = await holdWhileDatabaseIsAway(
+      () => recordGate(run.context.db, run.claim, run.claim.deploymentId, measured),
+      run.stop,
+    );
+    if (!isRecorded) throw leaseLost(run.claim);
     run.events.emit({ type: "gate", gate: measured.result });
     results.push(measured.result);
     // The answer is known; the gates behind it could only make everybody wait.

@@ -8,6 +8,7 @@ import { SlipwayError } from "../../errors.ts";
 import { extractSource } from "../../sources/extract.ts";
 import type { ProjectFiles } from "../../sources/project-files.ts";
 import { readProjectFiles } from "../../sources/project-files.ts";
+import { holdWhileDatabaseIsAway } from "../../state/hold.ts";
 import type { AttemptRun, StepOutcome } from "../attempt-run.ts";
 import { failureOf } from "../attempt-run.ts";
 import { engineConfig } from "../engine-config.ts";
@@ -40,7 +41,10 @@ export async function prepare(run: AttemptRun): Promise<StepOutcome> {
     await mkdir(pulumiHome, { recursive: true, mode: 0o700 });
     // The request laid the server's values over the source's own: what runs is what was recorded then.
     const stored = run.pinned?.config ?? claim.config;
-    const { config, secrets } = await engineConfig(context.keyring, context.db, claim.stackId, stored);
+    const { config, secrets } = await holdWhileDatabaseIsAway(
+      () => engineConfig(context.keyring, context.db, claim.stackId, stored),
+      run.stop,
+    );
     const detail = await provideDependencies(run, workDir, files);
     if (detail === "stopped") return { state: "stopped" };
     const programPath = [
@@ -76,6 +80,8 @@ export async function prepare(run: AttemptRun): Promise<StepOutcome> {
     };
     return detail === null ? { state: "succeeded" } : { state: "succeeded", detail };
   } catch (error) {
+    // The runner is gone, which says nothing about the project: the attempt as a whole is told as lost.
+    if (error instanceof SlipwayError && error.code === "containment_ended") throw error;
     return { state: "failed", failure: failureOf("prepare_failed", error) };
   }
 }
