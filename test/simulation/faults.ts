@@ -43,6 +43,8 @@ const FAULTS: readonly Fault[] = [
   loseReplies,
   loseReplies,
   slowDown,
+  fadeOut,
+  fadeOut,
   moveClocks,
   receiversDown,
 ];
@@ -177,6 +179,26 @@ function slowDown(places: Places): void {
   network.latencyMs = random.between(200, 3_500);
   after(ms, () => {
     network.latencyMs = 5;
+  });
+}
+
+/** A connection gets slow before it breaks: answers come late, and then none. */
+function fadeOut(places: Places): void {
+  const { system, workerMachines } = places;
+  const { world, database } = system;
+  const machine = world.random.pick(workerMachines);
+  const fadingMs = world.random.between(2_000, 8_000);
+  world.network.latencyMs = 3_500;
+  tell(places, `the network is slow for ${fadingMs} ms`);
+  world.after(fadingMs, () => {
+    world.network.latencyMs = 5;
+    if (system.isCalm) return;
+    tell(places, `${machine.name} and the database do not hear each other`);
+    const links = [world.link(machine, database.machine), world.link(database.machine, machine)];
+    for (const link of links) link.stopped = true;
+    world.after(world.random.between(2_000, 30_000), () => {
+      for (const link of links) world.restore(link);
+    });
   });
 }
 

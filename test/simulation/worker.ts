@@ -50,8 +50,10 @@ export function startWorker(system: System, machine: Machine): Process {
       spare = attemptId;
       return false;
     }
-    running += 1;
     const won = claimed;
+    // So late that what began now could outlast the lease.
+    if (rules.habits.deadlineFromTheAsk && world.now() - askedAt >= rules.containedMs) return true;
+    running += 1;
     const from = rules.habits.deadlineFromTheAsk ? askedAt : world.now();
     const containment = openContainment(system, worker, won, from);
     world.spawn(worker, function* attempt() {

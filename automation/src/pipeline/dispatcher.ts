@@ -74,12 +74,19 @@ export async function startDispatcher(
       workerId: context.workerId,
       attemptId: ready.attemptId,
     }).catch((error: unknown) => {
-      warm.giveBack(ready);
+      // The claim may have been made: then its id is taken, and the takeover of its lease gives the deployment to somebody.
+      warm.discard(ready);
       throw error;
     });
     if (claim === null) {
       warm.giveBack(ready);
       return false;
+    }
+    // The answer came after the containment's deadline (this process was stopped, say): ending what began now could outlast the lease.
+    if (context.clock.monotonicMs() - askedAt >= CONTAINED_MS) {
+      warm.discard(ready);
+      context.logger.warn({ deployment: claim.deploymentId }, "the answer to a claim came too late");
+      return true;
     }
     ready.containment.renew(askedAt, CONTAINED_MS);
     const stop = createStopSwitch();

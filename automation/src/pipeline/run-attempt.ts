@@ -2,14 +2,16 @@ import { rm } from "node:fs/promises";
 import { crashQuarantine } from "../attempts/crashes-store.ts";
 import { recordProcesses } from "../attempts/places-store.ts";
 import type { Claim } from "../attempts/store.ts";
-import { startAttempt } from "../attempts/store.ts";
+import { holdFence, startAttempt } from "../attempts/store.ts";
 import { appendAudit } from "../audit/store.ts";
 import { insertSteps, subjectOf } from "../deployments/completion.ts";
+import { readTraceParent } from "../deployments/store.ts";
 import { messageOf, SlipwayError } from "../errors.ts";
 import type { PinnedRelease } from "../releases/store.ts";
 import { pinnedRelease, releaseOf } from "../releases/store.ts";
 import type { AttemptRun, Step, StepOutcome } from "./attempt-run.ts";
 import { failureOf } from "./attempt-run.ts";
+import { openAttemptSpans } from "./attempt-spans.ts";
 import { concludeCancel, concludeFailure, concludeLost, concludeSuccess } from "./conclude.ts";
 import { concludeDrift } from "./conclude-drift.ts";
 import type { WorkerContext } from "./context.ts";
@@ -91,8 +93,9 @@ export async function runAttempt(
     stack: `${claim.organisation}/${claim.project}/${claim.stack}`,
   };
   context.logger.info(about, "an attempt begins");
+  let run: AttemptRun | undefined;
   try {
-    const run = await begin(context, claim, ready, stop, onLost);
+    run = await begin(context, claim, ready, stop, onLost);
     succeeded = await carryOut(run, stop, startedSteps);
   } catch (error) {
     const level = error instanceof SlipwayError && error.code === "lease_lost" ? "warn" : "error";
@@ -105,6 +108,7 @@ export async function runAttempt(
     await containment.ended;
     ended.abort();
     await lease;
+    run?.spans.end(succeeded ? undefined : (stop.reason() ?? "failed"));
     context.logger.info({ ...about, succeeded }, "an attempt has ended");
     await tidy(context, claim, folder, succeeded);
   }
@@ -117,9 +121,11 @@ async function begin(
   stop: StopSwitch,
   onLost: () => void,
 ): Promise<AttemptRun> {
-  const { earlier, pinned, completed, release, refusal } = await context.db
+  const { earlier, pinned, completed, release, refusal, traceParent } = await context.db
     .transaction()
     .execute(async (trx) => {
+      // A worker that was stopped since its claim may have been taken over: then there is nothing to begin, and nothing to tell of.
+      await holdFence(trx, claim);
       await startAttempt(trx, claim.attemptId);
       await recordProcesses(trx, claim.attemptId, ready.containment.processes);
       await insertSteps(trx, claim.deploymentId, stepsOfClaim(claim));
@@ -141,6 +147,7 @@ async function begin(
         completed: completedIn(await lockChangingUpdates(trx, claim.deploymentId)),
         release: await releaseOf(trx, claim.deploymentId),
         refusal: await crashQuarantine(trx, claim.deploymentId),
+        traceParent: context.tracing.isOn ? await readTraceParent(trx, claim.deploymentId) : null,
       };
     });
   const events = openEventWriter(context.db, claim, context.clock, onLost);
@@ -156,6 +163,7 @@ async function begin(
     containment: ready.containment,
     folder: ready.folder,
     events,
+    spans: openAttemptSpans(context.tracing, claim, traceParent),
     stop: stop.signal,
     pinned,
     account: accountResources(),
@@ -265,9 +273,11 @@ async function runSteps(run: AttemptRun, startedSteps: string[]): Promise<Result
     }
     startedSteps.push(name);
     run.events.step(name, "running");
+    run.spans.step(name);
     // A takeover must know that things may have changed before anything can.
     if (CHANGING_STEPS.includes(name)) await run.events.flush();
     const outcome = await STEPS[name](run);
+    run.spans.stepEnded(outcome.state === "failed" ? outcome.failure.code : undefined);
     const ended = await record(run, name, outcome);
     if (ended !== null) return ended;
   }

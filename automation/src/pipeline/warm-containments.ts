@@ -30,6 +30,8 @@ export interface WarmContainments {
   isReady(): boolean;
   /** Takes back one that was not needed. */
   giveBack(ready: ReadyContainment): void;
+  /** Ends one that must not be handed out again: its attempt may be in the database although nobody heard so. */
+  discard(ready: ReadyContainment): void;
   close(): Promise<void>;
 }
 
@@ -121,6 +123,11 @@ export function openWarmContainments(options: {
       inUse.delete(ready);
       if (isClosed || spare.length >= SPARES) drop(ready);
       else spare.unshift(ready);
+    },
+    discard(ready) {
+      inUse.delete(ready);
+      drop(ready);
+      prepareLater();
     },
     async close() {
       isClosed = true;
