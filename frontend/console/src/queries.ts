@@ -157,6 +157,18 @@ export const queries = {
       queryKey: [...keyOf(stack), "next-runs", name, nextAt],
       queryFn: () => client.listNextRuns({ params: { ...stack, schedule: name }, query: { count: 3 } }),
     }),
+  disk: (client: Client) =>
+    queryOptions({
+      queryKey: ["disk"],
+      queryFn: () => client.getDisk(),
+      refetchInterval: LIST_INTERVAL_MS,
+    }),
+  unreconciled: (client: Client) =>
+    queryOptions({
+      queryKey: ["unreconciled"],
+      queryFn: () => client.listUnreconciledStacks(),
+      refetchInterval: LIST_INTERVAL_MS,
+    }),
   readers: (client: Client, stack: StackPath) =>
     queryOptions({
       queryKey: [...keyOf(stack), "readers"],

@@ -6,6 +6,7 @@ import { useClient } from "../api.ts";
 import { queries } from "../queries.ts";
 import { PauseBanner } from "../queue/PauseBanner.tsx";
 import { signOut } from "../session.ts";
+import { DiskBanner } from "./DiskBanner.tsx";
 import { Wordmark } from "./Wordmark.tsx";
 
 const SCHEMES = { light: "Light colours", dark: "Dark colours", auto: "Colours of the system" } as const;
@@ -41,6 +42,7 @@ export function Frame({ children }: { children: ReactNode }) {
         <AccountMenu />
       </header>
       <main id="page" className="page" tabIndex={-1}>
+        <DiskBanner />
         <PauseBanner />
         {children}
       </main>

@@ -16,6 +16,7 @@ import { ReleasesTable } from "./ReleasesTable.tsx";
 import { ResourcesPanel } from "./ResourcesPanel.tsx";
 import { StackHead } from "./StackHead.tsx";
 import { StatesTable } from "./StatesTable.tsx";
+import { UnreconciledAlert } from "./UnreconciledAlert.tsx";
 
 const TABS = {
   history: "History",
@@ -44,6 +45,7 @@ export function StackPage({ stack, tab }: { stack: StackPath; tab: StackTab }) {
   return (
     <Column gap="lg">
       {read.error !== null && <ProblemAlert error={read.error} />}
+      <UnreconciledAlert stack={stack} />
       <StackHead path={stack} stack={read.data} />
       <Tabs
         value={tab}
