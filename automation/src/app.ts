@@ -26,9 +26,11 @@ import { registerMetrics } from "./http/metrics.ts";
 import { registerOpenapi, registerReference } from "./http/openapi.ts";
 import { registerProbes } from "./http/probes.ts";
 import { handleError } from "./http/problems.ts";
+import { traceRequests } from "./http/request-spans.ts";
 import { watchAddresses } from "./http/unknown-address.ts";
 import type { Progress } from "./monitoring/progress.ts";
 import { monitoringRoutes } from "./monitoring/routes.ts";
+import type { Tracing } from "./monitoring/tracing.ts";
 import { notificationRoutes } from "./notifications/routes.ts";
 import type { NotificationSettings } from "./notifications/routes-options.ts";
 import { projectRoutes } from "./projects/routes.ts";
@@ -56,6 +58,7 @@ export interface AppDependencies {
   disk: DiskGuard;
   /** Holds this machine's copies, caches and kept work dirs. */
   dataDir: string;
+  tracing: Tracing;
   /** Of the loops that run in the same process. */
   progress: Progress;
   artifacts: ContentStore;
@@ -107,6 +110,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     reply.header("x-request-id", request.id);
     return checkHostAndOrigin(hosts, request, reply);
   });
+  traceRequests(app, dependencies.tracing);
   guardRoutes(app, db);
   await registerLimits(app, { https: hosts.publicUrl?.startsWith("https:") === true });
   await app.register(compress);

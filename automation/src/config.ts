@@ -3,6 +3,8 @@ import { z } from "zod";
 import type { DiskMinimum } from "./disk/rules.ts";
 import { parseDiskMinimum } from "./disk/rules.ts";
 import { SlipwayError } from "./errors.ts";
+import type { TracingSettings } from "./monitoring/tracing.ts";
+import { usualEngineEndpoint } from "./monitoring/tracing.ts";
 import type { NotificationConfig } from "./notifications/config.ts";
 import { notificationConfigOf, notificationVariables } from "./notifications/config.ts";
 import type { KeySettings } from "./secrets/key-settings.ts";
@@ -79,6 +81,15 @@ const disk = {
     .refine((text) => parseDiskMinimum(text) !== undefined, "SLIPWAY_DISK_MIN: 512MB, 2GB or 5%")
     .optional(),
 };
+/** What processes that take part in traces read. */
+const traces = {
+  SLIPWAY_OTLP_ENDPOINT: z
+    .url({ protocol: /^https?$/, error: "SLIPWAY_OTLP_ENDPOINT: a URL such as http://127.0.0.1:4318" })
+    .optional(),
+  SLIPWAY_OTLP_ENGINE_ENDPOINT: z
+    .url({ protocol: /^grpcs?$/, error: "SLIPWAY_OTLP_ENGINE_ENDPOINT: a URL such as grpc://127.0.0.1:4317" })
+    .optional(),
+};
 const keeperSocket = { SLIPWAY_KEEPER_SOCKET: absolute("SLIPWAY_KEEPER_SOCKET").optional() };
 
 export interface CommonConfig {
@@ -110,6 +121,7 @@ export interface ServerConfig extends CommonConfig, ListenConfig {
   /** Where people reach the server when that is not where it listens (a proxy, a published port). */
   publicUrl: string | undefined;
   keys: KeySettings;
+  tracing: TracingSettings;
   diskMinimum: DiskMinimum;
   notifications: NotificationConfig;
 }
@@ -129,6 +141,7 @@ export interface WorkerConfig extends CommonConfig {
   /** How long running attempts may go on after a signal before they are interrupted. */
   drainMs: number;
   keys: KeySettings;
+  tracing: TracingSettings;
 }
 export interface KeeperConfig extends CommonConfig {
   databaseUrl: string;
@@ -173,6 +186,16 @@ function diskMinimumOf(text: string | undefined): DiskMinimum {
   return (text === undefined ? undefined : parseDiskMinimum(text)) ?? "usual";
 }
 
+function tracingOf(parsed: z.infer<z.ZodObject<typeof traces>>): TracingSettings {
+  const endpoint = parsed.SLIPWAY_OTLP_ENDPOINT;
+  return {
+    endpoint,
+    engineEndpoint:
+      parsed.SLIPWAY_OTLP_ENGINE_ENDPOINT ??
+      (endpoint === undefined ? undefined : usualEngineEndpoint(endpoint)),
+  };
+}
+
 export function readStartConfig(env: Environment = process.env): StartConfig {
   const parsed = parse(env, {
     ...common,
@@ -201,6 +224,7 @@ export function readServerConfig(env: Environment = process.env): ServerConfig {
     ...listen,
     ...keeperSocket,
     ...keys,
+    ...traces,
     ...disk,
     DATABASE_URL: postgresUrl("DATABASE_URL"),
     SLIPWAY_PROJECT_ROOTS: z.string().optional(),
@@ -225,6 +249,7 @@ export function readServerConfig(env: Environment = process.env): ServerConfig {
     keeperSocket: parsed.SLIPWAY_KEEPER_SOCKET,
     publicUrl: parsed.SLIPWAY_PUBLIC_URL,
     keys: keysOf(parsed, base),
+    tracing: tracingOf(parsed),
     diskMinimum: diskMinimumOf(parsed.SLIPWAY_DISK_MIN),
     notifications: notificationConfigOf(parsed),
   };
@@ -235,6 +260,7 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
     ...common,
     ...keeperSocket,
     ...keys,
+    ...traces,
     DATABASE_URL: postgresUrl("DATABASE_URL"),
     SLIPWAY_SERVER_URL: z
       .string(SERVER_URL_EXPECTED)
@@ -258,6 +284,7 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
     concurrency: parsed.SLIPWAY_CONCURRENCY,
     drainMs: parsed.SLIPWAY_DRAIN,
     keys: keysOf(parsed, base),
+    tracing: tracingOf(parsed),
   };
 }
 

@@ -16,6 +16,7 @@ import { messageOf, SlipwayError, systemCode } from "./errors.ts";
 import { createLogger } from "./logger.ts";
 import { detectDoubleExecutions } from "./monitoring/detector.ts";
 import { Progress } from "./monitoring/progress.ts";
+import { openTracing } from "./monitoring/tracing.ts";
 import { RETRY_POLICY } from "./notifications/rules.ts";
 import { destinationSealing } from "./notifications/sealing.ts";
 import { superviseNotifications } from "./notifications/service.ts";
@@ -65,9 +66,11 @@ async function serve(): Promise<void> {
   const jobs = shareBoss(() => openBoss(config.databaseUrl, { logger, role: "server" }), { logger });
   const disk = openDiskGuard({ folders: foldersToWatch(config.dataDir), minimum: config.diskMinimum });
   const progress = new Progress();
+  const tracing = await openTracing(config.tracing, { service: "slipway-server", version });
   const app = await buildApp({
     db,
     progress,
+    tracing,
     disk,
     dataDir: config.dataDir,
     clock: systemClock,
@@ -137,6 +140,7 @@ async function serve(): Promise<void> {
       await Promise.all([reaping, watching, collecting, uploading, detecting, scheduling, notifying]);
       await jobs.close();
       await notifications.stop();
+      await tracing.close();
       await close();
     };
     closeAll().catch((error: unknown) => {

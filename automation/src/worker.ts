@@ -22,12 +22,14 @@ import { readPulumiVersion } from "./engine/pulumi-cli/version.ts";
 import { messageOf, SlipwayError } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 import { createLogger } from "./logger.ts";
+import { openTracing } from "./monitoring/tracing.ts";
 import type { WorkerContext } from "./pipeline/context.ts";
 import { startDispatcher } from "./pipeline/dispatcher.ts";
 import type { KeeperWatch } from "./pipeline/keeper-watch.ts";
 import { watchKeeper } from "./pipeline/keeper-watch.ts";
 import { openServerRelay } from "./pipeline/server-relay.ts";
 import { openKeyring } from "./secrets/open-keyring.ts";
+import { version } from "./version.ts";
 
 /** One Ctrl-C often arrives twice: from the terminal and through npm. */
 const SAME_INTERRUPT_MS = 1_500;
@@ -72,6 +74,7 @@ async function work(): Promise<void> {
     artifacts: await openContentStore(config.dataDir, db),
     dependencies: await openDependencyStore(config.dataDir),
     keyring: await openKeyring({ db, settings: config.keys }),
+    tracing: await openTracing(config.tracing, { service: "slipway-worker", version }),
     serverUrl: relay.url,
     nodePath: process.execPath,
     enginePath: enginePath.filter((folder) => folder !== undefined),
@@ -107,6 +110,7 @@ async function work(): Promise<void> {
     await dispatcher.stop(hurry.signal);
     await Promise.all([uploaded, keeper?.close()]);
     await relay.close();
+    await context.tracing.close();
     await notifications.stop();
     await close();
   };

@@ -18,6 +18,7 @@ import { openDatabase } from "../../automation/src/database.ts";
 import { DEPLOYMENT_CHANNEL } from "../../automation/src/deployments/events-store.ts";
 import { openDiskGuard } from "../../automation/src/disk/guard.ts";
 import { Progress } from "../../automation/src/monitoring/progress.ts";
+import { NO_TRACING } from "../../automation/src/monitoring/tracing.ts";
 import { defaultKeySettings } from "../../automation/src/secrets/key-settings.ts";
 import { openKeyring } from "../../automation/src/secrets/open-keyring.ts";
 import { testPostgres } from "./postgres.ts";
@@ -72,7 +73,7 @@ export async function startTestApi(
   overrides: Partial<
     Pick<
       AppDependencies,
-      "progress" | "disk" | "hosts" | "consoleDir" | "clock" | "timing" | "notificationSettings"
+      "progress" | "tracing" | "disk" | "hosts" | "consoleDir" | "clock" | "timing" | "notificationSettings"
     >
   > & {
     /** A migrated database of the test's own, which it removes itself. */
@@ -115,6 +116,7 @@ export async function startTestApi(
     keyring: await openKeyring({ db, settings: defaultKeySettings(dataDir) }),
     dataDir,
     progress: overrides.progress ?? new Progress(),
+    tracing: overrides.tracing ?? NO_TRACING,
     disk: overrides.disk ?? openDiskGuard({ folders: [dataDir], minimum: "usual" }),
     artifacts: await openContentStore(dataDir, db),
     projectRoots: [root],

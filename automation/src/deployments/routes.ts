@@ -133,6 +133,7 @@ async function requestDeployment(
 ): Promise<Deployment> {
   const { db, keyring, clock, hints } = options;
   const { params, body, caller } = call;
+  const { traceParent } = call.request;
   return changeOnce(db, endpoints.requestDeployment satisfies Endpoint, call, {
     prepare: async () => {
       checkOptions(body.operation, body.options, body.release);
@@ -152,6 +153,7 @@ async function requestDeployment(
       const stack = found(await referStack(trx, params, { lock: true }), params);
       const request = { stackId: stack.id, name: params, body, source, caller };
       const deployment = await queueDeployment(trx, { keyring, clock, hints }, request);
+      if (traceParent !== null) await store.recordTraceParent(trx, deployment.id, traceParent);
       return { body: deployment, location: `/v1/deployments/${deployment.id}` };
     },
   });

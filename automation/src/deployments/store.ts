@@ -82,6 +82,21 @@ export async function insertDeployment(trx: Transaction, deployment: NewDeployme
   return number;
 }
 
+/** Puts a deployment's attempts into the trace of the request that asked for it. */
+export async function recordTraceParent(trx: Transaction, id: string, traceParent: string): Promise<void> {
+  await trx.updateTable("deployments").set({ trace_parent: traceParent }).where("id", "=", id).execute();
+}
+
+/** The trace that a deployment's attempts belong to; null: none. */
+export async function readTraceParent(db: Database, id: string): Promise<string | null> {
+  const row = await db
+    .selectFrom("deployments")
+    .select("trace_parent")
+    .where("id", "=", id)
+    .executeTakeFirst();
+  return row?.trace_parent ?? null;
+}
+
 /** What the rules of rollback need of a release, with what its deployment runs again. */
 export interface ReleaseContent extends DeploymentContent {
   number: number;

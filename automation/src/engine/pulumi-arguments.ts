@@ -47,6 +47,7 @@ export function pulumiArguments(request: PulumiRequest, files: EngineFiles): str
     `--event-log=${files.eventLog}`,
     `--parallel=${options.parallel ?? DEFAULT_PARALLEL}`,
     "--suppress-permalink=true",
+    ...(request.tracesTo === undefined ? [] : [`--otel-traces=${request.tracesTo}`]),
     ...(isChange ? ["--yes", "--skip-preview"] : []),
     ...(isDriftCheck ? ["--preview-only"] : []),
     ...(operation === "refresh" || isDriftCheck ? [] : [`--refresh=${options.refresh}`]),

@@ -60,6 +60,8 @@ export const PulumiRequest = z.strictObject({
   options: EngineOptions,
   /** preview: where to save the plan. update: the plan that binds it. */
   planPath: z.string().optional(),
+  /** Where the engine sends its spans (grpc://host:port); their parent is in the environment. */
+  tracesTo: z.string().optional(),
   /** The environment of the CLI and of what it starts (PULUMI_BACKEND_URL, PULUMI_ACCESS_TOKEN, PULUMI_HOME, ...); nothing is inherited. */
   env: z.record(z.string(), z.string()),
   /** Values that must never leave the runner in clear: those of the config, and the token of the state backend. */

@@ -8,6 +8,7 @@ import { SlipwayError } from "../errors.ts";
 import type { PinnedRelease } from "../releases/store.ts";
 import type { ProjectFiles } from "../sources/project-files.ts";
 import type { StateFacts } from "../state/journal/facts.ts";
+import type { AttemptSpans } from "./attempt-spans.ts";
 import type { WorkerContext } from "./context.ts";
 import type { EventWriter } from "./event-writer.ts";
 import type { RecordedStep, StepName } from "./operations.ts";
@@ -42,6 +43,7 @@ export interface AttemptRun {
   /** 0700 folder of this attempt alone. */
   readonly folder: string;
   readonly events: EventWriter;
+  readonly spans: AttemptSpans;
   /** Aborted when the attempt should stop: cancelled, drained, or its lease lost. */
   readonly stop: AbortSignal;
   /** rollback: what is gone back to. */

@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { Database } from "../database.ts";
 import type { DependencyStore } from "../dependencies/install.ts";
 import type { Logger } from "../logger.ts";
+import type { Tracing } from "../monitoring/tracing.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 
 /** What every attempt of one worker shares. */
@@ -15,6 +16,7 @@ export interface WorkerContext {
   artifacts: ContentStore;
   dependencies: DependencyStore;
   keyring: Keyring;
+  tracing: Tracing;
   /** Of the relay to the servers, which are the state backend of every engine; without a slash at its end. */
   serverUrl: string;
   /** Node 24 binary that runs guardian and runner. */
