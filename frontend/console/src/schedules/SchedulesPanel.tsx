@@ -45,12 +45,12 @@ export function SchedulesPanel({ stack }: { stack: StackPath }) {
                   size="compact-sm"
                   variant="default"
                   disabled={change.isPending}
+                  aria-label={`${one.pausedAt === null ? "Pause" : "Resume"} ${one.name}`}
                   onClick={() =>
                     change.mutate({ name: one.name, how: one.pausedAt === null ? "pause" : "resume" })
                   }
                 >
                   {one.pausedAt === null ? "Pause" : "Resume"}
-                  <span className="sr-only"> {one.name}</span>
                 </Button>
               </Group>
             ),
