@@ -69,6 +69,15 @@ test.each([
   expect(readWorkerConfig({ ...worker, SLIPWAY_DRAIN: text }).drainMs).toBe(ms);
 });
 
+test("a worker takes two attempts at once, or as many as SLIPWAY_CONCURRENCY says", () => {
+  expect(readWorkerConfig(worker).concurrency).toBe(2);
+  expect(readWorkerConfig({ ...worker, SLIPWAY_CONCURRENCY: "5" }).concurrency).toBe(5);
+  for (const wrong of ["0", "65", "1.5", "many"])
+    expect(() => readWorkerConfig({ ...worker, SLIPWAY_CONCURRENCY: wrong })).toThrow(
+      /SLIPWAY_CONCURRENCY: a whole number from 1 to 64/,
+    );
+});
+
 test.each(["30", "m", "1.5h", "-1s", "25h", "1d", "90 s", "999999h"])(
   "SLIPWAY_DRAIN %s is no duration, and what is expected is said",
   (text) => {
