@@ -88,6 +88,8 @@ test(
     const plan = await planOf(claimStatement({ workerId: worker, attemptId: randomUUID() }));
     expect(plan).not.toMatch(/Seq Scan on deployments/);
     expect(plan).not.toMatch(/Seq Scan on attempts/);
+    // One after the other in the order of claims, until one can run.
+    expect(plan).toMatch(/Index Scan using deployments_claimable/);
     const tookMs = Number(/Execution Time: ([\d.]+) ms/.exec(plan)?.[1]);
     expect(tookMs).toBeLessThan(CLAIM_LIMIT_MS);
   },
