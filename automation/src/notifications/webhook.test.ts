@@ -1,3 +1,5 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { WebhookReceiver } from "../../../test/doubles/webhook-receiver.ts";
 import { startWebhookReceiver } from "../../../test/doubles/webhook-receiver.ts";
@@ -156,13 +158,23 @@ describe("addresses", () => {
   test("a proxy of the environment is not used", async () => {
     const proxy = await receiver();
     const { port, received } = await receiver();
-    const before = { ...process.env };
-    Object.assign(process.env, { NODE_USE_ENV_PROXY: "1", HTTP_PROXY: `http://127.0.0.1:${proxy.port}` });
-    try {
-      await post(`http://127.0.0.1:${port}/`, { allowed: LOOPBACK });
-    } finally {
-      process.env = before;
-    }
+    const script = `
+      import { parseNetworks } from "./addresses.ts";
+      import { postWebhook } from "./webhook.ts";
+      const allowed = parseNetworks("127.0.0.0/8");
+      const request = { url: "http://127.0.0.1:${port}/", headers: {}, body: Buffer.from("{}") };
+      console.log(JSON.stringify(await postWebhook(request, { allowed }, new AbortController().signal)));`;
+    // Node reads these when it starts.
+    const env = { ...process.env, NODE_USE_ENV_PROXY: "1", HTTP_PROXY: `http://127.0.0.1:${proxy.port}` };
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ["--input-type=module", "--eval", script],
+      {
+        cwd: import.meta.dirname,
+        env,
+      },
+    );
+    expect(stdout).toContain("delivered");
     expect([received.length, proxy.connections()]).toEqual([1, 0]);
   });
 });
