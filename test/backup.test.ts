@@ -137,7 +137,7 @@ test("an installation is restored on an empty machine: the same history, states 
   expect(existsSync(second.dataDir)).toBe(false);
   const restored = await follow("restore", second);
   expect(restored.code, restored.stderr).toBe(0);
-  expect(restored.stdout).toContain("2 stacks refuse changes");
+  expect(restored.stdout).toContain("compared with what is there: 2.");
 
   running = await startInstallation({ place: second });
   const after = await everything(running);

@@ -128,7 +128,7 @@ test("an empty database and an empty data folder have every row, state and secre
     });
     expect(report.counts).toMatchObject({ stacks: 1, states: 2, secrets: 1, dataKeys: 1 });
     const after = await rowsOf(url);
-    const changed = ["stack_writers", "unreconciled_stacks", "audit_entries", "schema_versions"];
+    const changed = ["stack_writers", "unreconciled_stacks", "audit_entries", "schema_versions", "tokens"];
     for (const name of Object.keys(before).filter((one) => !changed.includes(one)))
       expect(after[name], name).toEqual(before[name]);
     expect(after.audit_entries?.slice(0, -1).length).toBe(before.audit_entries?.length);

@@ -33,7 +33,7 @@ export interface Ended {
 
 /**
  * Makes a restored database into one that is safe to go on with, in the transaction that restored it: what ran then is ended, since nobody knows what became of it; what waited is
- * cancelled, since it may have run meanwhile; no token of an update or an attempt is good any more; every stack's epoch is beyond any that was given after the backup; and
+ * cancelled, since it may have run meanwhile; no token of an update, an attempt or the owner is good any more; every stack's epoch is beyond any that was given after the backup; and
  * every stack is marked until its state has been compared with what is really there.
  */
 export async function leavePast(trx: Transaction, deps: { keyring: Keyring }, past: Past): Promise<Ended> {
@@ -117,6 +117,8 @@ async function cancelWaiting(trx: Transaction, at: string): Promise<number> {
 }
 
 async function voidTokens(trx: Transaction): Promise<void> {
+  // The owner's is in a file that no backup holds. The first start makes another.
+  await sql`update tokens set revoked_at = now() where kind = 'owner' and revoked_at is null`.execute(trx);
   await sql`delete from attempt_tokens`.execute(trx);
   await sql`update updates set token_hash = null, token_expires_at = null where token_hash is not null`.execute(
     trx,

@@ -16,17 +16,19 @@ export function sizeText(bytes: number): string {
 
 /** What a backup holds, in words. */
 export function countLines(counts: Readonly<Record<string, number>>): string[] {
-  const words: Readonly<Record<string, string>> = {
-    stacks: "stacks",
-    states: "states",
-    secrets: "secrets",
-    dataKeys: "data keys",
-    deployments: "deployments",
-    releases: "releases",
-    auditEntries: "audit entries",
-    artifacts: "artifacts",
+  const words: Readonly<Record<string, readonly [one: string, many: string]>> = {
+    stacks: ["stack", "stacks"],
+    states: ["state", "states"],
+    secrets: ["secret", "secrets"],
+    dataKeys: ["data key", "data keys"],
+    deployments: ["deployment", "deployments"],
+    releases: ["release", "releases"],
+    auditEntries: ["audit entry", "audit entries"],
+    artifacts: ["artifact", "artifacts"],
   };
-  return Object.entries(words).map(([name, word]) => `${counts[name] ?? 0} ${word}`);
+  return Object.entries(words).map(
+    ([name, [one, many]]) => `${counts[name] ?? 0} ${counts[name] === 1 ? one : many}`,
+  );
 }
 
 /** Says on stderr what is being done: one line that is written over on a terminal, nothing in a pipe. */

@@ -51,7 +51,7 @@ export const register: Register = (program, context) => {
       );
       printLine(
         context,
-        `${unreconciled} stacks refuse changes until their states were compared with what is there: start Slipway, then slipway reconcile --all.`,
+        `Stacks that refuse changes until their states were compared with what is there: ${unreconciled}. Start Slipway, then: slipway reconcile --all`,
       );
     });
 };
