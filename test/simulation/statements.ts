@@ -204,13 +204,13 @@ export interface StepChange {
 
 /** Records what a step came to, with its event; false when the right to write is lost. */
 export function recordStep(trx: Trx, rules: Rules, claimed: Claimed, change: StepChange): boolean {
-  if (rules.habits.eventsOnce === "by the statement" && isStored(trx, claimed.deployment.id, change.key))
-    return true;
   trx.fence = claimed;
   if (!rules.lease.write(writerOf(trx, claimed.stackId), claimed, trx.now).granted) {
     trx.fence = null;
     return false;
   }
+  if (rules.habits.eventsOnce === "by the statement" && isStored(trx, claimed.deployment.id, change.key))
+    return true;
   putStep(trx, claimed.deployment.id, change);
   return true;
 }
