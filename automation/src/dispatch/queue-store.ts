@@ -18,6 +18,7 @@ const Queued = z.object({
   cause: z.enum(["request", "automatic-rollback"]),
   causedBy: z.string().nullable(),
   runsAfter: z.string().nullable(),
+  operationVersion: z.int(),
   requestedAt: z.number(),
 });
 const Running = z.object({
@@ -44,7 +45,9 @@ const Facts = z.object({
   held: z.array(z.string()),
   pauses: z.array(PauseRow),
   limits: z.array(z.object({ projectId: z.string().nullable(), most: z.int() })),
-  workers: z.array(z.object({ id: z.string(), concurrency: z.int().nullable() })),
+  workers: z.array(
+    z.object({ id: z.string(), concurrency: z.int().nullable(), operationVersions: z.array(z.int()) }),
+  ),
 });
 
 /** The queue at one instant, by the database's clock. Times are milliseconds since 1970. */
@@ -55,7 +58,7 @@ export async function readQueue(db: Database, stackIds: readonly string[] | "all
   const ofStacks = stackIds === "all" ? sql`true` : sql`d.stack_id = any(${stackIds}::uuid[])`;
   const { rows } = await sql<{ facts: unknown }>`
     with queued as materialized (
-      select d.id, d.stack_id, s.project_id, d.number, d.operation, d.cause, d.caused_by, d.runs_after, d.requested_at
+      select d.id, d.stack_id, s.project_id, d.number, d.operation, d.cause, d.caused_by, d.runs_after, d.operation_version, d.requested_at
       from deployments d join stacks s on s.id = d.stack_id
       where d.status = 'queued' and ${ofStacks}
     ), running as materialized (
@@ -67,7 +70,7 @@ export async function readQueue(db: Database, stackIds: readonly string[] | "all
     select jsonb_build_object(
       'now', ${msOf(sql`now()`)},
       'queued', (select coalesce(jsonb_agg(jsonb_build_object('deploymentId', id, 'stackId', stack_id, 'projectId', project_id,
-        'number', number, 'operation', operation, 'cause', cause, 'causedBy', caused_by, 'runsAfter', runs_after,
+        'number', number, 'operation', operation, 'cause', cause, 'causedBy', caused_by, 'runsAfter', runs_after, 'operationVersion', operation_version,
         'requestedAt', ${msOf(sql`requested_at`)})), '[]') from queued),
       'running', (select coalesce(jsonb_agg(jsonb_build_object('deploymentId', id, 'stackId', stack_id, 'projectId', project_id,
         'operation', operation, 'workerId', worker_id, 'number', number, 'startedAt', ${msOf(sql`started_at`)})), '[]') from running),
@@ -77,7 +80,7 @@ export async function readQueue(db: Database, stackIds: readonly string[] | "all
       'pauses', (select coalesce(jsonb_agg(jsonb_build_object('scope', scope, 'projectId', project_id, 'stackId', stack_id,
         'reason', reason, 'pausedBy', paused_by, 'pausedAt', paused_at)), '[]') from pauses),
       'limits', (select coalesce(jsonb_agg(jsonb_build_object('projectId', project_id, 'most', most)), '[]') from run_limits),
-      'workers', (select coalesce(jsonb_agg(jsonb_build_object('id', id, 'concurrency', concurrency)), '[]') from workers
+      'workers', (select coalesce(jsonb_agg(jsonb_build_object('id', id, 'concurrency', concurrency, 'operationVersions', operation_versions)), '[]') from workers
         where stopped_at is null and draining_since is null and seen_at > now() - ${WORKER_LOST_SECONDS} * interval '1 second')
     ) as facts
   `.execute(db);

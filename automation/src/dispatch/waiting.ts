@@ -78,6 +78,14 @@ function runningDeployment(facts: QueueFacts, one: QueuedDeployment) {
   );
 }
 
+/** Whether any living worker has the lists of steps that the deployment was queued with. */
+function isKnownToAny({ queued, workers }: QueueFacts, { deploymentId }: QueuedDeployment): boolean {
+  const version = queued.find((one) => one.deploymentId === deploymentId)?.operationVersion;
+  return workers.some(
+    ({ operationVersions }) => version !== undefined && operationVersions.includes(version),
+  );
+}
+
 /** Attempts that the living workers could take now. */
 function freePlaces({ workers, running }: QueueFacts): number {
   const places = workers.map(
@@ -110,6 +118,8 @@ function inWords(
         : `As many deployments of its project run as may at once (${view.limits.project.get(one.projectId)}).`;
     case "next":
       if (facts.workers.length === 0) return "No worker is running.";
+      if (!isKnownToAny(facts, one))
+        return "No running worker knows how to run it: a later version of Slipway queued it. Start a worker of that version.";
       return freePlaces(facts) > 0 ? "A worker takes it now." : "Every worker is busy.";
   }
 }
