@@ -3,6 +3,7 @@ import {
   chmodSync,
   closeSync,
   existsSync,
+  fstatSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -42,6 +43,8 @@ export interface BedOptions {
   dataDir?: string;
   /** Where the cluster is; default in the bed's own folder. */
   postgresDir?: string;
+  /** Where the processes' logs are; default in the bed's own folder. */
+  logs?: string;
 }
 
 export interface Launch {
@@ -99,6 +102,7 @@ export async function makeBed(options: BedOptions = {}): Promise<Bed> {
   for (const part of ["projects", "tmp", "home", "bin", "logs"]) mkdirSync(of(part));
   writeInstaller(of("bin"), of("hold-install"));
   const dataDir = options.dataDir ?? of("data");
+  const logs = options.logs ?? of("logs");
   const postgresDir = options.postgresDir ?? of("postgres");
   const openPostgres = (): Promise<PostgresServer> =>
     startPostgres({
@@ -130,7 +134,7 @@ export async function makeBed(options: BedOptions = {}): Promise<Bed> {
     PATH: [of("bin"), process.env.PATH ?? ""].join(path.delimiter),
     SLIPWAY_DATA_DIR: dataDir,
   };
-  const server = program("server", of("logs"), options.server, {
+  const server = program("server", logs, options.server, {
     ...common,
     DATABASE_URL: serverStatements.url,
     SLIPWAY_PORT: String(port),
@@ -138,7 +142,7 @@ export async function makeBed(options: BedOptions = {}): Promise<Bed> {
     SLIPWAY_PROJECT_ROOTS: of("projects"),
   });
   const workers = workerStatements.map((statements, index) =>
-    program("worker", of("logs"), options.worker, {
+    program("worker", logs, options.worker, {
       ...common,
       DATABASE_URL: statements.url,
       SLIPWAY_SERVER_URL: http.url,
@@ -276,37 +280,30 @@ function program(
     },
     async start() {
       const log = openSync(logFile, "a");
+      const offset = fstatSync(log).size;
+      // As `npm start` does it: straight into a file, which a full disk then refuses.
       const started = spawn(
         process.execPath,
         [...(launch?.nodeArguments ?? []), path.join(SOURCE, `${name}.ts`)],
-        { env: { ...env, ...launch?.env }, stdio: ["ignore", "pipe", log], cwd: REPOSITORY, detached: true },
+        { env: { ...env, ...launch?.env }, stdio: ["ignore", log, log], cwd: REPOSITORY, detached: true },
       );
+      closeSync(log);
       child = started;
-      const ready = Promise.withResolvers<void>();
-      let rest = "";
-      started.stdout?.setEncoding("utf8").on("data", (text: string) => {
-        writeFileSync(log, text);
-        if (workerId === "" || !rest.includes('"ready":true')) rest += text;
-        const line = rest.split("\n").find((one) => one.startsWith('{"ready":true'));
-        if (line === undefined) return;
-        workerId = (JSON.parse(line) as { workerId?: string }).workerId ?? "";
-        ready.resolve();
-      });
+      let code: number | null | undefined;
       ended = new Promise((resolve) => {
-        started.once("close", (code) => {
+        started.once("close", (exit) => {
           if (child === started) child = undefined;
-          closeSync(log);
-          resolve(code);
+          code = exit;
+          resolve(exit);
         });
       });
-      void ended.then((code) =>
-        ready.reject(new Error(`the ${name} ended with ${code}; its log: ${endOfLog(logFile)}`)),
-      );
-      const late = setTimeout(
-        () => ready.reject(new Error(`the ${name} was not ready within ${READY_MS} ms`)),
-        READY_MS,
-      );
-      await ready.promise.finally(() => clearTimeout(late));
+      const line = await eventually(`the ${name} is ready`, READY_MS, () => {
+        const said = logOf(logFile).subarray(offset).toString().split("\n");
+        if (code !== undefined)
+          throw new Error(`the ${name} ended with ${code}: ${said.slice(-5).join("\n")}`);
+        return said.find((one) => one.startsWith('{"ready":true') && one.endsWith("}"));
+      });
+      workerId = (JSON.parse(line) as { workerId?: string }).workerId ?? "";
     },
     async stop(signal) {
       child?.kill(signal);
@@ -315,8 +312,7 @@ function program(
   };
 }
 
-function endOfLog(file: string): string {
-  const SHOWN = 2_000;
+function logOf(file: string): Buffer {
   // The folder may be gone with the bed.
-  return existsSync(file) ? readFileSync(file, "utf8").slice(-SHOWN) : "";
+  return existsSync(file) ? readFileSync(file) : Buffer.alloc(0);
 }

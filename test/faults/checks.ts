@@ -241,6 +241,20 @@ export async function eventsAreWhole(
   ];
 }
 
+/** N9: every message of the outbox is routed, and delivered or given up by its deadline. */
+export async function outboxIsDelivered(bed: Bed): Promise<Violation[]> {
+  const late = await bed.rows<{ id: string }>(
+    "select id from notification_deliveries where status = 'pending' and deadline < now() - interval '1 minute'",
+  );
+  const unrouted = await bed.rows<{ id: string }>(
+    "select id from notifications where routed_at is null and created_at < now() - interval '1 minute'",
+  );
+  return [
+    ...late.map(({ id }) => violation("N9", `delivery ${id} is neither delivered nor given up`)),
+    ...unrouted.map(({ id }) => violation("N9", `message ${id} has not been routed`)),
+  ];
+}
+
 const QUIET_MS = 20_000;
 const LOOK_AGAIN_MS = 250;
 

@@ -35,10 +35,10 @@ export interface Point {
 }
 
 const REACH_MS = 60_000;
-const INSERTS_DEPLOYMENT = /insert into "?deployments"?[\s(]/iu;
-const CLAIMS = /insert into "?attempts"?[\s(]/iu;
+export const INSERTS_DEPLOYMENT = /insert into "?deployments"?[\s(]/iu;
+export const CLAIMS = /insert into "?attempts"?[\s(]/iu;
 const BEGINS = /update "?attempts"? set "?status"? = ('running'|\$)/iu;
-const RECORDS_RELEASE = /insert into "?releases"?[\s(]/iu;
+export const RECORDS_RELEASE = /insert into "?releases"?[\s(]/iu;
 
 const GOOD: readonly DeploymentStatus[] = ["succeeded"];
 /** What had begun may or may not be done. */

@@ -14,6 +14,7 @@ import {
   nothingIsLeft,
   nothingIsStranded,
   oneWriterAtATime,
+  outboxIsDelivered,
   ranOnce,
   toldAsItIs,
 } from "./checks.ts";
@@ -171,6 +172,7 @@ async function judge(
     ...(await oneWriterAtATime(bed, project)),
     ...(await ranOnce(bed, project)),
     ...(await eventsAreWhole(bed, { id, sequences: await following })),
+    ...(await outboxIsDelivered(bed)),
     ...(await nothingIsLeft(bed, LEFT_MS, shared.left)),
     ...(shared.searchCanary ? await canaryIsSilent(bed, shared.canary) : []),
   ];
