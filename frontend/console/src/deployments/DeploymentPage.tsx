@@ -52,7 +52,8 @@ export function DeploymentPage({ id }: { id: string }) {
       )}
       <Ladder rungs={progress.ladder} />
       <Account id={deployment.id} resources={deployment.resources} />
-      <Steps steps={stepsOf(deployment.steps, progress.steps)} />
+      {/* Of one that has ended the row knows more: no step of it runs any more, whatever its events last said. */}
+      <Steps steps={stepsOf(deployment.steps, isTerminal(deployment) ? [] : progress.steps)} />
       {gates.length > 0 && <Gates gates={gates} />}
       <Resources progress={progress} ended={isTerminal(deployment)} />
       <Diagnostics diagnostics={progress.diagnostics} />
