@@ -1,6 +1,7 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { Readable } from "node:stream";
 import { sql } from "kysely";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -31,6 +32,7 @@ import type { PartsWriter } from "./write-parts.ts";
 import { writeParts } from "./write-parts.ts";
 
 const PASSPHRASE = "correct horse battery staple";
+const EMPTY_SHA256 = `sha256:${createHash("sha256").digest("hex")}`;
 /** Each backup and each restore derives keys on purpose slowly. */
 const SLOW_MS = 180_000;
 const quiet = { onProgress: () => {} };
@@ -315,7 +317,7 @@ test("what ran is interrupted with what it had recorded, what waited is cancelle
   );
   // The helper's source is a name without content.
   await sql`insert into artifact_contents (digest, content_sha256, size_bytes, chunks)
-    select digest, digest, 0, 0 from artifacts`.execute(api.db);
+    select digest, ${EMPTY_SHA256}, 0, 0 from artifacts`.execute(api.db);
   const waiting = await insertDeployment(api.db, claims.waiting.stackId);
   const bare = await claims.bare.begin({ kind: "update" });
   await bare.append(created("bare", 1, "one"));
@@ -398,6 +400,39 @@ async function backupOfVersion(version: number): Promise<string> {
   }
   return file;
 }
+
+test("rows of megabytes come back byte for byte, and an artifact whose bytes are wrong is not called good", {
+  timeout: SLOW_MS,
+}, async () => {
+  const { db } = api;
+  const stack = await stackClient(api, "large");
+  const texts = [1, 2, 3].map(() => JSON.stringify({ text: randomBytes(700_000).toString("hex") }));
+  for (const text of texts) {
+    const state = { stackId: stack.stackId, updateId: null, text, resourceCount: 1, partial: false };
+    await db.transaction().execute((trx) => appendState(trx, api.dependencies.keyring, state));
+  }
+  const { digest } = await api.dependencies.artifacts.put(Readable.from([randomBytes(5_000_000)]));
+  const file = await takeBackup();
+  const before = await rowsOf(api.databaseUrl);
+  await inEmptyDatabase(async ({ url }) => {
+    const config = configOf(url, path.join(temporaryFolder("restored"), "data"));
+    await restore(config, { from: file, passphrase: PASSPHRASE, withoutDependencies: false, ...quiet });
+    const after = await rowsOf(url);
+    for (const name of ["states", "artifact_chunks", "artifact_contents"]) {
+      // A run that a test before has left is ended by the restore, which adds a state.
+      const restored = new Set(after[name]);
+      expect(before[name]?.filter((row) => !restored.has(row)).length, name).toBe(0);
+    }
+  });
+  await sql`update artifact_chunks set body = overlay(body placing '\\x00000000'::bytea from 1000) where digest = ${digest} and position = 2`.execute(
+    db,
+  );
+  await expect(takeBackup()).rejects.toMatchObject({
+    code: "backup_damaged",
+    message: expect.stringContaining(digest) as string,
+  });
+  await sql`delete from artifact_contents where digest = ${digest}`.execute(db);
+});
 
 test("a backup of an earlier schema is brought forward, one of a later schema is refused", {
   timeout: SLOW_MS,

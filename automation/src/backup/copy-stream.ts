@@ -46,7 +46,8 @@ export async function* copyOut(
     handleCopyInResponse: (connection) => connection.sendCopyFail("this copies out"),
     handleCopyData: ({ chunk }, connection) => {
       stream = connection.stream;
-      waiting.push(chunk);
+      // A copy: pg's parser writes what comes next over the bytes that it has handed out.
+      waiting.push(Buffer.from(chunk));
       waitingBytes += chunk.length;
       if (waitingBytes > HIGH_WATER_BYTES) connection.stream.pause();
       tell();

@@ -8,6 +8,7 @@ import type { KeySettings } from "../secrets/key-settings.ts";
 import type { WrappingKey } from "../secrets/wrapping-key.ts";
 import { dataKeyContext, installationKeyContext } from "../secrets/wrapping-key.ts";
 import { checkCanary, openKnown } from "../secrets/wrapping-keys.ts";
+import { ContentDigests } from "./content-digests.ts";
 import { bytesOfField, type CopyRow, CopyRows } from "./copy-text.ts";
 import { damagedBackup } from "./damaged.ts";
 import type { Counts, Head } from "./manifest.ts";
@@ -55,6 +56,16 @@ export function tableOf({ part }: Piece): string | null {
   return part.startsWith("tables/") ? part.slice("tables/".length) : null;
 }
 
+const READ: ReadonlySet<string> = new Set([
+  "wrapping_keys",
+  "data_keys",
+  "installation_keys",
+  "artifact_contents",
+  "artifact_chunks",
+  "stack_config",
+  "states",
+]);
+
 /** Opens what is sealed in the rows of a backup, which come with the tables of keys first. */
 class SealedParts {
   readonly #head: Head;
@@ -63,6 +74,7 @@ class SealedParts {
   readonly #wrapping = new Map<string, WrappingKey>();
   readonly #dataKeys = new Map<string, DataKey>();
   readonly #found = { states: 0, secrets: 0, dataKeys: 0, canaries: 0 };
+  readonly #contents = new ContentDigests();
   #installation: InstallationKey | undefined;
 
   constructor(head: Head, files: Keys["files"], settings: KeySettings) {
@@ -72,7 +84,7 @@ class SealedParts {
   }
 
   reads(table: string): boolean {
-    return ["wrapping_keys", "data_keys", "installation_keys", "stack_config", "states"].includes(table);
+    return READ.has(table);
   }
 
   async row(table: string, row: CopyRow): Promise<void> {
@@ -103,6 +115,12 @@ class SealedParts {
         this.#installation = InstallationKey.from(clear);
         return;
       }
+      case "artifact_contents":
+        this.#contents.expect(text("digest"), text("content_sha256"), Number(text("chunks")));
+        return;
+      case "artifact_chunks":
+        this.#contents.add(text("digest"), Number(text("position")), bytes("body"));
+        return;
       case "stack_config": {
         if (text("secret") !== "t") return;
         const [stackId, sealed] = [text("stack_id"), bytes("ciphertext")];
@@ -126,6 +144,7 @@ class SealedParts {
 
   /** Throws `backup_damaged` unless everything that the database had was opened. */
   compare(counts: Counts): void {
+    this.#contents.compare();
     const { canaries, ...found } = this.#found;
     for (const name of ["states", "secrets", "dataKeys"] as const) {
       if (found[name] !== counts[name])

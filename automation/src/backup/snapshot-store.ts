@@ -5,7 +5,7 @@ import type { Counts, Head, TableHead } from "./manifest.ts";
 const LEFT_OUT = ["schema_versions"];
 
 /** First in the file: whoever reads it can open what follows. */
-const KEY_TABLES = ["wrapping_keys", "data_keys", "installation_keys"];
+const KEY_TABLES = ["wrapping_keys", "data_keys", "installation_keys", "artifact_contents"];
 
 /** Begins the one transaction that everything is read in: all rows of one instant, however long it takes; nobody waits for it. */
 export async function beginSnapshot(client: pg.Client): Promise<void> {

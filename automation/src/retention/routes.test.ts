@@ -113,6 +113,17 @@ test("content that a request has just found is not removed, however old it was: 
     await remover.query("begin");
     await remover.query("delete from artifact_contents where digest = $1", [digest]);
     const asked = api.dependencies.artifacts.has(digest);
+    // The request has seen the content, and waits for whoever removes it.
+    await expect
+      .poll(
+        async () =>
+          (
+            await sql`select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(
+              api.db,
+            )
+          ).rows.length,
+      )
+      .toBe(1);
     await remover.query("commit");
     expect(await asked, "the request must not rely on what is gone").toBe(false);
   } finally {
