@@ -386,5 +386,17 @@ describe("N9", () => {
     expect(await deleteOldNotifications(api.db, new Date(Date.now() - 60_000), 10)).toBe(0);
     expect(await deleteOldNotifications(api.db, new Date(Date.now() + 60_000), 10)).toBe(1);
     expect(await deliveries()).toEqual([]);
+    const [kept, old] = [await enqueue(), await enqueue()];
+    await ended(2);
+    await sql`update notifications set created_at = created_at - interval '91 days' where id = ${old}`.execute(
+      api.db,
+    );
+    await sql`update notification_deliveries set finished_at = finished_at - interval '91 days' where notification_id = ${old}`.execute(
+      api.db,
+    );
+    // A server looks for them when it starts, and every hour.
+    await startService();
+    await eventually("the old one is removed", PATIENCE_MS, async () => (await deliveries()).length === 1);
+    expect(await deliveries()).toMatchObject([{ messageId: kept }]);
   });
 });

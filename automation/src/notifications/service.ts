@@ -6,7 +6,8 @@ import { messageOf } from "../errors.ts";
 import type { DeliveryDependencies } from "./deliver.ts";
 import { deliver, PER_DESTINATION, sendJob } from "./deliver.ts";
 import { overdueDeliveries } from "./deliveries-store.ts";
-import { listRoutes, lockUnrouted, recordRoutes } from "./outbox-store.ts";
+import { readNow } from "./destinations-store.ts";
+import { deleteOldNotifications, listRoutes, lockUnrouted, recordRoutes } from "./outbox-store.ts";
 import { routeNotification } from "./rules.ts";
 
 /** How late a message may leave the outbox. */
@@ -14,6 +15,10 @@ const LOOK_EVERY_MS = 1_000;
 /** A delivery that is so late has lost its job; pg-boss itself looks every few seconds for jobs of a later time. */
 const LATE_MS = 3_000;
 const BATCH = 50;
+/** Messages and their tries are for the weeks after; what happened itself is in the audit log. */
+const KEEP_MS = 90 * 86_400_000;
+const CLEAN_EVERY_MS = 3_600_000;
+const CLEAN_BATCH = 500;
 /** Tries of one server at once. */
 const CONCURRENCY = 8;
 
@@ -57,6 +62,7 @@ export async function runNotifications(deps: ServiceDependencies, signal: AbortS
       // Slower without jobs, but nothing is lost: the sweep finds every delivery.
       deps.logger.error({ error: messageOf(error) }, "jobs of notifications cannot be taken");
     });
+  let cleanedMs = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
     let late: Promise<void>[] = [];
     try {
@@ -64,6 +70,12 @@ export async function runNotifications(deps: ServiceDependencies, signal: AbortS
       const room = CONCURRENCY - running.size;
       const ids = room <= 0 ? [] : await overdueDeliveries(deps.db, { ...sweep, limit: room });
       late = ids.map(start);
+      if (deps.clock.monotonicMs() - cleanedMs > CLEAN_EVERY_MS) {
+        const before = new Date((await readNow(deps.db)).getTime() - KEEP_MS);
+        const removed = await deleteOldNotifications(deps.db, before, CLEAN_BATCH);
+        // A full batch: there is more, and the next look takes it.
+        if (removed < CLEAN_BATCH) cleanedMs = deps.clock.monotonicMs();
+      }
       deps.onPass?.();
     } catch (error) {
       deps.logger.error({ error: messageOf(error) }, "notifications could not be looked for");
