@@ -1,5 +1,7 @@
 import type { ApprovalEvent } from "../../automation/src/approvals/rules.ts";
 import type { DeploymentOperation } from "../../automation/src/contract/deployments.ts";
+import { decideOn } from "./approval-statements.ts";
+import * as queue from "./queue-statements.ts";
 import * as statements from "./statements.ts";
 import type { System } from "./system.ts";
 import { askServer, name, record, transact } from "./system.ts";
@@ -95,7 +97,7 @@ function* cancelOne(system: System, client: Process): Wait {
   if (open.length === 0) return;
   const { id } = world.random.pick(open);
   const by = world.random.pick(PEOPLE);
-  yield* ask(system, client, `${by} cancels`, (trx) => statements.cancel(trx, rules, id, by));
+  yield* ask(system, client, `${by} cancels`, (trx) => queue.cancel(trx, rules, id, by));
 }
 
 function* voteOne(system: System, client: Process): Wait {
@@ -115,7 +117,7 @@ function* voteOne(system: System, client: Process): Wait {
         vote: { by, verdict: random.pick(VERDICTS), seal: random.chance(0.9) ? seal : "another seal" },
         comment: "because",
       };
-  yield* ask(system, client, `${by}: ${event.kind}`, (trx) => statements.decideOn(trx, rules, id, event));
+  yield* ask(system, client, `${by}: ${event.kind}`, (trx) => decideOn(trx, rules, id, event));
 }
 
 /** Stops a stack or the world, and lets it go on some time later, whoever stopped it. */
@@ -123,7 +125,7 @@ function* pauseOne(system: System, client: Process): Wait {
   const { world, store } = system;
   const id = world.random.pick([statements.EVERYTHING, ...store.tables.stacks.keys()]);
   const by = world.random.pick(PEOPLE);
-  yield* ask(system, client, `${by} pauses ${id}`, (trx) => statements.setPause(trx, id, true, by));
+  yield* ask(system, client, `${by} pauses ${id}`, (trx) => queue.setPause(trx, id, true, by));
   yield* sleep(world, world.random.between(500, 15_000));
   yield* resume(system, client, id);
 }
@@ -132,7 +134,7 @@ function* pauseOne(system: System, client: Process): Wait {
 function* resume(system: System, client: Process, id: string): Wait {
   for (;;) {
     const done = yield* ask(system, client, `${id} goes on`, (trx) => {
-      statements.setPause(trx, id, false, "operator");
+      queue.setPause(trx, id, false, "operator");
       return true;
     });
     if (done === true) return;

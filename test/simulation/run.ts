@@ -1,11 +1,11 @@
 import { isTerminal } from "../../automation/src/deployments/rules.ts";
 import { startClient, startOperator } from "./clients.ts";
+import { DESTINATIONS } from "./delivery-statements.ts";
 import { breakThings } from "./faults.ts";
 import type { Entry } from "./history.ts";
 import { openRandom } from "./random.ts";
 import type { Rules } from "./rules.ts";
 import { startServer } from "./server.ts";
-import { DESTINATIONS } from "./statements.ts";
 import type { Store } from "./store.ts";
 import { openStore } from "./store.ts";
 import type { System } from "./system.ts";

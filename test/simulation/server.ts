@@ -1,4 +1,5 @@
-import * as statements from "./statements.ts";
+import { lapse } from "./approval-statements.ts";
+import * as deliveries from "./delivery-statements.ts";
 import type { Rows } from "./store.ts";
 import type { System } from "./system.ts";
 import { name, record, transact } from "./system.ts";
@@ -14,7 +15,7 @@ export function startServer(system: System, machine: Machine): Process {
   world.spawn(server, function* timers() {
     for (;;) {
       try {
-        yield* transact(system, server, "approvals lapse", (trx) => statements.lapse(trx, rules));
+        yield* transact(system, server, "approvals lapse", (trx) => lapse(trx, rules));
         while (yield* deliverOne(system, server));
       } catch (error) {
         if (!(error instanceof Away)) throw error;
@@ -28,13 +29,13 @@ export function startServer(system: System, machine: Machine): Process {
 function* deliverOne(system: System, server: Process): Wait<boolean> {
   const { world, rules } = system;
   const taken = yield* transact(system, server, "a delivery is taken", (trx) =>
-    statements.takeDelivery(trx, rules),
+    deliveries.takeDelivery(trx, rules),
   );
   if (taken === null) return false;
   const delivered = yield* post(system, server, taken);
   const random = world.random.fraction();
   yield* transact(system, server, "a delivery is recorded", (trx) =>
-    statements.recordTry(trx, rules, taken, delivered, random),
+    deliveries.recordTry(trx, rules, taken, delivered, random),
   );
   return true;
 }
@@ -61,6 +62,6 @@ function* post(system: System, server: Process, delivery: Rows["deliveries"]): W
 /** Nothing is skipped by sleeping until a delivery is due when all else is over. */
 function* pauseOf(system: System, server: Process): Wait<number> {
   if (!system.isOver()) return ROUND_MS;
-  const next = yield* transact(system, server, "read", statements.nextDelivery);
+  const next = yield* transact(system, server, "read", deliveries.nextDelivery);
   return next === null ? ROUND_MS : Math.max(ROUND_MS, next - system.world.now());
 }

@@ -1,10 +1,10 @@
-import type { ApprovalDecision, ApprovalEvent } from "../../automation/src/approvals/rules.ts";
 import { NO_WRITER } from "../../automation/src/attempts/lease-rules.ts";
 import { isAttemptLive } from "../../automation/src/attempts/moves.ts";
 import type { DeploymentOperation, DeploymentStatus } from "../../automation/src/contract/deployments.ts";
 import type { QueueView } from "../../automation/src/deployments/queue-rules.ts";
 import { isTerminal } from "../../automation/src/deployments/rules.ts";
 import { OPERATION_VERSION } from "../../automation/src/pipeline/operations.ts";
+import { tell } from "./delivery-statements.ts";
 import type { ClaimedFence } from "./history.ts";
 import type { Rules } from "./rules.ts";
 import type { Rows, Trx } from "./store.ts";
@@ -15,15 +15,8 @@ import type { Rows, Trx } from "./store.ts";
 
 type Deployment = Rows["deployments"];
 
-/** Where messages go. */
-export const DESTINATIONS = ["webhook", "mail"] as const;
+/** Names the pause of all stacks. */
 export const EVERYTHING = "everything";
-/** Of an approval, so that some lapse within a run. */
-const APPROVAL_MS = 60_000;
-/** Messages are given up after so long, so that some are. */
-const HORIZON_MS = 900_000;
-/** Another server tries a delivery whose server was not heard of again. */
-const DELIVERY_LEASE_MS = 30_000;
 
 /** The right to write is somebody else's, or over. */
 export class LeaseLost extends Error {}
@@ -32,7 +25,7 @@ const writerOf = (trx: Trx, stackId: string): Rows["writers"] =>
   trx.find("writers", stackId) ?? { id: stackId, ...NO_WRITER };
 
 /** Throws LeaseLost unless the row says that the fence may write now. */
-function hold(trx: Trx, rules: Rules, fence: ClaimedFence): void {
+export function hold(trx: Trx, rules: Rules, fence: ClaimedFence): void {
   trx.fence = fence;
   if (!rules.lease.write(writerOf(trx, fence.stackId), fence, trx.now).granted) throw new LeaseLost();
 }
@@ -215,7 +208,7 @@ export function recordStep(trx: Trx, rules: Rules, claimed: Claimed, change: Ste
   return true;
 }
 
-function putStep(trx: Trx, deploymentId: string, { key, name, state, result }: StepChange): void {
+export function putStep(trx: Trx, deploymentId: string, { key, name, state, result }: StepChange): void {
   const id = `${deploymentId}/${name}`;
   const before = trx.find("steps", id);
   trx.put("steps", {
@@ -285,7 +278,7 @@ function finish(
 }
 
 /** Only a deployment that is in no end moves; whoever finds it otherwise knew less. */
-function move(trx: Trx, rules: Rules, id: string, status: DeploymentStatus, principal: string): void {
+export function move(trx: Trx, rules: Rules, id: string, status: DeploymentStatus, principal: string): void {
   const deployment = trx.get("deployments", id);
   if (isTerminal(deployment.status)) throw new LeaseLost();
   trx.put("deployments", { ...deployment, status });
@@ -302,30 +295,14 @@ function move(trx: Trx, rules: Rules, id: string, status: DeploymentStatus, prin
   }
 }
 
-function tell(trx: Trx, about: string): void {
-  const id = `message of ${about}`;
-  trx.insert("messages", { id, about, at: trx.now });
-  for (const destination of DESTINATIONS) {
-    trx.insert("deliveries", {
-      id: `${id} to ${destination}`,
-      messageId: id,
-      destination,
-      status: "pending",
-      attempts: 0,
-      dueAt: trx.now,
-      deadline: trx.now + HORIZON_MS,
-    });
-  }
-}
-
-function resetSteps(trx: Trx, deploymentId: string): void {
+export function resetSteps(trx: Trx, deploymentId: string): void {
   for (const step of trx.all("steps")) {
     if (step.deploymentId === deploymentId && step.state !== "succeeded")
       trx.put("steps", { ...step, state: "waiting", started: false });
   }
 }
 
-function endAttempt(
+export function endAttempt(
   trx: Trx,
   rules: Rules,
   fence: ClaimedFence,
@@ -389,170 +366,4 @@ export function takeOver(trx: Trx, rules: Rules, clock: number): string | null {
     return attempt.id;
   }
   return null;
-}
-
-/** What a cancel comes to. */
-export function cancel(trx: Trx, rules: Rules, id: string, by: string): "cancelled" | "asked" | "too late" {
-  const deployment = trx.get("deployments", id);
-  if (isTerminal(deployment.status)) return "too late";
-  switch (rules.decideCancel({ status: deployment.status, cancelRequested: deployment.cancelRequested })) {
-    case "already-asked":
-      return "asked";
-    case "asked":
-      trx.put("deployments", { ...deployment, cancelRequested: true });
-      if (rules.habits.auditsCancels)
-        trx.audit({ action: "deployment.cancel_requested", subject: id, principal: by });
-      return "asked";
-    case "ended-now": {
-      const approval = trx.find("approvals", id);
-      if (approval !== undefined) {
-        const decision = decide(trx, rules, id, { kind: "cancel", by });
-        if (decision.kind === "changed") trx.put("approvals", { id, ...decision.approval });
-      }
-      move(trx, rules, id, "cancelled", by);
-      return "cancelled";
-    }
-  }
-}
-
-export function setPause(trx: Trx, id: string, isPaused: boolean, by: string): void {
-  if ((trx.find("pauses", id)?.isPaused ?? false) === isPaused) return;
-  trx.put("pauses", { id, isPaused });
-  trx.audit({ action: isPaused ? "queue.paused" : "queue.resumed", subject: id, principal: by });
-}
-
-function decide(trx: Trx, rules: Rules, id: string, event: ApprovalEvent): ApprovalDecision {
-  const { stackId } = trx.get("deployments", id);
-  return rules.decideApproval(trx.get("approvals", id), event, trx.get("stacks", stackId).rules, trx.now);
-}
-
-/** A vote, a withdrawal or a due timer. */
-export function decideOn(trx: Trx, rules: Rules, id: string, event: ApprovalEvent): ApprovalDecision["kind"] {
-  if (isTerminal(trx.get("deployments", id).status)) return "refused";
-  const decision = decide(trx, rules, id, event);
-  if (decision.kind !== "changed") return decision.kind;
-  trx.put("approvals", { id, ...decision.approval });
-  for (const effect of decision.effects) {
-    if (effect.kind === "audit") trx.audit({ action: effect.action, subject: id, principal: effect.by });
-    // Its worker finds out when it is about to begin.
-    else if (trx.get("deployments", id).status !== "running") move(trx, rules, id, effect.to, "system");
-  }
-  return "changed";
-}
-
-/** Ends what nobody has decided about in time. */
-export function lapse(trx: Trx, rules: Rules): void {
-  for (const approval of trx.all("approvals")) {
-    if (approval.state !== "open" && approval.state !== "approved") continue;
-    const { status } = trx.get("deployments", approval.id);
-    // A worker asks by itself, and what has ended is not decided about.
-    if (status === "queued" || status === "waiting_approval")
-      decideOn(trx, rules, approval.id, { kind: "time" });
-  }
-}
-
-/** Just before an update that needs approval: `go`, with the step's start recorded, or what keeps it from beginning. */
-export function beginApproved(
-  trx: Trx,
-  rules: Rules,
-  claimed: Claimed,
-  seal: string,
-  change: StepChange,
-): "go" | "not yet" {
-  hold(trx, rules, claimed);
-  const { id } = claimed.deployment;
-  const approval = trx.find("approvals", id);
-  if (approval === undefined) return "not yet";
-  const asked = rules.habits.comparesSeals ? seal : approval.seal;
-  const decision = decide(trx, rules, id, { kind: "begin", seal: asked, attempt: claimed.attemptId });
-  if (decision.kind === "unchanged") return "go";
-  if (decision.kind !== "changed" || decision.approval.state !== "begun") return "not yet";
-  trx.put("approvals", { id, ...decision.approval });
-  for (const effect of decision.effects) {
-    if (effect.kind === "audit") trx.audit({ action: effect.action, subject: id, principal: effect.by });
-  }
-  putStep(trx, id, change);
-  return "go";
-}
-
-/** Ends an attempt, whose processes are gone, that may not begin its update: it waits for votes, or its approval is over. */
-export function setAside(trx: Trx, rules: Rules, claimed: Claimed, seal: string): void {
-  hold(trx, rules, claimed);
-  const { id, stackId, requestedBy } = claimed.deployment;
-  const worker = trx.get("attempts", claimed.attemptId).workerId;
-  let status: DeploymentStatus = "waiting_approval";
-  // Asked for since the worker last heard: nobody is to vote about it.
-  if (trx.get("deployments", id).cancelRequested) status = "cancelled";
-  else if (trx.find("approvals", id) === undefined) {
-    trx.insert("approvals", {
-      id,
-      state: "open",
-      seal,
-      expiresAt: trx.now + APPROVAL_MS,
-      requesters: new Set([requestedBy, `author of ${stackId}`]),
-      onePersonOneRule: true,
-      votes: [],
-      begunBy: null,
-    });
-    trx.audit({ action: "approval.requested", subject: id, principal: worker });
-  } else {
-    const asked = rules.habits.comparesSeals ? seal : trx.get("approvals", id).seal;
-    const decision = decide(trx, rules, id, { kind: "begin", seal: asked, attempt: claimed.attemptId });
-    if (decision.kind === "over") ({ status } = decision);
-    // The last vote came a moment ago; another attempt begins.
-    else if (decision.kind === "changed" && decision.approval.state === "begun") status = "queued";
-    else if (decision.kind === "changed") {
-      trx.put("approvals", { id, ...decision.approval });
-      for (const effect of decision.effects) {
-        if (effect.kind === "move") status = effect.to;
-        else trx.audit({ action: effect.action, subject: id, principal: effect.by });
-      }
-    }
-  }
-  move(trx, rules, id, status, worker);
-  resetSteps(trx, id);
-  endAttempt(trx, rules, claimed, "succeeded");
-}
-
-/** Takes one delivery that is due; null when there is none. */
-export function takeDelivery(trx: Trx, rules: Rules): Rows["deliveries"] | null {
-  for (const delivery of trx.all("deliveries")) {
-    if (delivery.status !== "pending" || delivery.dueAt > trx.now) continue;
-    if (delivery.attempts > 0 && !rules.habits.deliversAgain) continue;
-    const taken = { ...delivery, attempts: delivery.attempts + 1, dueAt: trx.now + DELIVERY_LEASE_MS };
-    trx.put("deliveries", taken);
-    return taken;
-  }
-  return null;
-}
-
-/** Records how a try ended; of a try that was given up in the meantime nothing. */
-export function recordTry(
-  trx: Trx,
-  rules: Rules,
-  taken: Rows["deliveries"],
-  delivered: boolean,
-  random: number,
-): void {
-  const delivery = trx.get("deliveries", taken.id);
-  if (delivery.status !== "pending" || delivery.attempts !== taken.attempts) return;
-  const outcome = delivered
-    ? ({ kind: "delivered" } as const)
-    : ({ kind: "failed", error: "no answer." } as const);
-  const state = { attempts: taken.attempts, leftMs: delivery.deadline - trx.now };
-  const decision = rules.afterAttempt(state, outcome, random);
-  trx.put("deliveries", {
-    ...delivery,
-    status: decision.status,
-    dueAt: decision.status === "pending" ? trx.now + decision.delayMs : delivery.dueAt,
-  });
-}
-
-/** When the next delivery is due; null when all have ended. */
-export function nextDelivery(trx: Trx): number | null {
-  let next: number | null = null;
-  for (const { status, dueAt } of trx.all("deliveries")) {
-    if (status === "pending" && (next === null || dueAt < next)) next = dueAt;
-  }
-  return next;
 }

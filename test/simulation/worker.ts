@@ -1,5 +1,6 @@
 import type { StepName } from "../../automation/src/pipeline/operations.ts";
 import { CHANGING_STEPS, KNOWN_VERSIONS } from "../../automation/src/pipeline/operations.ts";
+import * as approvals from "./approval-statements.ts";
 import type { Containment, EngineOutcome } from "./containment.ts";
 import { changeResources, openContainment } from "./containment.ts";
 import type { Claimed, StepChange } from "./statements.ts";
@@ -164,7 +165,7 @@ function* runAttempt(system: System, worker: Process, claimed: Claimed, containm
         };
         const answer = yield* hold(system, () =>
           transact(system, worker, `${claimed.attemptId} is about to update`, (trx) =>
-            statements.beginApproved(trx, rules, claimed, seal, change),
+            approvals.beginApproved(trx, rules, claimed, seal, change),
           ),
         );
         if (answer === "not yet") return yield* setAside(seal);
@@ -232,7 +233,7 @@ function* runAttempt(system: System, worker: Process, claimed: Claimed, containm
     yield* containment.close();
     yield* hold(system, () =>
       transact(system, worker, `${claimed.attemptId} is set aside`, (trx) =>
-        statements.setAside(trx, rules, claimed, seal),
+        approvals.setAside(trx, rules, claimed, seal),
       ),
     );
   }

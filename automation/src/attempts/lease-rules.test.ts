@@ -13,6 +13,8 @@ import { claim, end, LEASE_MS, NO_WRITER, renew, takeOver, write } from "./lease
 import { endAttempt, holdFence, lockLostAttempt, recordWorker, renewLease } from "./store.ts";
 
 const RUNS = 150;
+/** Each run is a transaction or two, on a machine that may be busy. */
+const RUNS_TIMEOUT_MS = 120_000;
 /** The database's clock stands still within a transaction: the rules are told that it is 0 there. */
 const NOW = 0;
 
@@ -107,7 +109,9 @@ async function readRow(trx: Transaction): Promise<WriterRow> {
 
 const fenceOf = (by: LeaseHolder) => ({ ...by, stackId });
 
-describe("the statements decide as the rules do, whatever the row and whoever asks", () => {
+describe("the statements decide as the rules do, whatever the row and whoever asks", {
+  timeout: RUNS_TIMEOUT_MS,
+}, () => {
   test("a claim", async () => {
     const attemptId = randomUUID();
     await fc.assert(
