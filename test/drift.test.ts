@@ -231,7 +231,7 @@ test("a stack that only the Pulumi CLI deployed is checked by its state alone", 
 
   // An engineer's own update goes on beside a check, too.
   shelf.put("one", { text: "first" });
-  writeFileSync(path.join(shelf.folder, "slow"), "15000");
+  writeFileSync(path.join(shelf.folder, "slow"), String(ENDS_WITHIN_MS));
   shelf.forgetCalls();
   const check = await request(stack, "detect-drift");
   await eventually("the check reads", 60_000, () => (shelf.calls().read ?? 0) > 0);
@@ -247,7 +247,7 @@ test("a stack that only the Pulumi CLI deployed is checked by its state alone", 
 test("an update never waits for a check: the check begins anew when the stack is free, and waits while it is held", async () => {
   await startWorker();
   const { stack, shelf, folder } = await deployed("busy");
-  writeFileSync(path.join(shelf.folder, "slow"), "8000");
+  writeFileSync(path.join(shelf.folder, "slow"), String(ENDS_WITHIN_MS));
   shelf.forgetCalls();
   const check = await request(stack, "detect-drift");
   await eventually("the check reads", 60_000, () => (shelf.calls().read ?? 0) > 0);
@@ -262,13 +262,13 @@ test("an update never waits for a check: the check begins anew when the stack is
   expect(Date.parse(String(done.finishedAt))).toBeGreaterThan(Date.parse(String(update.finishedAt)));
   expect(await latest(stack)).toMatchObject({ deploymentId: check, status: "clean", state: 2 });
   const { body: audit } = await api.ask("GET", "/v1/audit?action=deployment.requeued");
-  expect(audit.items).toMatchObject([{ details: { deployment: check, reason: "stack_moved" } }]);
+  expect(audit.items[0]).toMatchObject({ details: { deployment: check, reason: "stack_moved" } });
 });
 
 test("a worker that is killed during a check: another one makes it, and no row is left behind", async () => {
   const first = await startWorker();
   const { stack, shelf } = await deployed("killed");
-  writeFileSync(path.join(shelf.folder, "slow"), "20000");
+  writeFileSync(path.join(shelf.folder, "slow"), String(ENDS_WITHIN_MS));
   shelf.forgetCalls();
   const check = await request(stack, "detect-drift");
   await eventually("the check reads", 60_000, () => (shelf.calls().read ?? 0) > 0);
@@ -287,7 +287,7 @@ test("a check that is cancelled says nothing about the stack", async () => {
   await startWorker();
   const { stack, shelf } = await deployed("cancelled");
   await run(stack, "detect-drift");
-  writeFileSync(path.join(shelf.folder, "slow"), "60000");
+  writeFileSync(path.join(shelf.folder, "slow"), String(ENDS_WITHIN_MS));
   shelf.forgetCalls();
   const check = await request(stack, "detect-drift");
   await eventually("the check reads", 60_000, () => (shelf.calls().read ?? 0) > 0);

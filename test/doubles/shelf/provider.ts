@@ -1,16 +1,19 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import type * as pulumi from "@pulumi/pulumi";
 import * as provider from "@pulumi/pulumi/provider/index.js";
 
 /*
  * The shelf provider: each item is a file in a folder, which a test can change or remove behind Pulumi's back. Every call that touches an item is a line in the folder's file
- * `calls`, so that what only looked and what changed something can be told apart afterwards. With a file `refuse` the shelf lets nobody in; with `slow` a read takes that many milliseconds.
+ * `calls`, so that what only looked and what changed something can be told apart afterwards. With a file `refuse` the shelf lets nobody in; with `slow` a read takes that many milliseconds, or until the file is gone.
  */
 interface ItemInputs {
   shelf: string;
   text: unknown;
 }
+
+const POLL_MS = 50;
 
 /** What is in an item's file. `touched` is known to the shelf alone: no program sets it. */
 interface Item {
@@ -72,7 +75,8 @@ class ShelfProvider implements provider.Provider {
     log(props.shelf, "read", id);
     enter(props.shelf);
     const slow = path.join(props.shelf, "slow");
-    if (existsSync(slow)) await new Promise((done) => setTimeout(done, Number(readFileSync(slow, "utf8"))));
+    const until = existsSync(slow) ? performance.now() + Number(readFileSync(slow, "utf8")) : 0;
+    while (existsSync(slow) && performance.now() < until) await pause(POLL_MS);
     const file = fileOf(props.shelf, id);
     if (!existsSync(file)) return {};
     const { text: found, touched, sealed = false } = JSON.parse(readFileSync(file, "utf8")) as Item;
