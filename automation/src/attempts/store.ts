@@ -3,9 +3,9 @@ import type { DeploymentOperation, DeploymentOptions } from "../contract/deploym
 import type { StoredConfig } from "../database/tables.ts";
 import type { Database, Transaction } from "../database.ts";
 import { SlipwayError } from "../errors.ts";
-import { holdLook, isLook, lockLostLook, renewLook } from "./look-store.ts";
 import { KNOWN_VERSIONS } from "../pipeline/operations.ts";
 import { LEASE_MS } from "./lease-rules.ts";
+import { holdLook, isLook, lockLostLook, renewLook } from "./look-store.ts";
 
 /** The right to write that one attempt holds: every write of it names all three. */
 export interface Fence {

@@ -263,6 +263,9 @@ export interface Tables {
   };
   release_artifacts: { release_id: string; name: string; digest: string };
   quarantines: {
+    id: Generated<string>;
+    kind: Generated<"health" | "crash">;
+    deployment_id: string | null;
     stack_id: string;
     source_digest: string;
     config_digest: string;

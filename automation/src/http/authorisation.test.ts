@@ -55,6 +55,8 @@ const OF_INSTALLATION = new Set<string>([
   "resumeEverything",
   "setInstallationLimit",
   "removeInstallationLimit",
+  "listAlarms",
+  "acknowledgeAlarm",
 ]);
 
 interface Place {

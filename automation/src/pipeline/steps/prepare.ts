@@ -35,7 +35,10 @@ export async function prepare(run: AttemptRun): Promise<StepOutcome> {
     const files =
       sourceDigest === null
         ? await bareProject(workDir, claim.project)
-        : await extractSource(context.artifacts, sourceDigest, workDir);
+        : await holdWhileDatabaseIsAway(
+            () => extractSource(context.artifacts, sourceDigest, workDir),
+            run.stop,
+          );
     refuseOtherProject(files, claim.project);
     await Promise.all([mkdir(home, { mode: 0o700 }), mkdir(tmpDir, { mode: 0o700 })]);
     await mkdir(pulumiHome, { recursive: true, mode: 0o700 });
