@@ -74,6 +74,7 @@ export async function recordRelease(
 export function inFence<T>(run: AttemptRun, work: (trx: Transaction) => Promise<T>): Promise<T> {
   const { context, claim } = run;
   return commitOnce(context.db, async (trx) => {
+    await loseLocksWhenFrozen(trx);
     await holdFence(trx, claim);
     return work(trx);
   });
