@@ -97,7 +97,7 @@ export async function runTrial(bed: Bed, plan: TrialPlan, shared: TrialShared): 
     const killed = await kill(bed, victim, known);
     const killedAt = performance.now();
     // What a frozen worker had under way goes on with it, when all others have done their part.
-    if (victim !== "frozen-worker") stand.release();
+    if (victim !== "frozen-worker" || point.installs === true) stand.release();
     if (!killed) result.invalid = `no ${victim} was running`;
     await bed.heal();
     const { id } = await answer.promise;

@@ -50,6 +50,16 @@ test("events are followed live to the end, whoever appends at the same time", as
   expect((await client.listEvents({ params: { id }, query: { limit: 10 } })).complete).toBe(false);
 });
 
+test("a stream that has ended leaves no error behind", async () => {
+  const id = await request();
+  await endDeployment(api.db, id, "succeeded");
+  for await (const _ of client.followEvents(id)) {
+    // To its end.
+  }
+  await sleep(100);
+  expect(api.log()).not.toContain("already sent");
+});
+
 test("a reader whose connection breaks again and again misses nothing and gets nothing twice", async () => {
   const id = await request();
   const sockets = new Set<Socket>();

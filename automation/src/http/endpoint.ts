@@ -78,7 +78,8 @@ export function serve<E extends Endpoint>(
         request,
         reply,
       } as Call<E>);
-      return answer ?? reply.send();
+      // A stream has answered by itself: waiting for it ends with nothing, long after the answer.
+      return answer ?? (reply.sent ? undefined : reply.send());
     },
   });
 }
