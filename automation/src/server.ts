@@ -124,7 +124,7 @@ async function serve(): Promise<void> {
       network: { allowed: config.notifications.allowed },
       smtp: config.notifications.smtp,
       publicUrl: config.publicUrl,
-      onPass: progress.watch("notifications", STALLED_LOOP_MS),
+      onPass: progress.watch("deliveries", STALLED_LOOP_MS),
     },
     stopping.signal,
   );
