@@ -4,13 +4,13 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Bed, type BedOptions, makeBed } from "./faults/bed.ts";
-import { nothingIsLeft, oneWriterAtATime, toldAsItIs } from "./faults/checks.ts";
-import type { WitnessProject } from "./faults/project.ts";
-import { makeWitnessProject } from "./faults/project.ts";
-import { endOf, isPassing, requestUntilAnswered } from "./faults/trial.ts";
-import { needs } from "./helpers/machine.ts";
-import { eventually } from "./helpers/waiting.ts";
+import { type Bed, type BedOptions, makeBed } from "../faults/bed.ts";
+import { nothingIsLeft, oneWriterAtATime, toldAsItIs } from "../faults/checks.ts";
+import type { WitnessProject } from "../faults/project.ts";
+import { makeWitnessProject } from "../faults/project.ts";
+import { endOf, isPassing, requestUntilAnswered } from "../faults/trial.ts";
+import { needs } from "../helpers/machine.ts";
+import { eventually } from "../helpers/waiting.ts";
 
 /** A server looks at its disks every second. */
 const NOTICED_MS = 60_000;
