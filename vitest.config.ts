@@ -20,7 +20,7 @@ const shared = {
 };
 
 /** Trials of minutes, whose short forms are among the end-to-end tests: `npm run trials`. */
-const TRIALS = ["test/trials/*.test.ts", "test/state-writers-race.test.ts"];
+const TRIALS = ["test/trials/*.test.ts", "test/{state-writers-race,faults-programs}.test.ts"];
 
 export default defineConfig({
   test: {
