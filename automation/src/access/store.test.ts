@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { claimStack, insertStack } from "../../../test/helpers/access.ts";
 import type { TestDatabase } from "../../../test/helpers/postgres.ts";
 import { testPostgres } from "../../../test/helpers/postgres.ts";
-import { endAttempt } from "../attempts/store.ts";
+import { endAttempt, startAttempt } from "../attempts/store.ts";
 import type { OpenDatabase } from "../database.ts";
 import { openDatabase, withTransaction } from "../database.ts";
 import { actorOf } from "./actor.ts";
@@ -133,13 +133,17 @@ describe("the token of an attempt", () => {
 
   test("ends with the attempt", async () => {
     const { claim, token } = await newAttempt();
-    await withTransaction(open.db, (trx) => endAttempt(trx, claim, "succeeded"));
+    await withTransaction(open.db, async (trx) => {
+      await startAttempt(trx, claim.attemptId);
+      await endAttempt(trx, claim, "succeeded");
+    });
     expect(await actorOf(open.db, token)).toBeUndefined();
   });
 
   test("leaves no row behind once a later attempt of the stack has one; those of other stacks and of living attempts stay", async () => {
     const [ended, other] = [await newAttempt(), await newAttempt()];
     await withTransaction(open.db, async (trx) => {
+      await startAttempt(trx, ended.claim.attemptId);
       await endAttempt(trx, ended.claim, "succeeded");
       await sql`update deployments set status = 'succeeded', finished_at = now() where id = ${ended.claim.deploymentId}`.execute(
         trx,

@@ -22,7 +22,7 @@ import tar from "tar-stream";
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { installerEnvironment } from "./environment.ts";
 import type { Installer } from "./install.ts";
-import { openDependencyStore } from "./install.ts";
+import { openDependencyStore, removeAbandoned } from "./install.ts";
 import { dependencyKey, installerArguments } from "./key.ts";
 import { linkDependencies } from "./link.ts";
 
@@ -198,4 +198,15 @@ test("an installer gets the host's way to a registry and nothing else of the hos
     LANG: "C.UTF-8",
     NO_COLOR: "1",
   });
+});
+
+test("what a killed process has left half-installed is removed, and what a living one installs is not", async () => {
+  const { root } = await openDependencyStore(path.join(home, "data"));
+  const dead = await new Promise<number>((resolve) => {
+    const child = execFile("true", () => resolve(child.pid ?? 0));
+  });
+  mkdirSync(path.join(root, `.installing-${dead}-one`, "node_modules"), { recursive: true });
+  mkdirSync(path.join(root, `.installing-${process.pid}-two`));
+  await removeAbandoned(root);
+  expect(readdirSync(root)).toEqual([`.installing-${process.pid}-two`]);
 });

@@ -26,10 +26,32 @@ export interface ProvidedDependencies {
 /** Runs `argv` in `folder` and resolves when it succeeded. */
 export type Installer = (argv: string[], folder: string) => Promise<void>;
 
+/** Prefix of a folder that is being installed into; the id of the process follows. */
+const INSTALLING = ".installing-";
+
+/** Removes what processes of this machine that were killed have left half-installed. One whose id another process has by now stays until that one ends. */
+export async function removeAbandoned(root: string): Promise<void> {
+  for (const name of await readdir(root)) {
+    if (!name.startsWith(INSTALLING)) continue;
+    const pid = Number(name.slice(INSTALLING.length).split("-")[0]);
+    if (!isRunning(pid)) await rm(path.join(root, name), { recursive: true, force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return Number.isInteger(pid) && pid > 0 && process.kill(pid, 0);
+  } catch (error) {
+    // Somebody else's process has the id.
+    return systemCode(error) === "EPERM";
+  }
+}
+
 /** The store in `<dataDir>/dependencies`. */
 export async function openDependencyStore(dataDir: string): Promise<DependencyStore> {
   const root = path.join(path.resolve(dataDir), "dependencies");
   await mkdir(root, { recursive: true, mode: 0o700 });
+  await removeAbandoned(root);
   const installing = new Map<string, Promise<void>>();
 
   const install = async (
@@ -38,7 +60,7 @@ export async function openDependencyStore(dataDir: string): Promise<DependencySt
     sourceDir: string,
     run: Installer,
   ): Promise<void> => {
-    const temporary = path.join(root, `.installing-${randomUUID()}`);
+    const temporary = path.join(root, `${INSTALLING}${process.pid}-${randomUUID()}`);
     try {
       await mkdir(temporary, { mode: 0o700 });
       await copySkeleton(sourceDir, temporary);

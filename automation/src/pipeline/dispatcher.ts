@@ -4,6 +4,7 @@ import type { Claim } from "../attempts/store.ts";
 import { recordWorker } from "../attempts/store.ts";
 import { markDraining } from "../attempts/worker-store.ts";
 import type { Notifications } from "../database/notifications.ts";
+import { removeAbandoned } from "../dependencies/install.ts";
 import { recordConcurrency, recordStop } from "../dispatch/workers-store.ts";
 import { messageOf } from "../errors.ts";
 import type { WorkerContext } from "./context.ts";
@@ -21,6 +22,8 @@ import { openWarmContainments } from "./warm-containments.ts";
 /** A worker of this machine that dies is noticed within this. */
 const SWEEP_MS = 1_000;
 const HEARTBEAT_EVERY_SWEEPS = 10;
+/** What killed workers of this machine have left is gone soon after they count as dead. */
+const TIDY_EVERY_SWEEPS = 30;
 
 export interface DispatcherOptions {
   /** Of the work channel; started and stopped by the caller. */
@@ -129,6 +132,10 @@ export async function startDispatcher(
         if (count % HEARTBEAT_EVERY_SWEEPS === 0)
           await recordWorker(context.db, context.workerId, options.host);
         await takeOverLost(context);
+        if (count % TIDY_EVERY_SWEEPS === 0) {
+          await removeFoldersOfDeadWorkers(context);
+          await removeAbandoned(context.dependencies.root);
+        }
       } catch (error) {
         context.logger.error({ error: messageOf(error) }, "the sweep failed; the next one follows");
       }

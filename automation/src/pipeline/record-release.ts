@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { sql } from "kysely";
 import { holdFence } from "../attempts/store.ts";
 import { appendAudit } from "../audit/store.ts";
+import { loseLocksWhenFrozen } from "../database/frozen.ts";
 import type { Transaction } from "../database.ts";
 import { subjectOf } from "../deployments/completion.ts";
 import { appendEvents } from "../deployments/events-store.ts";
@@ -17,8 +17,6 @@ import { recordChanges } from "./facts-store.ts";
 
 /** A cancelled attempt has to be concluded too, so that its own signal does not end a wait. */
 const NEVER = new AbortController().signal;
-/** Less than a lease; the longest pause between two statements is the replay of a large state. */
-const LONGEST_IDLE_MS = 10_000;
 
 /** What a release is told of a state. */
 export type ReleaseFacts = NonNullable<AttemptRun["results"]["facts"]>;
@@ -78,13 +76,6 @@ export function inFence<T>(run: AttemptRun, work: (trx: Transaction) => Promise<
     await holdFence(trx, claim);
     return work(trx);
   });
-}
-
-/** A takeover passes by rows that are locked: a process that was stopped between two statements must not keep its deployment from being told as lost. */
-async function loseLocksWhenFrozen(trx: Transaction): Promise<void> {
-  await sql`select set_config('idle_in_transaction_session_timeout', ${String(LONGEST_IDLE_MS)}, true)`.execute(
-    trx,
-  );
 }
 
 /** Records, in one transaction, that the update is complete and its release, whose health the gates decide later. */

@@ -1,6 +1,7 @@
 import type { LostAttempt } from "../attempts/store.ts";
 import { lockLostAttempt } from "../attempts/store.ts";
 import { lostAttempts } from "../attempts/worker-store.ts";
+import { loseLocksWhenFrozen } from "../database/frozen.ts";
 import { settleOrphanedCauses } from "../deployments/completion.ts";
 import { tellLostWorker } from "../notifications/deployment-messages.ts";
 import { concludeLoss } from "./conclude-lost.ts";
@@ -42,6 +43,8 @@ export async function takeOverLost(context: TakeOverContext): Promise<number> {
 
 function takeOverOne(context: TakeOverContext): Promise<LostAttempt | undefined> {
   return context.db.transaction().execute(async (trx) => {
+    // A worker that is frozen right here must not keep the others from taking over what it had begun to take over.
+    await loseLocksWhenFrozen(trx);
     const lost = await lockLostAttempt(trx);
     if (lost === undefined) return undefined;
     await concludeLoss(trx, context, lost, { crashed: true, why: null, principal: "system" });

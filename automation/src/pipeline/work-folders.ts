@@ -1,9 +1,10 @@
-import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import path from "node:path";
 import { systemCode } from "../errors.ts";
 
 /** Folders that the runner makes for one engine request each. */
 const ENGINE_PREFIX = "engine-";
+const MS_PER_SECOND = 1_000;
 
 /** Where the folder of one attempt is while it runs. */
 export function attemptFolder(dataDir: string, workerId: string, attemptId: string): string {
@@ -29,6 +30,8 @@ export async function keepFailure(dataDir: string, stackId: string, folder: stri
   for (const name of await readdir(kept)) {
     if (name.startsWith(ENGINE_PREFIX)) await rm(path.join(kept, name), { recursive: true, force: true });
   }
+  // Its age is the attempt's, not that of the tidying: a later attempt must still be the younger one.
+  await utimes(kept, age / MS_PER_SECOND, age / MS_PER_SECOND);
 }
 
 async function changedAt(folder: string): Promise<number | null> {

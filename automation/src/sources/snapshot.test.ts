@@ -71,6 +71,7 @@ test("equal files give equal digests whatever their times, and any change gives 
     name: "desk",
     main: "infra",
     runtime: "nodejs",
+    hasOwnProvider: false,
     config: {
       "desk:port": { type: "integer", secret: false, hasDefault: false },
       "desk:flags": { type: null, secret: false, hasDefault: true },
