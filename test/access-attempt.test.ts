@@ -4,7 +4,7 @@ import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { actorOf } from "../automation/src/access/actor.ts";
 import { makeAttemptToken } from "../automation/src/access/attempt-tokens.ts";
-import { endAttempt } from "../automation/src/attempts/store.ts";
+import { endAttempt, startAttempt } from "../automation/src/attempts/store.ts";
 import { withTransaction } from "../automation/src/database.ts";
 import { claimStack, tokenOf } from "./helpers/access.ts";
 import type { TestApi } from "./helpers/api.ts";
@@ -73,6 +73,7 @@ async function asAttempt<T>(
     return await work(token);
   } finally {
     await withTransaction(api.db, async (trx) => {
+      await startAttempt(trx, claim.attemptId);
       await endAttempt(trx, claim, "succeeded");
       await sql`update deployments set status = 'succeeded', finished_at = now() where id = ${claim.deploymentId}`.execute(
         trx,

@@ -82,6 +82,7 @@ async function cancelAll(project: string): Promise<void> {
 interface Trigger {
   operation: DeploymentOperation;
   verb: string;
+  subcommand?: string;
   args?: readonly string[];
   /** Opens the dialog from the stack's page and submits it. */
   press: (page: Page) => Promise<void>;
@@ -110,6 +111,15 @@ const TRIGGERS: readonly Trigger[] = [
     press: async (page) => {
       await more(page, "Refresh…");
       await dialog(page, "Refresh");
+    },
+  },
+  {
+    operation: "detect-drift",
+    verb: "drift",
+    subcommand: "run",
+    press: async (page) => {
+      await more(page, "Check for drift…");
+      await dialog(page, "Check");
     },
   },
   {
@@ -158,9 +168,10 @@ test("onboarding 6 and 9: each trigger yields a deployment within 5 s through th
 });
 
 test("onboarding 6 and 9: each trigger yields a deployment within 5 s through the CLI", async () => {
-  for (const { operation, verb, args = [] } of TRIGGERS) {
+  for (const { operation, verb, subcommand, args = [] } of TRIGGERS) {
+    const command = subcommand === undefined ? [verb] : [verb, subcommand];
     const ran = await soon(verb, () =>
-      slipway.cli([verb, "-s", "steady/dev", "--no-wait", "--json", ...args]),
+      slipway.cli([...command, "-s", "steady/dev", "--no-wait", "--json", ...args]),
     );
     expect(ran).toMatchObject({ code: 0, stderr: "" });
     expect(JSON.parse(ran.stdout)).toMatchObject({ operation, project: "steady" });

@@ -5,7 +5,7 @@ import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { issueFor } from "../problems.ts";
 import { useRequestDeployment } from "./use-request.ts";
 
-export type Request = "update" | "preview" | "refresh";
+export type Request = "update" | "preview" | "refresh" | "detect-drift";
 
 const TEXTS = {
   update: {
@@ -22,6 +22,11 @@ const TEXTS = {
     title: "Refresh",
     what: "Reads the real resources back into the state. Changes no resource.",
     button: "Refresh",
+  },
+  "detect-drift": {
+    title: "Check for drift:",
+    what: "Compares the real resources with the state. Changes neither, and holds up no deployment.",
+    button: "Check",
   },
 } as const;
 
@@ -87,7 +92,7 @@ function RequestForm({
           onChange={(event) => setMessage(event.currentTarget.value)}
           error={issueFor(send.error, "message")}
         />
-        {request !== "refresh" && (
+        {(request === "update" || request === "preview") && (
           <Checkbox
             label="Read the real resources first (refresh)"
             checked={refresh}

@@ -67,6 +67,7 @@ export function StackHead({ path, stack }: { path: StackPath; stack: Stack }) {
             </Menu.Target>
             <Menu.Dropdown>
               <Menu.Item onClick={() => setDialog("refresh")}>Refresh…</Menu.Item>
+              <Menu.Item onClick={() => setDialog("detect-drift")}>Check for drift…</Menu.Item>
               <Menu.Divider />
               <Menu.Item className="danger-item" onClick={() => setDialog("destroy")}>
                 Destroy…
