@@ -20,13 +20,17 @@ const shared = {
 };
 
 /** Trials of minutes, whose short forms are among the end-to-end tests: `npm run trials`. */
-const TRIALS = ["test/trials/*.test.ts", "test/{state-writers-race,faults-programs}.test.ts"];
+const TRIALS = [
+  "test/trials/*.test.ts",
+  "test/{state-writers-race,faults,faults-programs,many-machines,server-restarts}.test.ts",
+];
 
 export default defineConfig({
   test: {
     // A process per file, so that what a file leaves behind can be told from what others do.
     pool: "forks",
-    maxWorkers: 2,
+    // One more than cores: most of these tests wait for leases, engines and providers that take their time.
+    maxWorkers: 3,
     projects: [
       {
         extends: true,
