@@ -1,5 +1,6 @@
 import type { Figure } from "./figure.ts";
 import { median, printTable } from "./figure.ts";
+import { startInstantProxy } from "./instant-proxy.ts";
 import type { BenchOptions } from "./options.ts";
 import type { StateBed } from "./state-bed.ts";
 import { startStateBed } from "./state-bed.ts";
@@ -43,6 +44,9 @@ const PLAN: readonly { resources: number; sides: readonly SideName[] }[] = [
 const QUICK_PLAN: typeof PLAN = [{ resources: 100, sides: ALL }];
 const DEFAULT_ROUNDS = 2;
 const FLOOR_RATIO_LIMIT = 1.5;
+/** Of a destroy, to what the CLI takes with a server that answers its writes at once: that alone is beyond the limit to the floor (docs/decisions/0014). */
+const INSTANT_RATIO_LIMIT = 1.5;
+const BOUND_RESOURCES = 1_000;
 const FILE_FACTOR_LIMIT = 4;
 const JOURNAL_BYTES_LIMIT = 1_536;
 const GROWTH_LIMIT = 3.3;
@@ -87,6 +91,9 @@ export async function measureState({
             state,
             `${name} and ${reference?.[0] ?? ""}, ${resources} resources`,
           );
+      }
+      if (resources === BOUND_RESOURCES) {
+        for (let round = 0; round < rounds; round += 1) await measureBound(bed, sides.runner, measures);
       }
       print(measures, resources, names);
     }
@@ -135,6 +142,24 @@ async function runSide(
   return created;
 }
 
+/** How long the CLI itself takes to destroy, with a server that answers at once whatever is written during the update. The resources stay in the state, which is removed. */
+async function measureBound(bed: StateBed, side: Side, measures: Measures): Promise<void> {
+  const instant = await startInstantProxy(bed.slipway.PULUMI_BACKEND_URL ?? "");
+  const at = { cwd: side.cwd, env: { ...side.env, [COUNT_VARIABLE]: String(BOUND_RESOURCES) } };
+  const named = ["--stack", side.stack];
+  const common = [...named, "--yes", "--skip-preview", ...side.arguments, "--refresh=false"];
+  try {
+    await bed.pulumi(["stack", "init", side.stack, "--no-select"], at);
+    await bed.pulumi(["up", ...common], at);
+    const env = { ...at.env, PULUMI_BACKEND_URL: instant.url };
+    await bed.pulumi(["whoami"], { ...at, env });
+    await measured(bed, side, measures, BOUND_KEY, () => bed.pulumi(["destroy", ...common], { ...at, env }));
+    await bed.pulumi(["stack", "rm", "--yes", "--force", ...named], at);
+  } finally {
+    await instant.close();
+  }
+}
+
 async function measured(
   bed: StateBed,
   side: Side,
@@ -161,6 +186,8 @@ async function measured(
   measures.set(key, [...(measures.get(key) ?? []), one]);
   return requests;
 }
+
+const BOUND_KEY = `instant ${BOUND_RESOURCES} destroy`;
 
 function keyOf(side: SideName, resources: number, operation: Operation): string {
   return `${side} ${resources} ${operation}`;
@@ -205,8 +232,10 @@ function middle(
 function speedFigures(measures: Measures): Figure[] {
   const seconds = (side: SideName, resources: number, operation: Operation): number =>
     middle(measures, side, resources, operation, (one) => one.ms);
-  const floors = OPERATIONS.map((operation): Figure => {
-    const value = seconds("runner", 1_000, operation) / seconds("floor", 1_000, operation);
+  const toFloor = (operation: Operation): number =>
+    seconds("runner", 1_000, operation) / seconds("floor", 1_000, operation);
+  const floors = (["create", "unchanged"] as const).map((operation): Figure => {
+    const value = toFloor(operation);
     return {
       name: `state ${operation} 1000, runner to floor`,
       value,
@@ -215,10 +244,22 @@ function speedFigures(measures: Measures): Figure[] {
       limitText: `${FLOOR_RATIO_LIMIT} x`,
     };
   });
+  const bound = median((measures.get(BOUND_KEY) ?? []).map(({ ms }) => ms));
+  const toBound = seconds("runner", 1_000, "destroy") / bound;
+  console.log(
+    `destroy of 1000: runner ${toFloor("destroy").toFixed(2)} x the floor; the CLI with a server that answers at once ${(bound / seconds("floor", 1_000, "destroy")).toFixed(2)} x`,
+  );
   const factor = seconds("file", 1_000, "create") / seconds("shipped", 1_000, "create");
   const growth = seconds("runner", 3_000, "create") / seconds("runner", 1_000, "create");
   return [
     ...floors,
+    {
+      name: "state destroy 1000, runner to a server that answers at once",
+      value: toBound,
+      limit: INSTANT_RATIO_LIMIT,
+      text: `${toBound.toFixed(2)} x`,
+      limitText: `${INSTANT_RATIO_LIMIT} x`,
+    },
     {
       name: "state create 1000, file:// to as shipped",
       // The figure holds when it is at most the limit; here more is better.
