@@ -130,9 +130,10 @@ function isOver(entry: HistoryEntry): boolean {
     : ENDED_UPDATE_STATUSES.includes(entry.update.status);
 }
 
-function nameOf(given: string): Named {
+/** What a person means by it. Eight digits without a `#` are those of an id: one id in forty-three begins with nothing else, and no stack has ten million deployments. */
+export function nameOf(given: string): Named {
   if (Id.safeParse(given).success) return { by: "id", id: given };
-  const digits = /^#?([1-9][0-9]{0,8})$/.exec(given)?.[1];
+  const digits = /^(?:#([1-9][0-9]{0,8})|([1-9][0-9]{0,6}))$/.exec(given)?.slice(1).find(Boolean);
   if (digits !== undefined) return { by: "number", number: Number(digits) };
   const version = /^v([1-9][0-9]{0,8})$/.exec(given)?.[1];
   if (version !== undefined) return { by: "version", number: Number(version) };
