@@ -107,9 +107,14 @@ test("the server says when it is ready, answers with the owner's token, and keep
   const client = createClient({ baseUrl: first.baseUrl, token: first.token });
   expect(await client.whoami()).toMatchObject({ kind: "owner" });
   const ready = await fetch(`${first.baseUrl}/readyz`);
+  const loops = { updates: "ok", detector: "ok", schedules: "ok", deliveries: "ok" };
   expect([ready.status, await ready.json()]).toEqual([
     200,
-    { status: "ok", checks: { database: "ok", notifications: "ok" } },
+    {
+      status: "ok",
+      checks: { database: "ok", notifications: "ok", ...loops },
+      warnings: ["no worker is there"],
+    },
   ]);
   const authorization = `Bearer ${first.token}`;
   for (const target of ["/v1/stacks/default/shop/..", "/v1/projects/../..", "/v1/projects/default/%2e%2e"]) {
