@@ -21,7 +21,7 @@ import { openEventWriter } from "./event-writer.ts";
 import { stepResults } from "./facts-store.ts";
 import { keepLease } from "./lease-keeper.ts";
 import type { StepName } from "./operations.ts";
-import { CHANGING_STEPS, stepsOf } from "./operations.ts";
+import { CHANGING_STEPS, isKept, stepsOf } from "./operations.ts";
 import { completeUpdate, factsOf } from "./record-release.ts";
 import { accountResources } from "./resource-account.ts";
 import type { ChangingUpdate } from "./settle-updates.ts";
@@ -280,6 +280,9 @@ async function runSteps(run: AttemptRun, startedSteps: string[]): Promise<Result
     run.spans.stepEnded(outcome.state === "failed" ? outcome.failure.code : undefined);
     const ended = await record(run, name, outcome);
     if (ended !== null) return ended;
+    // What a successor goes by must be there before the next step begins: else a worker that dies in that one has it done twice.
+    if (isKept(name, run.claim.operation, { state: outcome.state, result: null, ageMs: 0 }))
+      await run.events.flush();
   }
   return { kind: "succeeded" };
 }
