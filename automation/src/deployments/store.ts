@@ -75,6 +75,8 @@ export async function insertDeployment(trx: Transaction, deployment: NewDeployme
       config_digest: deployment.configDigest,
       continues: deployment.continues ?? null,
       runs_after: deployment.runsAfter ?? null,
+      // Of two in one transaction the second is the younger one, in lists too.
+      requested_at: sql<Date>`clock_timestamp()`,
     })
     .execute();
   const steps = deployment.steps.map((name, position) => ({ deployment_id: deployment.id, position, name }));

@@ -271,6 +271,7 @@ async function runSteps(run: AttemptRun, startedSteps: string[]): Promise<Result
       await passOver(run, run.completed, name);
       continue;
     }
+    if (CHANGING_STEPS.includes(name)) await refuseWithoutContainment(run);
     startedSteps.push(name);
     run.events.step(name, "running");
     run.spans.step(name);
@@ -285,6 +286,14 @@ async function runSteps(run: AttemptRun, startedSteps: string[]): Promise<Result
       await run.events.flush();
   }
   return { kind: "succeeded" };
+}
+
+/** A containment that is gone can change nothing: to say that the step had begun would make a run that may simply run again one that a person must decide about. */
+async function refuseWithoutContainment({ containment }: AttemptRun): Promise<void> {
+  const lives = new Promise<false>((resolve) => setImmediate(resolve, false));
+  if (await Promise.race([containment.ended.then(() => true), lives])) {
+    throw new SlipwayError("containment_ended", "The containment ended before the step began.");
+  }
 }
 
 /** A step that an earlier attempt did: what it came to is recorded, in case that attempt was lost before it could. */
