@@ -20,7 +20,7 @@ const MANY = 50_000;
 const STACKS = 20;
 /** One stack in so many belongs to a second organisation, whose member sees nothing else. */
 const STACKS_PER_SMALL = 20;
-const DEFAULT_PAIRS = 300;
+const DEFAULT_PAIRS = 1_000;
 const WARM_UP_PAIRS = 30;
 const PAGE = 50;
 /** Of what is rare, so that the page is full in the smaller list too. */
