@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { sql } from "kysely";
@@ -16,6 +16,8 @@ import { listening, startWorker, startWorkerOf } from "./helpers/worker.ts";
 const ENDED_MS = 120_000;
 /** Nothing listens there. */
 const NOWHERE = "postgres://127.0.0.1:1/none";
+/** Several looks of a worker. */
+const AWAY_MS = 5_000;
 
 let api: TestApi;
 /** Between the workers and the database; the server has a way of its own. */
@@ -100,6 +102,18 @@ test.each([
     expect(worker.output()).not.toContain("was not concluded");
   },
 );
+
+test("a worker that waits keeps its ready containments while the database is away, and makes no others", async () => {
+  const worker = await startBehindProxy();
+  const folder = path.join(api.dataDir, "attempts", worker.workerId);
+  const ready = (): string[] => (existsSync(folder) ? readdirSync(folder).toSorted() : []);
+  await eventually("two containments are ready", 60_000, () => ready().length === 2);
+  const before = ready();
+  proxy.pointTo(NOWHERE);
+  proxy.cut();
+  await pause(AWAY_MS);
+  expect(ready()).toEqual(before);
+});
 
 test("T25: an engine has told the server that it is through, and its worker is cut off and dies before it can record that: it converges to a success", async () => {
   const { stack, lines } = await ledgerStack("unrecorded", { delayMs: 4_000 });

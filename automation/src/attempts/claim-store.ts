@@ -41,7 +41,6 @@ export async function claimNext(
   db: Database,
   worker: { workerId: string; attemptId: string },
 ): Promise<Claim | null> {
-  if (!(await isAnythingQueued(db))) return null;
   return withTransaction(db, async (trx) => {
     await lockClaims(trx);
     const { rows } = await claimStatement(worker).execute(trx);

@@ -26,8 +26,6 @@ export interface ReadyContainment {
 export interface WarmContainments {
   /** A ready one, or the one that is being made; it is made up for when no attempt needs the processor. Throws when a containment cannot be made. */
   take(): Promise<ReadyContainment>;
-  /** Whether `take` would answer at once. */
-  isReady(): boolean;
   /** Takes back one that was not needed. */
   giveBack(ready: ReadyContainment): void;
   /** Ends one that must not be handed out again: its attempt may be in the database although nobody heard so. */
@@ -118,7 +116,6 @@ export function openWarmContainments(options: {
       });
       return ready;
     },
-    isReady: () => spare.length > 0,
     giveBack(ready) {
       inUse.delete(ready);
       if (isClosed || spare.length >= SPARES) drop(ready);
