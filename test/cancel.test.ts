@@ -1,9 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import type { AnswerBody, TestApi } from "./helpers/api.ts";
 import { startTestApi } from "./helpers/api.ts";
+import { endedWithin } from "./helpers/deployments.ts";
 import { type LedgerProgram, register, writeLedgerProject } from "./helpers/ledger-project.ts";
+import { stoppedAfterEach } from "./helpers/stopped-workers.ts";
 import { eventually } from "./helpers/waiting.ts";
 import type { TestWorker } from "./helpers/worker.ts";
 import { startWorkerOf } from "./helpers/worker.ts";
@@ -11,13 +13,9 @@ import { startWorkerOf } from "./helpers/worker.ts";
 const ENDED_MS = 120_000;
 
 let api: TestApi;
-const workers = new Set<TestWorker>();
+const workers = stoppedAfterEach();
 beforeAll(async () => {
   api = await startTestApi();
-});
-afterEach(async () => {
-  for (const worker of workers) await worker.stop();
-  workers.clear();
 });
 afterAll(() => api.close());
 
@@ -48,12 +46,7 @@ async function request(stack: string): Promise<string> {
   return answer.body.id;
 }
 
-async function ended(id: string): Promise<AnswerBody> {
-  return eventually(`deployment ${id} ended`, ENDED_MS, async () => {
-    const { body } = await api.ask("GET", `/v1/deployments/${id}?wait=10`);
-    return body.finishedAt === null ? undefined : body;
-  });
-}
+const ended = (id: string): Promise<AnswerBody> => endedWithin(api, id, ENDED_MS);
 
 async function rungsOf(id: string): Promise<unknown[]> {
   const { body } = await api.ask("GET", `/v1/deployments/${id}/events?limit=5000`);

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { followEvents } from "../automation/src/client/follow.ts";
 import type { AnswerBody, TestApi } from "./helpers/api.ts";
 import { startTestApi } from "./helpers/api.ts";
-import { register, writeLedgerProject } from "./helpers/ledger-project.ts";
+import { linesOf, register, writeLedgerProject } from "./helpers/ledger-project.ts";
 import { testPostgres } from "./helpers/postgres.ts";
 import { freePort } from "./helpers/sample.ts";
 import { ownerClient, ownerToken, startServer } from "./helpers/server.ts";
@@ -34,9 +34,6 @@ async function start(drain: string): Promise<TestWorker> {
   workers.add(worker);
   return worker;
 }
-
-const linesOf = (file: string): string[] =>
-  existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
 
 async function request(stack: string): Promise<string> {
   const body = { operation: "update", options: { parallel: 1, skipPreview: true } };

@@ -1,15 +1,17 @@
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { pulumiEnvironment } from "../automation/src/engine/pulumi-cli/environment.ts";
 import { pulumiForTests } from "../automation/src/engine/pulumi-cli/testing.ts";
 import type { AnswerBody, TestApi } from "./helpers/api.ts";
 import { startTestApi } from "./helpers/api.ts";
+import { endedWithin } from "./helpers/deployments.ts";
 import { ran } from "./helpers/installation.ts";
 import { register } from "./helpers/ledger-project.ts";
 import type { Shelf } from "./helpers/shelf-project.ts";
 import { openShelf, SHELF_PROVIDER, writeShelfProject } from "./helpers/shelf-project.ts";
+import { stoppedAfterEach } from "./helpers/stopped-workers.ts";
 import { eventually } from "./helpers/waiting.ts";
 import type { TestWorker } from "./helpers/worker.ts";
 import { listening, startWorkerOf } from "./helpers/worker.ts";
@@ -18,13 +20,9 @@ const ENDS_WITHIN_MS = 120_000;
 const ITEMS = { one: "first", two: "second", three: "third", safe: "hidden-words" };
 
 let api: TestApi;
-const workers = new Set<TestWorker>();
+const workers = stoppedAfterEach();
 beforeAll(async () => {
   api = await startTestApi();
-});
-afterEach(async () => {
-  for (const worker of workers) await worker.stop();
-  workers.clear();
 });
 afterAll(() => api.close());
 
@@ -40,12 +38,7 @@ async function request(stack: string, operation: string): Promise<string> {
   return answer.body.id;
 }
 
-async function ended(id: string): Promise<AnswerBody> {
-  return eventually(`deployment ${id} ended`, ENDS_WITHIN_MS, async () => {
-    const { body } = await api.ask("GET", `/v1/deployments/${id}?wait=10`);
-    return body.finishedAt === null ? undefined : body;
-  });
-}
+const ended = (id: string): Promise<AnswerBody> => endedWithin(api, id, ENDS_WITHIN_MS);
 
 async function run(stack: string, operation: string, status = "succeeded"): Promise<AnswerBody> {
   const deployment = await ended(await request(stack, operation));

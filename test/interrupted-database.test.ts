@@ -5,6 +5,7 @@ import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { AnswerBody, TestApi } from "./helpers/api.ts";
 import { startTestApi } from "./helpers/api.ts";
+import { endedWithin } from "./helpers/deployments.ts";
 import { type LedgerProgram, register, writeLedgerProject } from "./helpers/ledger-project.ts";
 import { testPostgres } from "./helpers/postgres.ts";
 import type { PostgresProxy } from "./helpers/postgres-proxy.ts";
@@ -69,12 +70,7 @@ async function request(stack: string): Promise<string> {
   return answer.body.id;
 }
 
-async function ended(id: string): Promise<AnswerBody> {
-  return eventually(`deployment ${id} ended`, ENDED_MS, async () => {
-    const { body } = await api.ask("GET", `/v1/deployments/${id}?wait=10`);
-    return body.finishedAt === null ? undefined : body;
-  });
-}
+const ended = (id: string): Promise<AnswerBody> => endedWithin(api, id, ENDED_MS);
 
 async function numbersOf(id: string): Promise<unknown[]> {
   const { body } = await api.ask("GET", `/v1/deployments/${id}/events`);

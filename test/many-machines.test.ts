@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { sql } from "kysely";
@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { followEvents } from "../automation/src/client/follow.ts";
 import type { OpenDatabase } from "../automation/src/database.ts";
 import { openDatabase } from "../automation/src/database.ts";
-import { writeLedgerProject } from "./helpers/ledger-project.ts";
+import { linesOf, writeLedgerProject } from "./helpers/ledger-project.ts";
 import type { Machine, Network } from "./helpers/machines.ts";
 import { makeNetwork, noNetworks } from "./helpers/machines.ts";
 import type { TestDatabase } from "./helpers/postgres.ts";
@@ -97,9 +97,6 @@ function urlOf(server: string): string {
 
 let tokenDir = "";
 const clientOf = (server: string): ReturnType<typeof ownerClient> => ownerClient(urlOf(server), tokenDir);
-const linesOf = (file: string): string[] =>
-  existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
-
 interface Made {
   name: string;
   ledger: string;

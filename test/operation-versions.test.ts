@@ -1,13 +1,14 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { sql } from "kysely";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { OPERATION_VERSION } from "../automation/src/pipeline/operations.ts";
 import { LATER_VERSION } from "./doubles/later-program/operation-lists.ts";
 import type { AnswerBody, TestApi } from "./helpers/api.ts";
 import { startTestApi } from "./helpers/api.ts";
-import { register, writeLedgerProject } from "./helpers/ledger-project.ts";
+import { linesOf, register, writeLedgerProject } from "./helpers/ledger-project.ts";
+import { stoppedAfterEach } from "./helpers/stopped-workers.ts";
 import { eventually } from "./helpers/waiting.ts";
 import type { TestWorker } from "./helpers/worker.ts";
 import { startWorkerOf } from "./helpers/worker.ts";
@@ -18,13 +19,9 @@ const LATER_PROGRAM = pathToFileURL(
 const RUN_MS = 120_000;
 
 let api: TestApi;
-const workers = new Set<TestWorker>();
+const workers = stoppedAfterEach();
 beforeAll(async () => {
   api = await startTestApi();
-});
-afterEach(async () => {
-  for (const worker of workers) await worker.stop();
-  workers.clear();
 });
 afterAll(() => api.close());
 
@@ -41,9 +38,6 @@ async function kill(worker: TestWorker): Promise<void> {
   await worker.kill();
   workers.delete(worker);
 }
-
-const linesOf = (file: string): string[] =>
-  existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
 
 /** A project whose tests and gate before the update say that they ran; the gate waits until the file `go` is there. */
 async function makeProject(name: string) {

@@ -3,8 +3,8 @@ import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { AnswerBody, TestApi } from "./helpers/api.ts";
 import { startTestApi } from "./helpers/api.ts";
+import { endedWithin } from "./helpers/deployments.ts";
 import { register, writeLedgerProject } from "./helpers/ledger-project.ts";
-import { eventually } from "./helpers/waiting.ts";
 import type { TestWorker } from "./helpers/worker.ts";
 import { startWorkerOf } from "./helpers/worker.ts";
 
@@ -37,12 +37,7 @@ async function request(stack: string): Promise<string> {
   return answer.body.id;
 }
 
-async function ended(id: string): Promise<AnswerBody> {
-  return eventually(`deployment ${id} ended`, ENDED_MS, async () => {
-    const { body } = await api.ask("GET", `/v1/deployments/${id}?wait=10`);
-    return body.finishedAt === null ? undefined : body;
-  });
-}
+const ended = (id: string): Promise<AnswerBody> => endedWithin(api, id, ENDED_MS);
 
 test("H15: a program that ends its runner three times is quarantined with the reason, what waits behind it runs, and whoever may deploy lifts that", async () => {
   const ledger = path.join(api.root, "poison.txt");

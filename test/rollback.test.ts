@@ -1,10 +1,10 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { AnswerBody, TestApi } from "./helpers/api.ts";
 import { startTestApi } from "./helpers/api.ts";
 import type { LedgerProgram } from "./helpers/ledger-project.ts";
-import { register, writeLedgerProject } from "./helpers/ledger-project.ts";
+import { linesOf, register, writeLedgerProject } from "./helpers/ledger-project.ts";
 import { eventually } from "./helpers/waiting.ts";
 import type { TestWorker } from "./helpers/worker.ts";
 import { startWorkerOf } from "./helpers/worker.ts";
@@ -60,9 +60,6 @@ async function makeProject(
   const [stack = ""] = await register(api, name, folder);
   return { stack, ledger, write };
 }
-
-const linesOf = (file: string): string[] =>
-  existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
 
 test("a failing gate marks the release bad, rolls back once, and quarantines source and config", async () => {
   const project = await makeProject("gate-fails", { version: "v1" });

@@ -1,24 +1,22 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import type { AnswerBody, TestApi } from "./helpers/api.ts";
 import { startTestApi } from "./helpers/api.ts";
-import { register, writeLedgerProject } from "./helpers/ledger-project.ts";
+import { endedWithin } from "./helpers/deployments.ts";
+import { linesOf, register, writeLedgerProject } from "./helpers/ledger-project.ts";
+import { stoppedAfterEach } from "./helpers/stopped-workers.ts";
 import { eventually } from "./helpers/waiting.ts";
 import type { TestWorker } from "./helpers/worker.ts";
 import { startWorkerOf } from "./helpers/worker.ts";
 
-/** The lease of a killed worker ends within 15 s, and another worker looks every 2 s. */
+/** Another worker of the machine sees a dead one within a second; without that its lease of 16 s has to end. */
 const TAKEOVER_MS = 40_000;
 
 let api: TestApi;
-const workers = new Set<TestWorker>();
+const workers = stoppedAfterEach();
 beforeAll(async () => {
   api = await startTestApi();
-});
-afterEach(async () => {
-  for (const worker of workers) await worker.stop();
-  workers.clear();
 });
 afterAll(() => api.close());
 
@@ -28,9 +26,6 @@ async function start(): Promise<TestWorker> {
   return worker;
 }
 
-const linesOf = (file: string): string[] =>
-  existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
-
 async function request(
   stack: string,
   body: Record<string, unknown> = { operation: "update" },
@@ -38,12 +33,7 @@ async function request(
   return (await api.ask("POST", `${stack}/deployments`, { body })).body.id;
 }
 
-async function ended(id: string): Promise<AnswerBody> {
-  return eventually(`deployment ${id} ended`, TAKEOVER_MS + 60_000, async () => {
-    const { body } = await api.ask("GET", `/v1/deployments/${id}?wait=10`);
-    return body.finishedAt === null ? undefined : body;
-  });
-}
+const ended = (id: string): Promise<AnswerBody> => endedWithin(api, id, TAKEOVER_MS + 60_000);
 
 async function stepIs(id: string, name: string, state: string): Promise<true | undefined> {
   const { body } = await api.ask("GET", `/v1/deployments/${id}`);

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import type { TestApi } from "./api.ts";
 import { writeProject } from "./trivial-project.ts";
@@ -82,4 +83,9 @@ export async function register(
     if (created.status !== 201) throw new Error(`creating the stack failed: ${created.text}`);
   }
   return stacks.map((stack) => `/v1/stacks/default/${name}/${stack}`);
+}
+
+/** The lines of a ledger, or of another file that a program writes to; none while it is not there. */
+export function linesOf(file: string): string[] {
+  return existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
 }
