@@ -9,6 +9,7 @@ export * from "./identifiers.ts";
 export * from "./keys.ts";
 export * from "./monitoring.ts";
 export * from "./notifications.ts";
+export * from "./previews.ts";
 export * from "./problems.ts";
 export * from "./projects.ts";
 export * from "./queue.ts";

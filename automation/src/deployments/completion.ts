@@ -38,7 +38,10 @@ export type EndingDeployment = Pick<
 
 /** How it ends. */
 export interface Ending {
-  status: Extract<DeploymentStatus, "succeeded" | "failed" | "cancelled" | "interrupted">;
+  status: Extract<
+    DeploymentStatus,
+    "succeeded" | "failed" | "cancelled" | "interrupted" | "stale" | "rejected" | "expired"
+  >;
   failure: Failure | null;
   /** Who ended it: a worker's principal or `system`. */
   principal: string;
@@ -75,7 +78,8 @@ export async function endDeployment(
 }
 
 function attemptStatusOf(status: Ending["status"]): "succeeded" | "failed" | "cancelled" | "lost" {
-  return status === "interrupted" ? "lost" : status;
+  if (status === "interrupted") return "lost";
+  return status === "succeeded" || status === "cancelled" ? status : "failed";
 }
 
 /** Of updates that the engine has not ended itself. */
@@ -107,6 +111,25 @@ export async function resumeDeployment(
   const detail =
     "The worker was lost after the update was complete, and nothing of that is done again; the deployment waits for another worker to do the rest.";
   await putBack(trx, deps, lost, "deployment.resumed", detail);
+}
+
+/**
+ * Ends the attempt of a deployment that waits for people, in the caller's transaction, which holds the fence: no worker and no right to write is kept while they decide. What the
+ * attempt found out stays recorded.
+ */
+export async function awaitApproval(
+  trx: Transaction,
+  deps: { keyring: Keyring },
+  deployment: EndingDeployment,
+  detail: string,
+): Promise<void> {
+  await endUpdatesOfAttempt(trx, deps, deployment.attemptId, "expired");
+  await sql`
+    update deployments set status = 'waiting_approval' where id = ${deployment.deploymentId} and status = 'running'
+  `.execute(trx);
+  await endAttempt(trx, deployment, "succeeded");
+  await appendStatus(trx, deployment.deploymentId, deployment.attempt, "waiting_approval", detail);
+  await notify(trx, WORK_CHANNEL, deployment.stackId);
 }
 
 async function putBack(

@@ -1,6 +1,7 @@
 import type { Claim } from "../attempts/store.ts";
 import type { GateResult } from "../contract/deployments.ts";
 import type { DriftedResource } from "../contract/drift.ts";
+import type { PlannedStep } from "../contract/previews.ts";
 import type { Failure } from "../deployments/completion.ts";
 import type { AttemptContainment } from "../engine/attempt.ts";
 import type { ConfigEntry, RequestOutcome } from "../engine/runner-protocol.ts";
@@ -59,6 +60,8 @@ export interface AttemptRun {
     prepared?: Prepared;
     artifacts: BuiltArtifact[];
     planPath?: string;
+    /** What this attempt's own preview said. */
+    previewed?: { steps: readonly PlannedStep[] };
     /** Of the engine operation that changed the stack. */
     engine?: RequestOutcome;
     /** Of the state that it left. */
@@ -76,6 +79,10 @@ export type StepOutcome =
   | { state: "succeeded"; detail?: string; result?: unknown }
   | { state: "skipped"; detail: string }
   | { state: "failed"; failure: Failure }
+  /** It waits for people: the attempt ends, and another one goes on when they have decided. */
+  | { state: "waits"; detail: string }
+  /** What was approved is so no more, or was not approved: nothing has been changed. */
+  | { state: "over"; status: "stale" | "rejected" | "expired"; failure: Failure }
   | { state: "stopped" };
 
 export type Step = (run: AttemptRun) => Promise<StepOutcome>;

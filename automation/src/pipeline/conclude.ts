@@ -2,7 +2,12 @@ import { appendAudit } from "../audit/store.ts";
 import type { Transaction } from "../database.ts";
 import { countsOf, describeAccount } from "../deployments/account-rules.ts";
 import type { Failure } from "../deployments/completion.ts";
-import { endDeployment, startAutomaticRollback, subjectOf } from "../deployments/completion.ts";
+import {
+  awaitApproval,
+  endDeployment,
+  startAutomaticRollback,
+  subjectOf,
+} from "../deployments/completion.ts";
 import { decideByGates, startsRollback } from "../releases/rules.ts";
 import { decideHealth, newestGoodRelease, pinnedRelease, quarantine } from "../releases/store.ts";
 import type { AttemptRun } from "./attempt-run.ts";
@@ -102,6 +107,26 @@ async function undo(trx: Transaction, run: AttemptRun, failure: Failure): Promis
     requestId: null,
   });
   await startAutomaticRollback(trx, context, claim, target, failure, principal);
+}
+
+/** People have to decide: the attempt ends and the stack is free until they have. */
+export async function concludeWaiting(run: AttemptRun, detail: string): Promise<void> {
+  const { claim, context } = run;
+  await run.events.flush();
+  await inFence(run, (trx) => awaitApproval(trx, context, claim, detail));
+}
+
+/** What was approved is no longer what would run, or was not approved. Nothing has been changed. */
+export async function concludeOver(
+  run: AttemptRun,
+  status: "stale" | "rejected" | "expired",
+  failure: Failure,
+): Promise<void> {
+  const { claim, context } = run;
+  await run.events.flush();
+  await inFence(run, (trx) =>
+    endDeployment(trx, context, claim, { status, failure, principal: principalOf(context) }),
+  );
 }
 
 /** Somebody cancelled. The failure says what is known of each resource. */

@@ -7,6 +7,9 @@ export type StepName =
   | "test"
   | "gates-before"
   | "preview"
+  | "policy"
+  | "seal"
+  | "approval"
   | "update"
   | "refresh"
   | "destroy"
@@ -31,6 +34,26 @@ export const OPERATION_LISTS: Readonly<Record<number, OperationLists>> = {
     refresh: ["prepare", "refresh"],
     destroy: ["prepare", "destroy"],
     rollback: ["prepare", "preview", "update", "gates-after", "release"],
+    "detect-drift": ["prepare", "detect-drift"],
+  },
+  2: {
+    preview: ["prepare", "build", "preview", "policy", "seal"],
+    update: [
+      "prepare",
+      "build",
+      "test",
+      "gates-before",
+      "preview",
+      "policy",
+      "seal",
+      "approval",
+      "update",
+      "gates-after",
+      "release",
+    ],
+    refresh: ["prepare", "preview", "seal", "approval", "refresh"],
+    destroy: ["prepare", "preview", "policy", "seal", "approval", "destroy"],
+    rollback: ["prepare", "preview", "policy", "seal", "approval", "update", "gates-after", "release"],
     "detect-drift": ["prepare", "detect-drift"],
   },
 };

@@ -23,6 +23,9 @@ const LOOKING_STEPS: readonly string[] = [
   "test",
   "gates-before",
   "preview",
+  "policy",
+  "seal",
+  "approval",
   "detect-drift",
 ] satisfies StepName[];
 

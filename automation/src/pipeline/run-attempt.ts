@@ -12,7 +12,14 @@ import { pinnedRelease, releaseOf } from "../releases/store.ts";
 import type { AttemptRun, Step, StepOutcome } from "./attempt-run.ts";
 import { failureOf } from "./attempt-run.ts";
 import { openAttemptSpans } from "./attempt-spans.ts";
-import { concludeCancel, concludeFailure, concludeLost, concludeSuccess } from "./conclude.ts";
+import {
+  concludeCancel,
+  concludeFailure,
+  concludeLost,
+  concludeOver,
+  concludeSuccess,
+  concludeWaiting,
+} from "./conclude.ts";
 import { concludeDrift } from "./conclude-drift.ts";
 import type { WorkerContext } from "./context.ts";
 import { principalOf } from "./context.ts";
@@ -26,11 +33,14 @@ import { completeUpdate, factsOf } from "./record-release.ts";
 import { accountResources } from "./resource-account.ts";
 import type { ChangingUpdate } from "./settle-updates.ts";
 import { completedIn, lockChangingUpdates } from "./settle-updates.ts";
+import { approval } from "./steps/approval.ts";
 import { build, test } from "./steps/build.ts";
 import { detectDrift } from "./steps/detect-drift.ts";
 import { destroy, preview, refresh, update } from "./steps/engine.ts";
 import { gatesAfter, gatesBefore } from "./steps/gates.ts";
+import { policy } from "./steps/policy.ts";
 import { prepare } from "./steps/prepare.ts";
+import { seal } from "./steps/seal.ts";
 import type { StopSwitch } from "./stop-reason.ts";
 import type { ReadyContainment } from "./warm-containments.ts";
 import { keepFailure } from "./work-folders.ts";
@@ -42,6 +52,9 @@ const STEPS: Readonly<Record<Exclude<StepName, "release">, Step>> = {
   test,
   "gates-before": gatesBefore,
   preview,
+  policy,
+  seal,
+  approval,
   update,
   refresh,
   destroy,
@@ -61,6 +74,8 @@ const MS_PER_SECOND = 1_000;
 type Result =
   | { kind: "succeeded" }
   | { kind: "stopped" }
+  | { kind: "waits"; detail: string }
+  | { kind: "over"; status: "stale" | "rejected" | "expired"; failure: Parameters<typeof concludeFailure>[2] }
   | { kind: "failed"; step: string; failure: Parameters<typeof concludeFailure>[2] };
 
 /**
@@ -235,6 +250,8 @@ async function carryOut(run: AttemptRun, stop: StopSwitch, startedSteps: string[
     return true;
   }
   if (result.kind === "failed" && reason === null) await concludeFailure(run, result.step, result.failure);
+  else if (result.kind === "waits" && reason === null) await concludeWaiting(run, result.detail);
+  else if (result.kind === "over" && reason === null) await concludeOver(run, result.status, result.failure);
   else {
     const { reason: end } = await run.containment.ended;
     if (end === "killed")
@@ -278,7 +295,9 @@ async function runSteps(run: AttemptRun, startedSteps: string[]): Promise<Result
     // A takeover must know that things may have changed before anything can.
     if (CHANGING_STEPS.includes(name)) await run.events.flush();
     const outcome = await STEPS[name](run);
-    run.spans.stepEnded(outcome.state === "failed" ? outcome.failure.code : undefined);
+    run.spans.stepEnded(
+      outcome.state === "failed" || outcome.state === "over" ? outcome.failure.code : undefined,
+    );
     const ended = await record(run, name, outcome);
     if (ended !== null) return ended;
     // What a successor goes by must be there before the next step begins: else a worker that dies in that one has it done twice.
@@ -318,6 +337,12 @@ async function record(run: AttemptRun, name: StepName, outcome: StepOutcome): Pr
     case "failed":
       run.events.step(name, "failed", outcome.failure.detail);
       return { kind: "failed", step: name, failure: outcome.failure };
+    case "waits":
+      run.events.step(name, "waiting", outcome.detail);
+      return { kind: "waits", detail: outcome.detail };
+    case "over":
+      run.events.step(name, "failed", outcome.failure.detail);
+      return { kind: "over", status: outcome.status, failure: outcome.failure };
     case "stopped":
       run.events.step(name, "failed", "stopped");
       return { kind: "stopped" };

@@ -1,0 +1,1 @@
+-- What this needs comes with it.

@@ -1,0 +1,5 @@
+import type { AttemptRun, StepOutcome } from "../attempt-run.ts";
+
+export async function policy(_run: AttemptRun): Promise<StepOutcome> {
+  return { state: "skipped", detail: "nothing asks for it" };
+}
