@@ -1,0 +1,113 @@
+import type { PlannedStep } from "../contract/previews.ts";
+import { isStateful } from "./stateful-types.ts";
+
+/** How much a change can cost, from nothing to what cannot be undone; in this order. */
+export const RISK_TIERS = ["none", "low", "medium", "high", "highest"] as const;
+export type RiskTier = (typeof RISK_TIERS)[number];
+
+/** What a preview means for whoever has to decide about it. */
+export interface Risk {
+  tier: RiskTier;
+  /** Why it is this tier, worst first; one sentence for each kind of step and, of the two highest tiers, each resource's name. */
+  reasons: readonly string[];
+  /** Steps by the engine's own word; without those that change nothing. */
+  counts: Readonly<Record<string, number>>;
+}
+
+/** The engine's steps as the deploy package of its Go module names them. Any other word is one that nobody here knows. */
+const TIER_OF_STEP: ReadonlyMap<string, RiskTier> = new Map([
+  ["same", "none"],
+  ["read", "none"],
+  ["refresh", "none"],
+  ["create", "low"],
+  ["import", "low"],
+  ["update", "medium"],
+  // Out of the state; what is there stays.
+  ["discard", "medium"],
+  ["read-discard", "medium"],
+  ["remove-pending-replace", "medium"],
+  ["replace", "high"],
+  ["create-replacement", "high"],
+  ["read-replacement", "high"],
+  ["import-replacement", "high"],
+  ["discard-replaced", "high"],
+  ["delete-replaced", "high"],
+  ["delete", "high"],
+]);
+
+/** So many resources are named in one reason. */
+const MOST_NAMES = 5;
+
+/**
+ * The risk of a change by its preview's steps. Replacing or deleting something is `high`; when it is of a stateful or a protected type, or a step is of a kind that nobody here knows,
+ * `highest`. `operation`: of the deployment, in its words. `statefulTypes`: globs that the stack adds to the known ones.
+ */
+export function riskOf(
+  steps: readonly PlannedStep[],
+  operation: string,
+  { statefulTypes = [] }: { statefulTypes?: readonly string[] } = {},
+): Risk {
+  const counts: Record<string, number> = {};
+  const found = new Map<string, { tier: RiskTier; why: string; names: string[] }>();
+  for (const step of steps) {
+    const { tier, why } = classify(step, statefulTypes);
+    if (tier === "none") continue;
+    counts[step.operation] = (counts[step.operation] ?? 0) + 1;
+    const group = found.get(why);
+    if (group === undefined) found.set(why, { tier, why, names: [step.name] });
+    else group.names.push(step.name);
+  }
+  const groups = [...found.values()].sort((a, b) => rank(b.tier) - rank(a.tier));
+  const worst = groups[0];
+  if (worst === undefined) return { tier: "none", reasons: ["Nothing is to be changed."], counts };
+  const reasons = groups.map((group) => sentence(group));
+  // Whoever takes a stack away must not get through with what each of its deletions asks for.
+  const isDestroy = operation === "destroy" && rank(worst.tier) < rank("high");
+  return {
+    tier: isDestroy ? "high" : worst.tier,
+    reasons: isDestroy ? ["The stack is taken away.", ...reasons] : reasons,
+    counts,
+  };
+}
+
+/** Where a tier stands: 0 for `none` to 4 for `highest`. */
+export function rank(tier: RiskTier): number {
+  return RISK_TIERS.indexOf(tier);
+}
+
+function classify(step: PlannedStep, statefulTypes: readonly string[]): { tier: RiskTier; why: string } {
+  const tier = TIER_OF_STEP.get(step.operation);
+  if (tier === undefined)
+    return { tier: "highest", why: `'${step.operation}', a kind of step that nobody here knows` };
+  // What a refresh read is other than what the state has: the state is changed.
+  if (step.operation === "refresh" && step.changes.length > 0)
+    return { tier: "medium", why: "update of the state" };
+  if (tier !== "high") return { tier, why: WORDS[tier] };
+  const verb =
+    step.operation.startsWith("delete") || step.operation === "discard-replaced" ? "delete" : "replace";
+  if (step.protect) return { tier: "highest", why: `${verb} of what is protected` };
+  if (isStateful(step.type, statefulTypes)) return { tier: "highest", why: `${verb} of what holds data` };
+  // A component is made of the resources below it, which have steps of their own.
+  if (isComponent(step)) return { tier: "medium", why: `${verb} of a component` };
+  return { tier, why: verb };
+}
+
+const WORDS: Readonly<Record<Exclude<RiskTier, "high">, string>> = {
+  none: "nothing",
+  low: "create",
+  medium: "update in place",
+  highest: "",
+};
+
+function isComponent({ provider, type }: PlannedStep): boolean {
+  return provider === null && !type.startsWith("pulumi:providers:");
+}
+
+function sentence({ why, names, tier }: { why: string; names: readonly string[]; tier: RiskTier }): string {
+  const count = `${names.length} ${names.length === 1 ? "resource" : "resources"}`;
+  const text = `${why[0]?.toUpperCase() ?? ""}${why.slice(1)}`;
+  if (rank(tier) < rank("high")) return `${text}: ${count}.`;
+  const shown = names.slice(0, MOST_NAMES).join(", ");
+  const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : "";
+  return `${text}: ${shown}${more}.`;
+}
