@@ -29,8 +29,8 @@ export default defineConfig({
   test: {
     // A process per file, so that what a file leaves behind can be told from what others do.
     pool: "forks",
-    // One more than cores: most of these tests wait for leases, engines and providers that take their time.
-    maxWorkers: 3,
+    // Two more than cores: most of these tests wait for leases, engines and providers that take their time.
+    maxWorkers: 4,
     projects: [
       {
         extends: true,

@@ -1,22 +1,14 @@
-import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { createInterface } from "node:readline";
 import { createClient } from "../../automation/src/client/index.ts";
+import type { RunningEntry } from "./entry.ts";
+import { startEntry } from "./entry.ts";
 
-const ENTRY = path.resolve(import.meta.dirname, "../../automation/src/server.ts");
 const STOP_TIMEOUT_MS = 30_000;
 
 /** A server in a process of its own. */
-export interface TestServer {
-  pid: number;
+export interface TestServer extends RunningEntry {
   port: number;
-  /** All that it printed. */
-  output(): string;
-  /** SIGTERM; resolves with its exit code. */
-  stop(): Promise<number | null>;
-  /** kill -9. */
-  kill(): Promise<void>;
 }
 
 export interface ServerOptions {
@@ -33,10 +25,9 @@ export interface ServerOptions {
 
 /** Starts the real server and waits until it listens. Whoever starts it ends it. */
 export async function startServer(options: ServerOptions): Promise<TestServer> {
-  const [program = "", ...args] = [...(options.wrapper ?? []), process.execPath, ENTRY];
-  const child = spawn(program, args, {
+  const { process: running, ready } = await startEntry({
+    entry: "server.ts",
     env: {
-      ...process.env,
       DATABASE_URL: options.databaseUrl,
       SLIPWAY_DATA_DIR: options.dataDir,
       SLIPWAY_PROJECT_ROOTS: options.projects,
@@ -44,33 +35,10 @@ export async function startServer(options: ServerOptions): Promise<TestServer> {
       SLIPWAY_LOG_LEVEL: "warn",
       ...options.env,
     },
-    stdio: ["ignore", "pipe", "pipe"],
+    wrapper: options.wrapper,
+    stopTimeoutMs: STOP_TIMEOUT_MS,
   });
-  const lines: string[] = [];
-  const exited = new Promise<number | null>((resolve) => child.once("close", resolve));
-  const ready = Promise.withResolvers<number>();
-  for (const stream of [child.stdout, child.stderr]) {
-    createInterface({ input: stream }).on("line", (line) => {
-      lines.push(line);
-      if (line.startsWith('{"ready":true')) ready.resolve((JSON.parse(line) as { port: number }).port);
-    });
-  }
-  void exited.then((code) => ready.reject(new Error(`the server ended with ${code}:\n${lines.join("\n")}`)));
-  const port = await ready.promise;
-  return {
-    pid: child.pid ?? 0,
-    port,
-    output: () => lines.join("\n"),
-    stop: () => {
-      child.kill("SIGTERM");
-      const late = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
-      return exited.finally(() => clearTimeout(late));
-    },
-    kill: async () => {
-      child.kill("SIGKILL");
-      await exited;
-    },
-  };
+  return { ...running, port: Number(ready.port) };
 }
 
 /** A client with the owner's token, which lies in the data folder of the server that made it. */

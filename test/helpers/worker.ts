@@ -1,27 +1,18 @@
-import type { ChildProcess } from "node:child_process";
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import path from "node:path";
-import { createInterface } from "node:readline";
 import { dependencyKey } from "../../automation/src/dependencies/key.ts";
 import { pulumiForTests } from "../../automation/src/engine/pulumi-cli/testing.ts";
 import type { TestApi } from "./api.ts";
+import type { RunningEntry } from "./entry.ts";
+import { startEntry } from "./entry.ts";
 
 const REPOSITORY = path.resolve(import.meta.dirname, "../..");
-const ENTRY = path.join(REPOSITORY, "automation/src/worker.ts");
 const STOP_TIMEOUT_MS = 60_000;
 
 /** A worker in a process of its own. */
-export interface TestWorker {
-  pid: number;
+export interface TestWorker extends RunningEntry {
   workerId: string;
-  /** All that it printed. */
-  output(): string;
-  /** SIGTERM; resolves with its exit code. */
-  stop(): Promise<number | null>;
-  /** kill -9. */
-  kill(): Promise<void>;
 }
 
 export interface WorkerOptions {
@@ -54,10 +45,9 @@ export async function startWorkerOf(
 /** Starts the real worker and waits until it can take work. Whoever starts it ends it. */
 export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
   const pulumi = await pulumiForTests();
-  const [program = "", ...args] = [...(options.wrapper ?? []), process.execPath, ENTRY];
-  const child: ChildProcess = spawn(program, args, {
+  const { process: running, ready } = await startEntry({
+    entry: "worker.ts",
     env: {
-      ...process.env,
       DATABASE_URL: options.databaseUrl,
       SLIPWAY_DATA_DIR: options.dataDir,
       SLIPWAY_SERVER_URL: options.serverUrl,
@@ -68,35 +58,10 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
       SLIPWAY_DRAIN: "10s",
       ...options.env,
     },
-    stdio: ["ignore", "pipe", "pipe"],
+    wrapper: options.wrapper,
+    stopTimeoutMs: STOP_TIMEOUT_MS,
   });
-  const lines: string[] = [];
-  const exited = new Promise<number | null>((resolve) => child.once("close", resolve));
-  const ready = Promise.withResolvers<string>();
-  for (const stream of [child.stdout, child.stderr]) {
-    if (stream === null) continue;
-    createInterface({ input: stream }).on("line", (line) => {
-      lines.push(line);
-      if (!line.startsWith('{"ready":true')) return;
-      ready.resolve((JSON.parse(line) as { workerId: string }).workerId);
-    });
-  }
-  void exited.then((code) => ready.reject(new Error(`the worker ended with ${code}:\n${lines.join("\n")}`)));
-  const workerId = await ready.promise;
-  return {
-    pid: child.pid ?? 0,
-    workerId,
-    output: () => lines.join("\n"),
-    stop: async () => {
-      child.kill("SIGTERM");
-      const late = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
-      return exited.finally(() => clearTimeout(late));
-    },
-    kill: async () => {
-      child.kill("SIGKILL");
-      await exited;
-    },
-  };
+  return { ...running, workerId: String(ready.workerId) };
 }
 
 /**

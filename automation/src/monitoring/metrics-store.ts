@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { DeploymentStatus } from "../contract/deployments.ts";
 import type { Database } from "../database.ts";
+import { WORKER_LOST_SECONDS } from "../dispatch/queue-store.ts";
 
 /** What is told of all runs at one moment, by the database's clock. */
 export interface RunMetrics {
@@ -21,8 +22,6 @@ export interface RunMetrics {
   steps: { operation: string; step: string; count: number; median: number; p95: number }[];
 }
 
-const LOST_AFTER_SECONDS = 30;
-
 /** Reads them; a few index scans each. */
 export async function readRunMetrics(db: Database): Promise<RunMetrics> {
   const [runs, rest, workers, deliveries, steps] = await Promise.all([
@@ -37,7 +36,7 @@ export async function readRunMetrics(db: Database): Promise<RunMetrics> {
         (select count(*) from alarms where acknowledged_at is null) as open,
         (select count(*) from alarms) as alarms`.execute(db),
     sql<RunMetrics["workers"][number]>`
-      select case when seen_at < now() - ${LOST_AFTER_SECONDS} * interval '1 second' then 'lost'
+      select case when seen_at < now() - ${WORKER_LOST_SECONDS} * interval '1 second' then 'lost'
         when draining_since is not null then 'draining' else 'running' end as state, count(*) as count
       from workers where stopped_at is null and seen_at > now() - interval '1 hour' group by 1`.execute(db),
     sql<RunMetrics["deliveries"][number]>`
@@ -81,7 +80,7 @@ export async function readQueueProgress(db: Database): Promise<QueueProgress> {
     select (select count(*) from deployments where status = 'queued') as queued,
       (select count(*) from deployments where status = 'running') as running,
       (select count(*) from workers where stopped_at is null and draining_since is null
-        and seen_at > now() - ${LOST_AFTER_SECONDS} * interval '1 second') as workers,
+        and seen_at > now() - ${WORKER_LOST_SECONDS} * interval '1 second') as workers,
       exists (select 1 from pauses where scope = 'everything') as "pausedEverything"
   `.execute(db);
   return rows[0] ?? { queued: 0, running: 0, workers: 0, pausedEverything: false };

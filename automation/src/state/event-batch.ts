@@ -46,18 +46,12 @@ export function readEventBatch(
   return { events, changes };
 }
 
-/** An event as its text, with its number. */
-export interface EventText {
-  sequence: number;
-  text: string;
-}
-
-/** The events of kept batches, in order and each once: `from` is the first number that counts, `before` the first that does not. */
+/** The texts of the events of kept batches, in order and each once: `from` is the first number that counts, `before` the first that does not. */
 export function eventTexts(
   batches: readonly string[],
   range: { from: number; before: number },
   wanted: { types: readonly string[] | null; urn: string | null },
-): EventText[] {
+): string[] {
   const found = new Map<number, string | null>();
   for (const text of batches.flatMap(textsOf)) {
     const event = Envelope.parse(JSON.parse(text));
@@ -66,8 +60,8 @@ export function eventTexts(
     found.set(sequence, isAskedFor(event, wanted) ? text : null);
   }
   return [...found]
-    .flatMap(([sequence, text]) => (text === null ? [] : [{ sequence, text }]))
-    .sort((one, other) => one.sequence - other.sequence);
+    .sort(([one], [other]) => one - other)
+    .flatMap(([, text]) => (text === null ? [] : [text]));
 }
 
 /** Whether an event is of one of these types and about this resource; null asks for all. */

@@ -144,7 +144,7 @@ export const work = {
       batches.map(({ key, body }) => openText(key, "event", body)),
       range,
       wanted,
-    ).map(({ text }) => text),
+    ),
 
   /** What batches tell of operations. */
   operations: ({ batches }: { batches: readonly Locked[] }): EntryFacts[] =>
