@@ -12,9 +12,13 @@ export type { Connection } from "./call.ts";
 export * from "./claims.ts";
 export type { FollowOptions } from "./follow.ts";
 export * from "./formats.ts";
+export type { DiffLine } from "./line-diff.ts";
 export * from "./pauses.ts";
+export * from "./planned-resources.ts";
+export * from "./preview-graph.ts";
 export { ProblemError } from "./problem-error.ts";
 export * from "./progress.ts";
+export * from "./property-diff.ts";
 export * from "./resource-tree.ts";
 
 type Endpoints = typeof endpoints;
