@@ -59,19 +59,17 @@ export async function askedOnce(bed: Bed, project: WitnessProject, asked: number
 
 /** N2: every change has an audit entry in its own transaction, and every entry of a deployment's move has the move. */
 export async function changesAreAudited(bed: Bed): Promise<Violation[]> {
-  // A claim is told by deployment.started, in the transaction that begins the attempt: until then nothing has happened but the claim.
   const unaudited = await bed.rows<{ kind: string; op: string; key: string; moved: string }>(`
     select c.kind, c.op, c.key, coalesce(c.old_status, '') || ' to ' || coalesce(c.new_status, '') as moved
     from faults.changes c
     where c.kind <> 'audit_entries'
-      and not (c.kind = 'deployments' and c.old_status = 'queued' and c.new_status = 'running')
       and not (c.kind = 'updates' and c.old_status is null)
       and not exists (select 1 from faults.changes a where a.xid = c.xid and a.kind = 'audit_entries')
   `);
   const unmoved = await bed.rows<{ moved: string }>(`
     select c.new_status as moved from faults.changes c
     where c.kind = 'audit_entries'
-      and c.new_status in ('deployment.requested', 'deployment.succeeded', 'deployment.failed', 'deployment.cancelled',
+      and c.new_status in ('deployment.requested', 'deployment.claimed', 'deployment.succeeded', 'deployment.failed', 'deployment.cancelled',
         'deployment.interrupted', 'deployment.requeued', 'release.recorded')
       and not exists (select 1 from faults.changes d where d.xid = c.xid and d.kind in ('deployments', 'releases'))
   `);

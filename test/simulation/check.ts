@@ -103,7 +103,7 @@ function openReader() {
     const audited = new Set(audit.map(({ subject }) => subject));
     const subjects = new Set<string>();
     for (const change of changes) {
-      const subject = auditedSubject(change, changes);
+      const subject = auditedSubject(change);
       if (subject === null) continue;
       subjects.add(subject);
       if (!audited.has(subject)) {
@@ -449,15 +449,13 @@ function keep<Row extends { id: string }>(rows: Map<string, Row>, row: Row): voi
   rows.set(row.id, row);
 }
 
-/** What an audit entry must name for a change; null for what is no change of its own: a claim is told when its attempt begins. */
-function auditedSubject({ table, id, before, after }: Change, all: readonly Change[]): string | null {
+/** What an audit entry must name for a change; null for what is no change of its own. */
+function auditedSubject({ table, id, before, after }: Change): string | null {
   const differs = (key: string): boolean =>
     (before as Record<string, unknown> | undefined)?.[key] !== (after as Record<string, unknown>)[key];
   switch (table) {
-    case "deployments": {
-      const isClaim = all.some((other) => other.table === "attempts" && other.before === undefined);
-      return !isClaim && (differs("status") || differs("cancelRequested")) ? id : null;
-    }
+    case "deployments":
+      return differs("status") || differs("cancelRequested") ? id : null;
     case "attempts":
       return (after as Rows["attempts"]).status === "running"
         ? (after as Rows["attempts"]).deploymentId

@@ -161,6 +161,7 @@ export function claim(
     status: "claimed",
   });
   trx.put("deployments", deployment);
+  trx.audit({ action: "deployment.claimed", subject: deploymentId, principal: workerId });
   return { stackId, attemptId, epoch, deployment, attempt };
 }
 

@@ -36,6 +36,7 @@ export async function lockClaims(trx: Transaction): Promise<void> {
  * taken over, or waits for its automatic rollback (which alone may start then); the `earlier` clause keeps each stack's order,
  * also behind a deployment that this program does not know how to run and leaves to a later one; an automatic rollback starts although all is paused, since it finishes
  * what ran; what the local target has deployed can only be reached by workers of its keeper's machine. What only looks for drift takes no right to write and holds nobody up.
+ * The audit entry is part of the statement, because a second round trip would be made under the lock that all claims wait for.
  */
 export async function claimNext(
   db: Database,
@@ -117,6 +118,11 @@ export function claimStatement(worker: { workerId: string; attemptId: string }):
       update deployments d set status = 'running', started_at = coalesce(d.started_at, now())
       from attempt a where d.id = a.deployment_id
       returning d.*, a.number as attempt, a.epoch as epoch
+    ), audited as (
+      insert into audit_entries (principal, action, organisation, subject, details)
+      select ${`worker:${worker.workerId}`}, 'deployment.claimed', p.organisation, concat_ws('/', p.organisation, p.name, s.name),
+        jsonb_build_object('deployment', c.id, 'attempt', c.attempt, 'attemptId', ${worker.attemptId}::text)
+      from claimed c join stacks s on s.id = c.stack_id join projects p on p.id = s.project_id
     )
     select c.id as "deploymentId", c.stack_id as "stackId", ${worker.attemptId}::text as "attemptId", c.epoch, c.attempt,
       p.organisation, p.name as project, s.name as stack, c.number, c.operation, c.operation_version as "operationVersion", c.options, c.message,
