@@ -3,7 +3,12 @@ import { SlipwayError } from "../errors.ts";
 import { missing } from "./missing.ts";
 import type { Actor, Resource, Verb } from "./rules.ts";
 import { decide, INSTALLATION } from "./rules.ts";
-import { findStackOfDeployment, findStackOfUpdate, findStackResource } from "./store.ts";
+import {
+  findProjectOfDelivery,
+  findStackOfDeployment,
+  findStackOfUpdate,
+  findStackResource,
+} from "./store.ts";
 
 /** What a request is about. */
 export type Subject =
@@ -12,7 +17,8 @@ export type Subject =
   | { kind: "project"; organisation: string; project: string }
   | { kind: "stack"; organisation: string; project: string; stack: string }
   | { kind: "deployment"; id: string }
-  | { kind: "update"; id: string };
+  | { kind: "update"; id: string }
+  | { kind: "delivery"; id: string };
 
 /**
  * Returns when an actor may do something to a subject. Throws `not_found` when it may not know of it, or there is no such thing
@@ -47,6 +53,8 @@ async function resourceOf(db: Database, actor: Actor, subject: Subject): Promise
       return findStackOfDeployment(db, subject.id);
     case "update":
       return findStackOfUpdate(db, subject.id);
+    case "delivery":
+      return findProjectOfDelivery(db, subject.id);
   }
 }
 
@@ -64,5 +72,7 @@ function missingError(subject: Subject): SlipwayError {
       return missing.deployment(subject.id);
     case "update":
       return missing.update(subject.id);
+    case "delivery":
+      return missing.delivery(subject.id);
   }
 }

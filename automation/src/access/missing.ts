@@ -21,6 +21,10 @@ export const missing = {
     new SlipwayError("not_found", `There is no deployment ${id}.`, {
       remedy: "GET /v1/deployments lists them.",
     }),
+  delivery: (id: string): SlipwayError =>
+    new SlipwayError("not_found", `There is no delivery ${id}.`, {
+      remedy: "GET /v1/deliveries lists them.",
+    }),
   update: (id: string): SlipwayError =>
     new SlipwayError("not_found", `There is no update ${id}.`, {
       remedy: "GET /v1/stacks/{organisation}/{project}/{stack}/history lists them.",

@@ -55,14 +55,20 @@ const DEPLOYER: readonly Verb[] = [
   "stack.create",
   "stack.configure",
   "stack.decrypt",
+  // Whom the organisation has granted it: the role alone is not enough.
+  "policy.override",
 ];
 const ADMIN: readonly Verb[] = [
   ...DEPLOYER,
   "organisation.manage",
   "project.remove",
   "stack.remove",
+  "stack.govern",
   "project.pause",
   "project.limit",
+  "policy.manage",
+  "freeze.manage",
+  "project.configure",
 ];
 const VERBS_OF_ROLE: Readonly<Record<Role, readonly Verb[]>> = {
   viewer: VIEWER,

@@ -170,6 +170,19 @@ export async function findStackOfDeployment(db: Database, id: string): Promise<S
     .executeTakeFirst();
 }
 
+/** The organisation of a delivery's project. */
+export async function findProjectOfDelivery(
+  db: Database,
+  id: string,
+): Promise<{ organisation: string } | undefined> {
+  return db
+    .selectFrom("deliveries")
+    .innerJoin("projects", "projects.id", "deliveries.project_id")
+    .select("projects.organisation")
+    .where("deliveries.id", "=", id)
+    .executeTakeFirst();
+}
+
 /** The stack of an update, removed or not. */
 export async function findStackOfUpdate(db: Database, id: string): Promise<StackResource | undefined> {
   return db

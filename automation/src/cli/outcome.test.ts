@@ -20,6 +20,7 @@ function deployment(more: Partial<Deployment>): Deployment {
     causedBy: null,
     rolledBackBy: null,
     targetRelease: null,
+    promotedFrom: null,
     release: null,
     sourceDigest: null,
     requestedAt: "2026-01-01T00:00:00.000Z",

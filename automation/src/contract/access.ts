@@ -6,7 +6,7 @@ export type Role = z.infer<typeof Role>;
 
 /**
  * What somebody wants to do. `stack.see` is to know that a stack is there; `stack.preview` takes no lock and changes nothing; `stack.update` is a bare update of the Pulumi CLI or an
- * edit of the state. `installation.*` is about no organisation: figures of all, organisations and people themselves.
+ * edit of the state; `stack.govern` sets what its deployments must pass. `installation.*` is about no organisation: figures of all, organisations and people themselves.
  */
 export const Verb = z.enum([
   "installation.read",
@@ -17,6 +17,7 @@ export const Verb = z.enum([
   "project.remove",
   "project.pause",
   "project.limit",
+  "project.configure",
   "stack.see",
   "stack.read",
   "stack.export",
@@ -27,8 +28,12 @@ export const Verb = z.enum([
   "stack.pause",
   "stack.create",
   "stack.configure",
+  "stack.govern",
   "stack.remove",
   "stack.decrypt",
+  "policy.manage",
+  "policy.override",
+  "freeze.manage",
   "audit.read",
 ]);
 export type Verb = z.infer<typeof Verb>;

@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { Digest, Id, Instant, OrganisationName, ProjectName, StackName } from "./identifiers.ts";
+import { PromotedFrom, PromoteFrom } from "./promotions.ts";
+import { Consent, Hold, Verification } from "./verification.ts";
 
 export const DeploymentOperation = z.enum([
   "preview",
@@ -8,6 +10,7 @@ export const DeploymentOperation = z.enum([
   "destroy",
   "rollback",
   "detect-drift",
+  "remediate-drift",
 ]);
 export type DeploymentOperation = z.infer<typeof DeploymentOperation>;
 
@@ -57,6 +60,14 @@ export const RequestDeployment = z.strictObject({
   message: z.string().max(1000).optional(),
   /** rollback only: the number of the good release to go back to; default: the good release before the current one. */
   release: z.int().min(1).optional(),
+  /** rollback only: cancel what runs on the stack first, and wait until the stack is free. */
+  cancelRunning: z.boolean().optional(),
+  /** rollback only: the ids of irreversible steps that are agreed to beforehand; of others it waits for consent. */
+  consent: z.array(z.string().min(1).max(2000)).min(1).max(10_000).optional(),
+  /** On a stack that a failed rollback has frozen: the deployment that was to be undone, so that it is known whose state this one finds. */
+  acknowledge: Id.optional(),
+  /** update and preview only: take source and artifacts of another stack's good release, in place of the project's folder. */
+  promote: PromoteFrom.optional(),
   options: DeploymentOptions.default({}),
 });
 export type RequestDeployment = z.infer<typeof RequestDeployment>;
@@ -80,6 +91,10 @@ export const GateResult = z.object({
   /** Why, in one sentence: value, threshold, time. */
   detail: z.string(),
   measuredAt: Instant,
+  /** Measured and shown, and never decides: `required` is false. */
+  dryRun: z.boolean().optional(),
+  /** It failed before the update too, so that its fail is not this update's: never a reason to roll back. */
+  unhealthyBefore: z.boolean().optional(),
 });
 export type GateResult = z.infer<typeof GateResult>;
 
@@ -152,8 +167,12 @@ export const Deployment = z
     rolledBackBy: Id.nullable(),
     /** rollback: the release gone back to. */
     targetRelease: z.int().nullable(),
+    /** The other stack's release whose source and artifacts it takes; null: it is no promotion. */
+    promotedFrom: PromotedFrom.nullable(),
     /** The release that this deployment recorded. */
     release: z.int().nullable(),
+    /** What became of its update beside the status; null: none has begun, or it is of an operation without one. */
+    verification: Verification.nullable(),
     sourceDigest: Digest.nullable(),
     requestedAt: Instant,
     startedAt: Instant.nullable(),
@@ -201,6 +220,10 @@ export const Deployment = z
       })
       .nullable(),
     nextAction: NextAction.nullable(),
+    /** Set once it was held for a person's decision. */
+    hold: Hold.nullable(),
+    /** rollback: its irreversible steps, once they are known. */
+    consent: Consent.nullable(),
   })
   .meta({ id: "Deployment" });
 export type Deployment = z.infer<typeof Deployment>;
@@ -212,6 +235,8 @@ export const DeploymentSummary = Deployment.omit({
   cancellation: true,
   resources: true,
   nextAction: true,
+  hold: true,
+  consent: true,
 }).meta({
   id: "DeploymentSummary",
 });

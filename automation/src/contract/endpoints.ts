@@ -28,15 +28,21 @@ import {
 import { DiskStatus } from "./disk.ts";
 import { DriftCheck, StackDrift } from "./drift.ts";
 import { DeploymentEvent } from "./events.ts";
+import { gateEndpoints } from "./gate-endpoints.ts";
+import { freezeEndpoints } from "./freezes.ts";
 import { Id, OrganisationName, PageQuery, ProjectName, pageOf, StackName, StackPath } from "./identifiers.ts";
 import { DataKeyVersion, KeysRewrapped, KeysRotated, RewrapKeys, RotateKeys, WrappingKey } from "./keys.ts";
 import { monitoringEndpoints } from "./monitoring.ts";
 import { notificationEndpoints } from "./notification-endpoints.ts";
+import { policyEndpoints } from "./policies.ts";
 import { CreateProject, Project, ProjectPath } from "./projects.ts";
+import { promotionEndpoints } from "./promotion-endpoints.ts";
+
 import { Pause, Queue, RunLimit, SetPause, SetRunLimit, Worker } from "./queue.ts";
 import { Reconciled, ReconcileStack, UnreconciledStack } from "./reconciliation.ts";
-import { Quarantine, Release } from "./releases.ts";
+import { LiftQuarantine, Quarantine, Release } from "./releases.ts";
 import { RetentionLimits, RetentionPath, RetentionRule, RetentionRun, RunRetention } from "./retention.ts";
+import { rollbackEndpoints } from "./rollback-endpoints.ts";
 import {
   CreateSchedule,
   NextRuns,
@@ -80,7 +86,7 @@ export interface Endpoint {
   readonly summary: string;
   readonly permission: Permission;
   /** What `:id` names, so that its stack can be found. */
-  readonly about?: "deployment" | "update";
+  readonly about?: "deployment" | "update" | "delivery";
   readonly params?: Schema;
   readonly query?: Schema;
   readonly body?: Schema;
@@ -398,6 +404,7 @@ export const endpoints = {
     summary: "Let a source with its config be deployed on the stack again",
     permission: "stack.deploy",
     params: StackPath.extend({ quarantine: Id }),
+    body: LiftQuarantine,
     success: { status: 200, body: Quarantine },
   },
 
@@ -730,7 +737,11 @@ export const endpoints = {
   },
 
   ...notificationEndpoints,
+  ...rollbackEndpoints,
   ...monitoringEndpoints,
+  ...policyEndpoints,
+  ...freezeEndpoints,
+  ...promotionEndpoints,
 
   listQueue: {
     method: "GET",

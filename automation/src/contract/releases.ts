@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { Digest, Id, Instant } from "./identifiers.ts";
+import { PromotedFrom } from "./promotions.ts";
 
 export const ReleaseHealth = z.enum(["pending", "good", "bad"]);
 export type ReleaseHealth = z.infer<typeof ReleaseHealth>;
@@ -13,6 +14,8 @@ export const Release = z
     health: ReleaseHealth,
     /** The release whose source, config and artifacts this one repeats, when it came from a rollback. */
     rollbackOf: z.int().nullable(),
+    /** The other stack's release that it took source and artifacts from, when it was promoted. */
+    promotedFrom: PromotedFrom.nullable(),
     sourceDigest: Digest,
     /** Commit of the source at request time and whether the tree had changes; null outside git. */
     commit: z.string().nullable(),
@@ -27,6 +30,8 @@ export const Release = z
     message: z.string().nullable(),
     createdAt: Instant,
     quarantined: z.boolean(),
+    /** Whoever kept it although its gates had not passed. It is never gone back to by itself. */
+    acceptedBy: z.string().nullable(),
   })
   .meta({ id: "Release" });
 export type Release = z.infer<typeof Release>;
@@ -35,8 +40,8 @@ export type Release = z.infer<typeof Release>;
 export const Quarantine = z
   .object({
     id: Id,
-    /** `health`: its release failed after the update; `crash`: it ended its workers again and again. */
-    kind: z.enum(["health", "crash"]),
+    /** `health`: its release failed after the update; `crash`: it ended its workers again and again; `hand`: somebody set it. */
+    kind: z.enum(["health", "crash", "hand"]),
     sourceDigest: Digest,
     configDigest: Digest,
     reason: z.string(),
@@ -45,6 +50,19 @@ export const Quarantine = z
     createdAt: Instant,
     liftedAt: Instant.nullable(),
     liftedBy: z.string().nullable(),
+    liftReason: z.string().nullable(),
+    /** Null: Slipway itself. */
+    setBy: z.string().nullable(),
+    /** Stacks whose programs have read the outputs of its release, `organisation/project/stack`, as far as the caller may know of them. They are not rolled back. */
+    readers: z.array(z.string()),
   })
   .meta({ id: "Quarantine" });
 export type Quarantine = z.infer<typeof Quarantine>;
+
+const Reason = z.string().trim().min(1).max(1000);
+/** The source and config of which release are refused, and why. */
+export const SetQuarantine = z.strictObject({ release: z.int().min(1), reason: Reason });
+export type SetQuarantine = z.infer<typeof SetQuarantine>;
+/** Why it may be deployed again. */
+export const LiftQuarantine = z.strictObject({ reason: Reason });
+export type LiftQuarantine = z.infer<typeof LiftQuarantine>;

@@ -1,6 +1,7 @@
 import type { ColumnType, Generated } from "kysely";
 import type { AlarmKind } from "../contract/monitoring.ts";
 import type { NotificationBody } from "../contract/notifications.ts";
+import type { HoldCause, IrreversibleStep } from "../contract/verification.ts";
 
 /** Read as what was stored, written as JSON text: pg would turn an array into a Postgres array. */
 type Json<T> = ColumnType<T, string, string>;
@@ -162,11 +163,64 @@ export interface Tables {
     continues: string | null;
     runs_after: string | null;
     trace_parent: string | null;
+    verification: string | null;
+    data_change: ColumnType<unknown, string | null | undefined, string | null>;
+    acknowledges: string | null;
+    /** Id of another stack's release whose source and artifacts it takes. */
+    promoted_from: string | null;
     requested_at: Instant;
     started_at: NullableInstant;
     finished_at: NullableInstant;
     /** Of claims: 0 is first. */
     queue_rank: ColumnType<number, never, never>;
+  };
+  environments: { project_id: string; position: number; stack_id: string; only_promoted: boolean };
+  deliveries: {
+    id: string;
+    project_id: string;
+    requested_by: string;
+    message: string | null;
+    from_release: string | null;
+    created_at: Instant;
+    paused_at: NullableInstant;
+    paused_by: string | null;
+    cancelled_at: NullableInstant;
+    cancelled_by: string | null;
+    outcome: "succeeded" | "stopped" | "cancelled" | null;
+    ended_at: NullableInstant;
+  };
+  delivery_stacks: {
+    delivery_id: string;
+    wave: number;
+    position: number;
+    stack_id: string;
+    from_stack_id: string | null;
+    deployment_id: string | null;
+    refusal: ColumnType<
+      { code: string; detail: string; remedy: string | null } | null,
+      string | null | undefined,
+      string | null
+    >;
+  };
+  step_runs: {
+    deployment_id: string;
+    attempt: number;
+    step: string;
+    /** Empty: the step as a whole. */
+    service: Generated<string>;
+    succeeded: boolean;
+    duration_ms: number;
+    finished_at: Instant;
+  };
+  budgets: {
+    project_id: string;
+    step: string;
+    /** Empty: the step as a whole. */
+    service: Generated<string>;
+    most_seconds: number;
+    fails: boolean;
+    updated_at: Instant;
+    updated_by: string;
   };
   pauses: {
     id: string;
@@ -180,6 +234,55 @@ export interface Tables {
   run_limits: { id: string; project_id: string | null; most: number; set_by: string; set_at: Instant };
   deployment_moves: { from_status: string; to_status: string };
   attempt_moves: { from_status: string; to_status: string };
+  verification_moves: { from_state: string; to_state: string };
+  verifications: {
+    id: Generated<number>;
+    deployment_id: string;
+    state: string;
+    reason: string;
+    evidence: JsonWithDefault<Record<string, unknown>>;
+    principal: string;
+    at: Instant;
+  };
+  deployment_holds: {
+    deployment_id: string;
+    stack_id: string;
+    why: HoldCause;
+    reason: string;
+    held_at: Instant;
+    expires_at: Date;
+    decision: "keep" | "rollback" | "expired" | "superseded" | null;
+    decided_at: NullableInstant;
+    decided_by: string | null;
+    decision_reason: string | null;
+  };
+  rollback_consents: {
+    deployment_id: string;
+    steps: Json<IrreversibleStep[]>;
+    asked_at: Instant;
+    expires_at: Date;
+    consented: ColumnType<string[] | null, string | null | undefined, string | null>;
+    consented_at: NullableInstant;
+    consented_by: string | null;
+    reason: string | null;
+  };
+  failed_rollbacks: {
+    deployment_id: string;
+    stack_id: string;
+    rollback_id: string;
+    detail: string;
+    failed_at: Instant;
+    settled_at: NullableInstant;
+    settled_by: string | null;
+  };
+  rollback_settings: {
+    stack_id: string;
+    automatic: Generated<boolean>;
+    on_hold_expiry: Generated<"keep" | "rollback">;
+    on_first_failure: Generated<"keep" | "destroyCreated">;
+    updated_at: Instant;
+    updated_by: string;
+  };
   deployment_steps: {
     deployment_id: string;
     position: number;
@@ -239,6 +342,27 @@ export interface Tables {
     detail: string;
     measurements: Json<unknown>;
     measured_at: Date;
+    dry_run: Generated<boolean>;
+    unhealthy_before: Generated<boolean>;
+    evidence: ColumnType<unknown, string | undefined, string>;
+    output: string | null;
+  };
+  gate_baselines: {
+    deployment_id: string;
+    name: string;
+    measurement: Json<unknown>;
+  };
+  required_gates: {
+    stack_id: string;
+    phase: "before" | "after";
+    name: string;
+    definition: Json<unknown>;
+    set_by: string;
+    set_at: Instant;
+  };
+  required_gate_versions: {
+    stack_id: string;
+    version: number;
   };
   releases: {
     id: string;
@@ -260,11 +384,15 @@ export interface Tables {
     message: string | null;
     created_at: Instant;
     health_decided_at: NullableInstant;
+    accepted_by: string | null;
+    accepted_reason: string | null;
   };
   release_artifacts: { release_id: string; name: string; digest: string };
   quarantines: {
     id: Generated<string>;
-    kind: Generated<"health" | "crash">;
+    kind: Generated<"health" | "crash" | "hand">;
+    set_by: string | null;
+    lift_reason: string | null;
     deployment_id: string | null;
     stack_id: string;
     source_digest: string;
@@ -433,6 +561,24 @@ export interface Tables {
     body: ColumnType<unknown, string | null, string | null>;
     received_at: Instant;
   };
+  deployment_previews: {
+    deployment_id: string;
+    attempt: number;
+    counts: Json<Record<string, number>>;
+    step_count: number;
+    truncated: boolean;
+    body: Buffer;
+    previewed_at: Instant;
+  };
+  seals: {
+    deployment_id: string;
+    stack_id: string;
+    attempt: number;
+    digest: string;
+    items: Json<Record<string, unknown>>;
+    body: Buffer;
+    sealed_at: Instant;
+  };
   update_event_batches: {
     update_id: string;
     first_sequence: number;
@@ -496,5 +642,90 @@ export interface Tables {
     status_code: number | null;
     error: string | null;
     duration_ms: number | null;
+  };
+  policy_packs: {
+    id: string;
+    organisation: string;
+    name: string;
+    version: string;
+    description: Generated<string>;
+    digest: string;
+    lockfile_digest: string;
+    size_bytes: number;
+    published_at: Instant;
+    published_by: string;
+  };
+  policy_rules: {
+    id: string;
+    organisation: string;
+    project_id: string | null;
+    tag_name: string | null;
+    tag_value: string | null;
+    kind: "pack" | "required-tags" | "protected-types";
+    pack_id: string | null;
+    config: JsonWithDefault<Record<string, unknown>>;
+    level: "pack" | "mandatory" | "advisory";
+    overridable: boolean;
+    enabled_at: Instant;
+    enabled_by: string;
+    disabled_at: NullableInstant;
+    disabled_by: string | null;
+  };
+  policy_versions: { organisation: string; version: number };
+  policy_overriders: { organisation: string; principal: string; granted_at: Instant; granted_by: string };
+  policy_results: {
+    id: Generated<string>;
+    deployment_id: string;
+    attempt: number;
+    step: string;
+    rule_id: string | null;
+    pack: string;
+    version: string | null;
+    policy: string;
+    level: "mandatory" | "advisory" | "remediate";
+    outcome: "violated" | "overridden" | "remediated";
+    urn: string | null;
+    message: string;
+    recorded_at: Instant;
+  };
+  policy_overrides: {
+    id: string;
+    stack_id: string;
+    deployment_id: string;
+    seal: string;
+    content: string;
+    findings: Json<unknown>;
+    reason: string;
+    overridden_by: string;
+    overridden_at: Instant;
+    expires_at: Date;
+    used_by: string | null;
+  };
+  policy_checks: {
+    deployment_id: string;
+    attempt: number;
+    set_digest: string;
+    set_version: number;
+    packs: Json<unknown>;
+    content: string;
+    seal: string;
+    stopped: boolean;
+    checked_at: Instant;
+  };
+  freezes: {
+    id: string;
+    organisation: string;
+    project_id: string | null;
+    stack_id: string | null;
+    reason: string;
+    starts_at: NullableInstant;
+    ends_at: NullableInstant;
+    cron: string | null;
+    duration_minutes: number | null;
+    time_zone: string;
+    set_at: Instant;
+    set_by: string;
+    removed_at: NullableInstant;
+    removed_by: string | null;
   };
 }

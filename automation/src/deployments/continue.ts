@@ -60,6 +60,8 @@ export async function continueDeployment(
     const number = await store.insertDeployment(trx, {
       ...content,
       ...more,
+      // The refresh before it builds nothing and takes nothing over.
+      promotedFrom: kind === "refresh" ? null : content.promotedFrom,
       id: added,
       operation: kind,
       operationVersion: OPERATION_VERSION,

@@ -10,6 +10,10 @@ import { hintStack } from "../dispatch/hints.ts";
 import { SlipwayError } from "../errors.ts";
 import type { Caller } from "../http/endpoint.ts";
 import { OPERATION_VERSION, stepsOf } from "../pipeline/operations.ts";
+import { refuseUnpromoted } from "../promotions/rules.ts";
+import type { Promotion } from "../promotions/source.ts";
+import { requestedRelease } from "../promotions/source.ts";
+import { placeOf } from "../promotions/store.ts";
 import { refuseUnreconciled } from "../reconciliation/refuse.ts";
 import { configDigest } from "../secrets/config-secrets.ts";
 import type { Keyring } from "../secrets/keyring.ts";
@@ -28,13 +32,15 @@ export interface DeploymentRequest {
   body: RequestDeployment;
   /** Null for a rollback and a drift check, which take their release's. */
   source: RequestedSource | null;
+  /** Where that came from, when it is another stack's release. */
+  promotion?: Promotion | null;
   /** Of a schedule no request did. */
   caller: Pick<Caller, "principal"> & { requestId: string | null };
 }
 
 /**
  * Queues a deployment: its row, its steps, its first event, its audit entry and the hint to the workers, in the caller's
- * transaction. Throws `config_missing`, `quarantined`, `release_not_found` and `release_not_good`; nothing is written then.
+ * transaction. Throws `config_missing`, `not_promoted`, `quarantined`, `release_not_found` and `release_not_good`; nothing is written then.
  */
 export async function queueDeployment(
   trx: Transaction,
@@ -42,7 +48,13 @@ export async function queueDeployment(
   request: DeploymentRequest,
 ): Promise<Deployment> {
   const { stackId, name, body, source, caller } = request;
+  const promotion = request.promotion ?? null;
   await refuseUnreconciled(trx, { ...name, stackId }, body.operation);
+  if (body.operation === "update") {
+    refuseUnpromoted(name.stack, await placeOf(trx, stackId), promotion?.stack ?? null);
+  }
+  // What was good when its source was read may have been quarantined meanwhile.
+  if (promotion !== null) await requestedRelease(trx, name, promotion);
   const chosen =
     source === null
       ? body.operation === "detect-drift"
@@ -68,6 +80,7 @@ export async function queueDeployment(
     message: body.message ?? null,
     requestedBy: caller.principal,
     targetRelease: chosen.targetRelease,
+    promotedFrom: promotion?.releaseId ?? null,
     steps: stepsOf(body.operation, body.options, OPERATION_VERSION),
   });
   await appendEvents(trx, { deploymentId: id, attempt: 0, fence: null }, [
@@ -86,6 +99,7 @@ export async function queueDeployment(
       sourceDigest: chosen.content.sourceDigest,
       configDigest: chosen.content.configDigest,
       ...(chosen.targetRelease === null ? {} : { targetRelease: chosen.targetRelease }),
+      ...(promotion === null ? {} : { promotedFrom: { stack: promotion.stack, release: promotion.release } }),
       ...(body.message === undefined ? {} : { message: body.message }),
     },
   });

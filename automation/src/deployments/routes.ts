@@ -19,6 +19,8 @@ import type { OpenStreams } from "../http/event-stream.ts";
 import { resumeAfter } from "../http/event-stream.ts";
 import type { EventTails } from "../http/event-tails.ts";
 import { changeOnce } from "../http/idempotency.ts";
+import { checkPromote } from "../promotions/rules.ts";
+import { promotedSource } from "../promotions/source.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { found } from "../stacks/routes.ts";
 import { referStack } from "../stacks/store.ts";
@@ -137,21 +139,33 @@ async function requestDeployment(
   return changeOnce(db, endpoints.requestDeployment satisfies Endpoint, call, {
     prepare: async () => {
       checkOptions(body.operation, body.options, body.release);
+      checkPromote(body.operation, body.promote, body.options);
       const stack = found(await referStack(db, params), params);
+      if (body.promote !== undefined) {
+        return promotedSource(options, { ...params, id: stack.id }, body.promote);
+      }
       if (body.operation === "detect-drift") return null;
       if (body.operation === "rollback") {
         await refuseForeignState(db, keyring, { id: stack.id, name: params.stack });
         return null;
       }
-      return requestedSource(options, body.operation, {
+      const source = await requestedSource(options, body.operation, {
         id: stack.id,
         name: params.stack,
         folder: stack.projectFolder,
       });
+      return { source, promotion: null };
     },
-    apply: async (trx, source) => {
+    apply: async (trx, taken) => {
       const stack = found(await referStack(trx, params, { lock: true }), params);
-      const request = { stackId: stack.id, name: params, body, source, caller };
+      const request = {
+        stackId: stack.id,
+        name: params,
+        body,
+        source: taken?.source ?? null,
+        promotion: taken?.promotion ?? null,
+        caller,
+      };
       const deployment = await queueDeployment(trx, { keyring, clock, hints }, request);
       if (traceParent !== null) await store.recordTraceParent(trx, deployment.id, traceParent);
       return { body: deployment, location: `/v1/deployments/${deployment.id}` };

@@ -12,6 +12,7 @@ import { snapshotSource } from "../sources/snapshot.ts";
 import { readStoredConfig } from "../stacks/config-store.ts";
 import { adoptCommittedConfig } from "./committed-secrets.ts";
 import { refuseForeignState } from "./foreign-state.ts";
+import { requiredBy } from "./required-config.ts";
 import { checkRequiredConfig } from "./rules.ts";
 import type { DeploymentContent } from "./store.ts";
 import { findLastContent } from "./store.ts";
@@ -77,12 +78,6 @@ export async function requestedSource(
   const { digest, sizeBytes, lockfileDigest, commit, dirty } = snapshot;
   const config = await configOf(snapshot);
   return { sourceDigest: digest, sizeBytes, lockfileDigest, commit, dirty, config, required };
-}
-
-function requiredBy({ pulumiProject }: ProjectFiles): string[] {
-  return Object.entries(pulumiProject.config)
-    .filter(([, declared]) => !declared.hasDefault)
-    .map(([key]) => key);
 }
 
 async function isGone(folder: string): Promise<boolean> {

@@ -13,6 +13,7 @@ import type { StoredConfig } from "../database/tables.ts";
 import type { Database, Transaction } from "../database.ts";
 import type { ShownWaiting } from "../dispatch/waiting.ts";
 import { readWaiting } from "../dispatch/waiting.ts";
+import { findConsent, findHold } from "../rollbacks/store.ts";
 import { findAccount } from "./accounts-store.ts";
 import { describeCancel, nextActionOf } from "./continue-rules.ts";
 import { isTerminal } from "./rules.ts";
@@ -41,10 +42,14 @@ export interface NewDeployment extends DeployedContent {
   message: string | null;
   requestedBy: string;
   targetRelease: number | null;
+  /** Id of another stack's release whose source and artifacts it takes. */
+  promotedFrom?: string | null;
   steps: readonly string[];
   /** The deployment that it goes on with, and the one that must have succeeded first. */
   continues?: string;
   runsAfter?: string | null;
+  /** The failed rollback that whoever asked knows of. */
+  acknowledges?: string | null;
 }
 
 /** Queues a deployment with its steps under the stack's next number, which it answers. The caller has locked the stack. */
@@ -67,6 +72,7 @@ export async function insertDeployment(trx: Transaction, deployment: NewDeployme
       message: deployment.message,
       requested_by: deployment.requestedBy,
       target_release: deployment.targetRelease,
+      promoted_from: deployment.promotedFrom ?? null,
       source_digest: deployment.sourceDigest,
       lockfile_digest: deployment.lockfileDigest,
       git_commit: deployment.commit,
@@ -75,6 +81,7 @@ export async function insertDeployment(trx: Transaction, deployment: NewDeployme
       config_digest: deployment.configDigest,
       continues: deployment.continues ?? null,
       runs_after: deployment.runsAfter ?? null,
+      acknowledges: deployment.acknowledges ?? null,
       // Of two in one transaction the second is the younger one, in lists too.
       requested_at: sql<Date>`clock_timestamp()`,
     })
@@ -208,6 +215,8 @@ export async function findDeployment(db: Database, id: string): Promise<Deployme
     nextAction: isTerminal(summary.status)
       ? nextActionOf({ ...summary, account, isSuperseded: await supersededBy(db, row) })
       : null,
+    hold: await findHold(db, id),
+    consent: await findConsent(db, id),
     steps: steps.map((step) => ({
       name: step.name,
       state: step.state as Deployment["steps"][number]["state"],
@@ -306,7 +315,7 @@ export async function listSummaries(db: Database, ids: readonly string[]): Promi
 export async function lockContent(
   trx: Transaction,
   id: string,
-): Promise<(DeploymentContent & { stackId: string }) | undefined> {
+): Promise<(DeploymentContent & { stackId: string; promotedFrom: string | null }) | undefined> {
   const row = await trx
     .selectFrom("deployments")
     .innerJoin("stacks", "stacks.id", "deployments.stack_id")
@@ -318,6 +327,7 @@ export async function lockContent(
       "git_dirty",
       "config",
       "config_digest",
+      "promoted_from",
     ])
     .where("deployments.id", "=", id)
     .where("stacks.removed_at", "is", null)
@@ -326,6 +336,7 @@ export async function lockContent(
   if (row === undefined || row.source_digest === null) return undefined;
   return {
     stackId: row.stack_id,
+    promotedFrom: row.promoted_from,
     sourceDigest: row.source_digest,
     lockfileDigest: row.lockfile_digest,
     commit: row.git_commit,
@@ -438,6 +449,12 @@ function deploymentQuery(db: Database) {
     .selectAll("deployments")
     .select(["projects.organisation", "projects.name as project", "stacks.name as stack"])
     .select("releases.number as release")
+    .select(
+      sql<Deployment["promotedFrom"]>`(select jsonb_build_object('stack', s.name, 'release', r.number)
+        from releases r join stacks s on s.id = r.stack_id where r.id = deployments.promoted_from)`.as(
+        "promotedFrom",
+      ),
+    )
     .select((eb) => [
       eb
         .selectFrom("attempts")
@@ -474,7 +491,9 @@ function toSummary(row: DeploymentRow, waiting: ShownWaiting | undefined): Deplo
     causedBy: row.caused_by,
     rolledBackBy: row.rolled_back_by,
     targetRelease: row.target_release,
+    promotedFrom: row.promotedFrom,
     release: row.release,
+    verification: row.verification as DeploymentSummary["verification"],
     sourceDigest: row.source_digest,
     requestedAt: row.requested_at.toISOString(),
     startedAt: row.started_at?.toISOString() ?? null,

@@ -21,7 +21,7 @@ declare module "fastify" {
     /** What a caller needs. `public`: probes and files that hold nothing of the installation. `state-api`: state/api/auth.ts asks for it. */
     permission?: Permission | "public" | "state-api";
     /** What the parameter `id` names. */
-    about?: "deployment" | "update";
+    about?: "deployment" | "update" | "delivery";
   }
 }
 
@@ -74,7 +74,10 @@ interface Names {
 }
 
 /** What a request names in its address, else in its body. */
-function subjectOf(request: FastifyRequest, about: "deployment" | "update" | undefined): Subject {
+function subjectOf(
+  request: FastifyRequest,
+  about: "deployment" | "update" | "delivery" | undefined,
+): Subject {
   const params = (request.params ?? {}) as Names;
   if (about !== undefined) return { kind: about, id: params.id ?? "" };
   const { organisation, project, stack } =

@@ -6,6 +6,7 @@ import type { Failure } from "../deployments/completion.ts";
 import type { AttemptContainment } from "../engine/attempt.ts";
 import type { ConfigEntry, RequestOutcome } from "../engine/runner-protocol.ts";
 import { SlipwayError } from "../errors.ts";
+import type { Promoted } from "../promotions/store.ts";
 import type { PinnedRelease } from "../releases/store.ts";
 import type { ProjectFiles } from "../sources/project-files.ts";
 import type { StateFacts } from "../state/journal/facts.ts";
@@ -49,6 +50,8 @@ export interface AttemptRun {
   readonly stop: AbortSignal;
   /** rollback: what is gone back to. */
   readonly pinned: PinnedRelease | null;
+  /** What is taken over from another stack's release instead of building it. */
+  readonly promoted: Promoted | null;
   readonly account: ResourceAccount;
   /** What earlier attempts recorded, by step. Ask `keptResult`, which knows what of it still counts. */
   readonly earlier: ReadonlyMap<string, RecordedStep>;

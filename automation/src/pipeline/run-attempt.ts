@@ -7,6 +7,7 @@ import { appendAudit } from "../audit/store.ts";
 import { insertSteps, subjectOf } from "../deployments/completion.ts";
 import { readTraceParent } from "../deployments/store.ts";
 import { messageOf, SlipwayError } from "../errors.ts";
+import { readPromoted } from "../promotions/store.ts";
 import type { PinnedRelease } from "../releases/store.ts";
 import { pinnedRelease, releaseOf } from "../releases/store.ts";
 import type { AttemptRun, Step, StepOutcome } from "./attempt-run.ts";
@@ -136,7 +137,7 @@ async function begin(
   stop: StopSwitch,
   onLost: () => void,
 ): Promise<AttemptRun> {
-  const { earlier, pinned, completed, release, refusal, traceParent } = await context.db
+  const { earlier, pinned, promoted, completed, release, refusal, traceParent } = await context.db
     .transaction()
     .execute(async (trx) => {
       // A worker that was stopped since its claim may have been taken over: then there is nothing to begin, and nothing to tell of.
@@ -156,12 +157,15 @@ async function begin(
         claim.targetRelease !== null
           ? await pinnedRelease(trx, claim.stackId, claim.targetRelease)
           : undefined;
+      const promoted = await readPromoted(trx, claim.deploymentId);
+      const crash = await crashQuarantine(trx, claim.deploymentId);
       return {
+        promoted,
         earlier: await stepResults(trx, claim.deploymentId),
         pinned: target ?? null,
         completed: completedIn(await lockChangingUpdates(trx, claim.deploymentId)),
         release: await releaseOf(trx, claim.deploymentId),
-        refusal: await crashQuarantine(trx, claim.deploymentId),
+        refusal: crash?.reason ?? promoted?.refusal ?? null,
         traceParent: context.tracing.isOn ? await readTraceParent(trx, claim.deploymentId) : null,
       };
     });
@@ -184,8 +188,13 @@ async function begin(
     account: accountResources(),
     earlier,
     completed,
-    refusal: refusal?.reason ?? null,
-    results: { artifacts: pinned?.artifacts ?? [], gates: [], ...(release === undefined ? {} : { release }) },
+    promoted: promoted ?? null,
+    refusal,
+    results: {
+      artifacts: pinned?.artifacts ?? promoted?.artifacts ?? [],
+      gates: [],
+      ...(release === undefined ? {} : { release }),
+    },
   };
 }
 

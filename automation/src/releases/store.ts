@@ -186,6 +186,9 @@ export async function getRelease(
 function selectReleases(stackId: string, before: number | null, number: number | null, limit: number) {
   return sql<ReleaseRow>`
     select r.id, r.number, r.deployment_id as "deploymentId", r.health, r.rollback_of as "rollbackOf",
+      (select jsonb_build_object('stack', s.name, 'release', o.number) from deployments d
+       join releases o on o.id = d.promoted_from join stacks s on s.id = o.stack_id
+       where d.id = r.deployment_id) as "promotedFrom",
       r.source_digest as "sourceDigest", r.git_commit as "commit", r.git_dirty as dirty,
       r.lockfile_digest as "lockfileDigest", r.config_digest as "configDigest",
       coalesce((select jsonb_agg(jsonb_build_object('name', a.name, 'digest', a.digest, 'sizeBytes', f.size_bytes) order by a.name)

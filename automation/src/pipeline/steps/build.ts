@@ -2,6 +2,7 @@ import path from "node:path";
 import { z } from "zod";
 import { storeServiceFolder } from "../../artifacts/service-folder.ts";
 import { recordArtifact } from "../../artifacts/store.ts";
+import type { Promoted } from "../../promotions/store.ts";
 import type { Service } from "../../sources/slipway-yaml.ts";
 import { holdWhileDatabaseIsAway } from "../../state/hold.ts";
 import type { AttemptRun, BuiltArtifact, StepOutcome } from "../attempt-run.ts";
@@ -16,6 +17,10 @@ const BuiltArtifacts = z.array(z.object({ name: z.string(), digest: z.string() }
 /** Runs each service's build commands and puts what they left behind into the artifact store. */
 export async function build(run: AttemptRun): Promise<StepOutcome> {
   const services = Object.entries(preparedOf(run).files.manifest.services);
+  if (run.promoted !== null) {
+    const { stack, release } = run.promoted;
+    return { state: "skipped", detail: `takes what was built for release ${release} of ${stack}` };
+  }
   if (services.length === 0) return { state: "skipped", detail: "slipway.yaml declares no services" };
   const known = BuiltArtifacts.safeParse(keptResult(run, "build")?.result);
   if (known.success) {
@@ -45,6 +50,7 @@ export async function build(run: AttemptRun): Promise<StepOutcome> {
 /** Runs each service's test commands. */
 export async function test(run: AttemptRun): Promise<StepOutcome> {
   const services = Object.entries(preparedOf(run).files.manifest.services);
+  if (run.promoted !== null) return { state: "skipped", detail: describeTests(run.promoted) };
   if (services.every(([, service]) => service.test === undefined)) {
     return { state: "skipped", detail: "slipway.yaml declares no tests" };
   }
@@ -56,6 +62,12 @@ export async function test(run: AttemptRun): Promise<StepOutcome> {
     if (ended !== null) return ended;
   }
   return { state: "succeeded" };
+}
+
+function describeTests({ stack, release, tests }: Promoted): string {
+  const where = `for release ${release} of ${stack}`;
+  if (tests?.state === "succeeded") return `passed ${where}`;
+  return `not run ${where}${tests?.detail == null ? "" : `: ${tests.detail}`}`;
 }
 
 async function runAll(

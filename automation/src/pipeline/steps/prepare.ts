@@ -115,8 +115,8 @@ async function provideDependencies(
   if (lockfileDigest === null) return null;
   const { workspaces } = files.manifest.install;
   const plan = { lockfileDigest, workspaces, nodeVersion: process.version };
-  // A rollback must not depend on a registry; a drift check may be made on a machine that has never deployed the stack.
-  if (run.pinned !== null && claim.operation === "rollback") {
+  // A rollback and a promotion must not depend on a registry; a drift check may be made on a machine that has never deployed the stack.
+  if ((run.pinned !== null && claim.operation === "rollback") || run.promoted !== null) {
     const folder = await context.dependencies.find(plan);
     if (folder !== undefined) {
       await linkDependencies(folder, workDir);
