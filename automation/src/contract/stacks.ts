@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { Id, Instant, OrganisationName, ProjectName, StackName } from "./identifiers.ts";
+import { Digest, Id, Instant, OrganisationName, ProjectName, StackName } from "./identifiers.ts";
+import { FailedRollback } from "./verification.ts";
 
 export const Tags = z.record(z.string().min(1).max(100), z.string().max(1000));
 
@@ -29,6 +30,12 @@ export const Stack = z
       })
       .nullable(),
     resourceCount: z.int().nullable(),
+    /** The newest source that was deployed here and does not run, because it was rolled back; null: what runs is the newest. */
+    sourceAhead: z
+      .object({ deploymentId: Id, commit: z.string().nullable(), sourceDigest: Digest, runsRelease: z.int() })
+      .nullable(),
+    /** A rollback that failed and that nobody has put right: the stack takes only previews, refreshes, and deployments that name it. */
+    failedRollback: FailedRollback.nullable(),
   })
   .meta({ id: "Stack" });
 export type Stack = z.infer<typeof Stack>;

@@ -163,6 +163,8 @@ export interface Tables {
     continues: string | null;
     runs_after: string | null;
     trace_parent: string | null;
+    binding: "exact" | "equivalent" | null;
+    bound_to: string | null;
     verification: string | null;
     data_change: ColumnType<unknown, string | null | undefined, string | null>;
     acknowledges: string | null;

@@ -98,17 +98,55 @@ export async function quarantine(
     reason: string;
     kind: Quarantine["kind"];
     deploymentId: string;
+    /** Absent: Slipway itself. */
+    setBy?: string;
   },
 ): Promise<void> {
-  const { stackId, sourceDigest, configDigest, reason, kind, deploymentId } = subject;
+  const { stackId, sourceDigest, configDigest, reason, kind, deploymentId, setBy = null } = subject;
   await sql`
-    insert into quarantines (stack_id, source_digest, config_digest, reason, kind, deployment_id)
-    values (${stackId}, ${sourceDigest}, ${configDigest}, ${reason}, ${kind}, ${deploymentId})
+    insert into quarantines (stack_id, source_digest, config_digest, reason, kind, deployment_id, set_by)
+    values (${stackId}, ${sourceDigest}, ${configDigest}, ${reason}, ${kind}, ${deploymentId}, ${setBy})
     on conflict do nothing
   `.execute(trx);
 }
 
-/** The number of the newest release that a stack can go back to by itself from a source and config; null when there is none. */
+/** Marks a release whose health nobody knows as good because somebody vouches for it; false when it was decided before. */
+export async function acceptRelease(
+  trx: Transaction,
+  releaseId: string,
+  accepted: { by: string; reason: string },
+): Promise<boolean> {
+  const result = await trx
+    .updateTable("releases")
+    .set({
+      health: "good",
+      health_decided_at: sql<Date>`now()`,
+      accepted_by: accepted.by,
+      accepted_reason: accepted.reason,
+    })
+    .where("id", "=", releaseId)
+    .where("health", "=", "pending")
+    .executeTakeFirst();
+  return result.numUpdatedRows > 0n;
+}
+
+/** The quarantine in force of a source and config; undefined when they are not refused. */
+export async function quarantineInForce(
+  db: Database,
+  stackId: string,
+  content: { sourceDigest: string; configDigest: string },
+): Promise<Quarantine | undefined> {
+  const { rows } = await selectQuarantines(
+    stackId,
+    sql`q.source_digest = ${content.sourceDigest} and q.config_digest = ${content.configDigest} and q.lifted_at is null`,
+  ).execute(db);
+  return rows[0] && asQuarantine(rows[0]);
+}
+
+/**
+ * The number of the newest release that a stack can go back to by itself from a source and config: one that passed its verification, that nobody refuses, and that was not kept by a
+ * person in spite of its gates. Null when there is none.
+ */
 export async function newestGoodRelease(
   db: Database,
   stackId: string,
@@ -116,7 +154,7 @@ export async function newestGoodRelease(
 ): Promise<number | null> {
   const { rows } = await sql<{ number: number }>`
     select r.number from releases r
-    where r.stack_id = ${stackId} and r.health = 'good' and not exists (${inForce})
+    where r.stack_id = ${stackId} and r.health = 'good' and r.accepted_by is null and not exists (${inForce})
       and (r.source_digest, r.config_digest) <> (${from.sourceDigest}, ${from.configDigest})
     order by r.number desc limit 1
   `.execute(db);
@@ -194,7 +232,7 @@ function selectReleases(stackId: string, before: number | null, number: number |
       coalesce((select jsonb_agg(jsonb_build_object('name', a.name, 'digest', a.digest, 'sizeBytes', f.size_bytes) order by a.name)
                 from release_artifacts a join artifacts f using (digest) where a.release_id = r.id), '[]') as artifacts,
       r.pulumi_version as "pulumiVersion", r.plugins, r.outputs, r.requested_by as "requestedBy", r.message,
-      r.created_at as "createdAt", exists (${inForce}) as quarantined
+      r.created_at as "createdAt", exists (${inForce}) as quarantined, r.accepted_by as "acceptedBy"
     from releases r
     where r.stack_id = ${stackId} and (${before}::integer is null or r.number < ${before}::integer)
       and (${number}::integer is null or r.number = ${number}::integer)
@@ -236,10 +274,10 @@ export async function listQuarantines(
 /** Lifts a quarantine; answers it as it is then, undefined when the stack has none with that id. `isNew`: it was in force until now. */
 export async function liftQuarantine(
   trx: Transaction,
-  { stackId, id, principal }: { stackId: string; id: string; principal: string },
+  { stackId, id, principal, reason }: { stackId: string; id: string; principal: string; reason: string },
 ): Promise<{ quarantine: Quarantine; isNew: boolean } | undefined> {
   const { numAffectedRows } = await sql`
-    update quarantines set lifted_at = now(), lifted_by = ${principal}
+    update quarantines set lifted_at = now(), lifted_by = ${principal}, lift_reason = ${reason}
     where stack_id = ${stackId} and id = ${id} and lifted_at is null
   `.execute(trx);
   const { rows } = await selectQuarantines(stackId, sql`q.id = ${id}`).execute(trx);
@@ -250,6 +288,14 @@ function selectQuarantines(stackId: string, where: RawBuilder<unknown>) {
   return sql<QuarantineRow>`
     select q.id, q.kind, q.source_digest as "sourceDigest", q.config_digest as "configDigest", q.reason,
       q.deployment_id as "deploymentId", q.created_at as "createdAt", q.lifted_at as "liftedAt", q.lifted_by as "liftedBy",
+      q.lift_reason as "liftReason", q.set_by as "setBy",
+      -- Only stacks of the same organisation: whoever sees this one may know of them.
+      array(select distinct concat_ws('/', p.organisation, p.name, reader.name)
+        from output_reads o join stacks reader on reader.id = o.reader_stack_id join projects p on p.id = reader.project_id
+        join stacks own on own.id = q.stack_id join projects ours on ours.id = own.project_id and ours.organisation = p.organisation
+        where o.stack_id = q.stack_id and reader.id <> q.stack_id and o.last_at >= (select min(r.created_at) from releases r
+          where r.stack_id = q.stack_id and r.source_digest = q.source_digest and r.config_digest = q.config_digest)
+        order by 1) as readers,
       ${placeInstant("q.created_at")} as place
     from quarantines q where q.stack_id = ${stackId} and ${where}
   `;

@@ -203,6 +203,41 @@ function stackQuery(db: Database) {
           .orderBy("updates.number", "desc")
           .limit(1),
       ).as("last_update"),
+      jsonObjectFrom(
+        eb
+          .selectFrom("releases as current")
+          .innerJoin("deployments as back", "back.id", "current.deployment_id")
+          .innerJoin("deployments as ahead", "ahead.stack_id", "current.stack_id")
+          .select(["ahead.id as deploymentId", "ahead.git_commit as commit"])
+          .select([sql<string>`ahead.source_digest`.as("sourceDigest"), "current.number as runsRelease"])
+          .whereRef("current.stack_id", "=", "stacks.id")
+          .where("current.rollback_of", "is not", null)
+          .where(
+            sql<boolean>`current.number = (select max(r.number) from releases r where r.stack_id = stacks.id)`,
+          )
+          .where("ahead.operation", "=", "update")
+          .where("ahead.verification", "is not", null)
+          .whereRef("ahead.number", "<", "back.number")
+          .where(
+            sql<boolean>`(ahead.source_digest, ahead.config_digest) is distinct from (current.source_digest, current.config_digest)`,
+          )
+          .orderBy("ahead.number", "desc")
+          .limit(1),
+      ).as("source_ahead"),
+      jsonObjectFrom(
+        eb
+          .selectFrom("failed_rollbacks")
+          .select(["deployment_id as deploymentId", "rollback_id as rollbackId", "detail"])
+          .select(
+            sql<string>`to_char(failed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`.as(
+              "failedAt",
+            ),
+          )
+          .whereRef("failed_rollbacks.stack_id", "=", "stacks.id")
+          .where("settled_at", "is", null)
+          .orderBy("failed_at", "desc")
+          .limit(1),
+      ).as("failed_rollback"),
     ]);
 }
 
@@ -230,5 +265,7 @@ function toStack(row: StackRow): Stack {
     lastDeployment: row.last_deployment,
     lastUpdate: row.last_update,
     resourceCount: row.resource_count,
+    sourceAhead: row.source_ahead,
+    failedRollback: row.failed_rollback,
   };
 }

@@ -20,7 +20,7 @@ export const register: Register = (program, context) => {
   const quarantine = program
     .command("quarantine")
     .description(
-      "sources with their config that a stack refuses: their release failed, or they crashed their workers",
+      "sources with their config that a stack refuses: their release failed, they crashed their workers, or somebody said so",
     );
 
   withStackOptions(quarantine.command("list"))
@@ -55,13 +55,33 @@ export const register: Register = (program, context) => {
       );
     });
 
+  withStackOptions(quarantine.command("set"))
+    .description("let the stack refuse the source and config of a release, by hand; audited")
+    .argument("<release>", "its number", positive("release"))
+    .requiredOption("--reason <text>", "why; whoever deploys it reads this")
+    .action(async (release: number, options: StackOptions & { readonly reason: string }) => {
+      const client = await connect(context, options);
+      const stack = await chooseStack(context, client, options);
+      const { reason } = options;
+      const set = await client.setQuarantine({ params: stack, body: { release, reason } });
+      if (options.json === true) printJson(context, set);
+      else {
+        printLine(context, `${stackLabel(stack)} refuses what release ${release} was made of: ${set.reason}`);
+        for (const reader of set.readers) printLine(context, `Its outputs were read by ${reader}.`);
+      }
+    });
+
   withStackOptions(quarantine.command("lift"))
     .description("let a source with its config be deployed on the stack again; audited")
     .argument("<id>", "as the list shows it")
-    .action(async (id: string, options: StackOptions) => {
+    .requiredOption("--reason <text>", "why it may run again; kept in the audit")
+    .action(async (id: string, options: StackOptions & { readonly reason: string }) => {
       const client = await connect(context, options);
       const stack = await chooseStack(context, client, options);
-      const lifted: Quarantine = await client.liftQuarantine({ params: { ...stack, quarantine: id } });
+      const lifted: Quarantine = await client.liftQuarantine({
+        params: { ...stack, quarantine: id },
+        body: { reason: options.reason },
+      });
       if (options.json === true) printJson(context, lifted);
       else
         printLine(
