@@ -63,7 +63,7 @@ const ADMIN: readonly Verb[] = [
   "organisation.manage",
   "project.remove",
   "stack.remove",
-  "stack.govern",
+  "stack.protect",
   "project.pause",
   "project.limit",
   "policy.manage",

@@ -6,7 +6,7 @@ export type Role = z.infer<typeof Role>;
 
 /**
  * What somebody wants to do. `stack.see` is to know that a stack is there; `stack.preview` takes no lock and changes nothing; `stack.update` is a bare update of the Pulumi CLI or an
- * edit of the state; `stack.govern` sets what its deployments must pass. `installation.*` is about no organisation: figures of all, organisations and people themselves.
+ * edit of the state; `stack.protect` sets what its deployments must pass. `installation.*` is about no organisation: figures of all, organisations and people themselves.
  */
 export const Verb = z.enum([
   "installation.read",
@@ -28,7 +28,7 @@ export const Verb = z.enum([
   "stack.pause",
   "stack.create",
   "stack.configure",
-  "stack.govern",
+  "stack.protect",
   "stack.remove",
   "stack.decrypt",
   "policy.manage",

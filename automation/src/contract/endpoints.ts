@@ -742,6 +742,7 @@ export const endpoints = {
   ...policyEndpoints,
   ...freezeEndpoints,
   ...promotionEndpoints,
+  ...gateEndpoints,
 
   listQueue: {
     method: "GET",
