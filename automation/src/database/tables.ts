@@ -1,4 +1,5 @@
 import type { ColumnType, Generated } from "kysely";
+import type { ApprovalState, Risk, StackRules } from "../contract/approvals.ts";
 import type { AlarmKind } from "../contract/monitoring.ts";
 import type { NotificationBody } from "../contract/notifications.ts";
 import type { HoldCause, IrreversibleStep } from "../contract/verification.ts";
@@ -64,6 +65,59 @@ export interface Tables {
     created_at: Instant;
     expires_at: NullableInstant;
     revoked_at: NullableInstant;
+    created_by: string | null;
+  };
+  sign_ins: {
+    id: string;
+    hash: Buffer;
+    principal: string;
+    token_id: string;
+    created_at: Instant;
+    expires_at: Instant;
+    ended_at: NullableInstant;
+  };
+  groups: { id: string; organisation: string; name: string; created_at: Instant; created_by: string };
+  group_members: { group_id: string; principal: string; added_at: Instant; added_by: string };
+  approval_rule_sets: {
+    stack_id: string;
+    version: number;
+    rules: Json<StackRules>;
+    created_at: Instant;
+    created_by: string;
+  };
+  source_authors: { source_digest: string; name: string; email: string };
+  approvals: {
+    deployment_id: string;
+    state: ApprovalState;
+    seal: string;
+    risk: Json<Risk>;
+    types: Json<string[]>;
+    requested_at: Instant;
+    expires_at: Instant;
+    reminded_at: NullableInstant;
+    decided_at: NullableInstant;
+    begun_by: string | null;
+  };
+  approval_votes: {
+    deployment_id: string;
+    principal: string;
+    verdict: "approve" | "reject";
+    seal: string;
+    comment: string | null;
+    sign_in_id: string | null;
+    cast_at: Instant;
+  };
+  emergencies: {
+    deployment_id: string;
+    principal: string;
+    reason: string;
+    incident: string;
+    requested_at: Instant;
+    expires_at: Instant;
+    review_due_at: Instant;
+    reviewed_at: NullableInstant;
+    reviewed_by: string | null;
+    review: string | null;
   };
   principals: {
     id: string;
@@ -456,6 +510,76 @@ export interface Tables {
     input_changed: Generated<number>;
     output_only: Generated<number>;
     resources: JsonWithDefault<unknown>;
+    kind: Generated<string>;
+    unconfirmed: Generated<number>;
+    quiet: Generated<number>;
+    sealed: Buffer | null;
+  };
+  drift_alerts: {
+    id: string;
+    stack_id: string;
+    kind: string;
+    fingerprint: string;
+    urn: string | null;
+    resource_type: string | null;
+    path: string | null;
+    summary: string;
+    sealed: Buffer | null;
+    opened_at: Instant;
+    opened_by: string;
+    seen_at: Instant;
+    seen_by: string;
+    told_at: Instant;
+    reminders: Generated<number>;
+    remediation: string | null;
+    closed_at: NullableInstant;
+    closed_because: string | null;
+    closed_by_rule: string | null;
+  };
+  drift_ignores: {
+    id: string;
+    stack_id: string;
+    urn_glob: string;
+    path: string | null;
+    reason: string;
+    expires_at: Date;
+    created_at: Instant;
+    created_by: string;
+    matched_at: NullableInstant;
+    removed_at: NullableInstant;
+    removed_by: string | null;
+  };
+  drift_baselines: {
+    stack_id: string;
+    fingerprint: string;
+    state_number: number;
+    urn: string;
+    path: string;
+    check_id: string;
+  };
+  drift_volatile: {
+    stack_id: string;
+    urn: string;
+    path: string;
+    state_number: number;
+    last_value: string;
+    moves: Generated<number>;
+    moved_at: Instant;
+    learned_at: NullableInstant;
+    switched_off_at: NullableInstant;
+    switched_off_by: string | null;
+  };
+  drift_missing: { stack_id: string; urn: string; first_at: Instant; check_id: string };
+  /** Checks that Slipway asks for by itself. */
+  drift_follow_ups: {
+    id: string;
+    stack_id: string;
+    kind: string;
+    state_number: number | null;
+    due_at: Date;
+    deployment_id: string | null;
+    created_at: Instant;
+    dropped_at: NullableInstant;
   };
   audit_entries: {
     sequence: Generated<number>;

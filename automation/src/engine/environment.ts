@@ -16,9 +16,10 @@ const QUIET_ENGINE_ENVIRONMENT: Readonly<Record<string, string>> = {
   PULUMI_DEBUG_COMMANDS: "true",
 };
 
-/** The same for one operation. The CLI takes a skipped confirmation for --yes, which it refuses to a refresh that only looks. */
+/** The same for one operation. The CLI takes a skipped confirmation for --yes, which it refuses to a refresh or destroy that only looks. */
 export function quietEnvironment(operation: EngineOperation): Readonly<Record<string, string>> {
-  if (operation !== "detect-drift") return QUIET_ENGINE_ENVIRONMENT;
+  if (operation !== "detect-drift" && operation !== "preview-refresh" && operation !== "preview-destroy")
+    return QUIET_ENGINE_ENVIRONMENT;
   return { ...QUIET_ENGINE_ENVIRONMENT, PULUMI_SKIP_CONFIRMATIONS: "false" };
 }
 

@@ -6,6 +6,8 @@ export const DEFAULT_PARALLEL = 16;
 
 const COMMANDS: Readonly<Record<EngineOperation, string>> = {
   preview: "preview",
+  "preview-refresh": "refresh",
+  "preview-destroy": "destroy",
   update: "up",
   refresh: "refresh",
   destroy: "destroy",
@@ -26,11 +28,12 @@ export interface EngineFiles {
 export function pulumiArguments(request: PulumiRequest, files: EngineFiles): string[] {
   const { operation, options, planPath } = request;
   const isDriftCheck = operation === "detect-drift";
-  const isChange = operation !== "preview" && !isDriftCheck;
+  const onlyLooks = isDriftCheck || operation === "preview-refresh" || operation === "preview-destroy";
+  const refreshes = isDriftCheck || operation === "refresh" || operation === "preview-refresh";
+  const isChange = operation !== "preview" && !onlyLooks;
   const runsProgram = operation === "preview" || operation === "update";
   refuse(options.replace !== undefined && !runsProgram, "replace", operation);
-  refuse(options.refresh && (operation === "refresh" || isDriftCheck), "refresh", operation);
-  refuse(options.targets !== undefined && isDriftCheck, "targets", operation);
+  refuse(options.refresh && refreshes, "refresh", operation);
   refuse((options.runProgram !== undefined) !== isDriftCheck, "runProgram", operation);
   refuse(planPath !== undefined && !runsProgram, "plan", operation);
   refuse(
@@ -49,8 +52,8 @@ export function pulumiArguments(request: PulumiRequest, files: EngineFiles): str
     "--suppress-permalink=true",
     ...(request.tracesTo === undefined ? [] : [`--otel-traces=${request.tracesTo}`]),
     ...(isChange ? ["--yes", "--skip-preview"] : []),
-    ...(isDriftCheck ? ["--preview-only"] : []),
-    ...(operation === "refresh" || isDriftCheck ? [] : [`--refresh=${options.refresh}`]),
+    ...(onlyLooks ? ["--preview-only"] : []),
+    ...(refreshes ? [] : [`--refresh=${options.refresh}`]),
     // A refresh or destroy acts on what the state says; running the program for it is a different operation.
     ...(runsProgram ? [] : [`--run-program=${options.runProgram === true}`]),
     ...(options.targets ?? []).map((urn) => `--target=${urn}`),

@@ -1,12 +1,14 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../errors.ts";
 import { type ChildEnd, runChild } from "./child.ts";
 import { statusOf } from "./command.ts";
-import { driftOf } from "./drift-facts.ts";
+import { cutValues, type DriftFacts, driftOf } from "./drift-facts.ts";
 import { digestEvents, slimEvent } from "./engine-events.ts";
 import { quietEnvironment } from "./environment.ts";
 import { followEventLog } from "./event-log.ts";
+import type { StepCollector } from "./planned-steps.ts";
+import { collectSteps } from "./planned-steps.ts";
 import { pulumiArguments } from "./pulumi-arguments.ts";
 import { createRedactor, type Redactor } from "./redact.ts";
 import type { PulumiRequest, RequestOutcome } from "./runner-protocol.ts";
@@ -51,17 +53,24 @@ async function operate(
   await writeStackConfig(files.configFile, request.config);
 
   const digest = digestEvents();
+  const collector = collectorOf(request);
   const log = await followEventLog(files.eventLog, (raw) => {
+    collector?.add(raw);
     const slim = slimEvent(raw);
     if (slim === null) return;
     const drift = request.operation === "detect-drift" ? driftOf(raw) : null;
-    if (drift !== null) slim.drift = drift;
     const event = redactor.json(slim) as Record<string, unknown>;
+    if (drift !== null) event.drift = cutValues(redactor.json(drift) as DriftFacts);
     digest.add(event);
     supervision.send({ type: "engine-event", id: request.id, event });
   });
   const { end, errors } = await runCli(request, supervision, redactor, folder, args);
   await log.end();
+  if (collector !== null && request.reportPath !== undefined) {
+    // `wx`: what the program laid there itself is no report.
+    const report = JSON.stringify(redactor.json(collector.report()));
+    await writeFile(request.reportPath, report, { mode: 0o600, flag: "wx" });
+  }
 
   const said = digest.errors.length > 0 ? digest.errors : errors;
   return {
@@ -71,6 +80,13 @@ async function operate(
     errors: end.startError === undefined ? said : [end.startError, ...said],
     changes: digest.changes,
   };
+}
+
+function collectorOf({ operation, reportPath }: PulumiRequest): StepCollector | null {
+  if (reportPath === undefined) return null;
+  return operation === "preview" || operation === "preview-destroy" || operation === "preview-refresh"
+    ? collectSteps(operation)
+    : null;
 }
 
 async function runCli(

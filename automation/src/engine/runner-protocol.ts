@@ -13,7 +13,15 @@ export const ConfigEntry = z.union([
 ]);
 export type ConfigEntry = z.infer<typeof ConfigEntry>;
 
-export const EngineOperation = z.enum(["preview", "update", "refresh", "destroy", "detect-drift"]);
+export const EngineOperation = z.enum([
+  "preview",
+  "preview-refresh",
+  "preview-destroy",
+  "update",
+  "refresh",
+  "destroy",
+  "detect-drift",
+]);
 export type EngineOperation = z.infer<typeof EngineOperation>;
 
 /** Options of one engine operation. Each has a visible effect on the CLI's arguments; none is dropped. */
@@ -60,6 +68,8 @@ export const PulumiRequest = z.strictObject({
   options: EngineOptions,
   /** preview: where to save the plan. update: the plan that binds it. */
   planPath: z.string().optional(),
+  /** Previews only: where to write what they said, as engine/planned-steps.ts has it. Values are too many and too private for the line protocol. */
+  reportPath: z.string().optional(),
   /** Where the engine sends its spans (grpc://host:port); their parent is in the environment. */
   tracesTo: z.string().optional(),
   /** The environment of the CLI and of what it starts (PULUMI_BACKEND_URL, PULUMI_ACCESS_TOKEN, PULUMI_HOME, ...); nothing is inherited. */

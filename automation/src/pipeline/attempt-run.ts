@@ -4,10 +4,12 @@ import type { DriftedResource } from "../contract/drift.ts";
 import type { PlannedStep } from "../contract/previews.ts";
 import type { Failure } from "../deployments/completion.ts";
 import type { AttemptContainment } from "../engine/attempt.ts";
+import type { PlannedProvider } from "../engine/planned-steps.ts";
 import type { ConfigEntry, RequestOutcome } from "../engine/runner-protocol.ts";
 import { SlipwayError } from "../errors.ts";
 import type { Promoted } from "../promotions/store.ts";
 import type { PinnedRelease } from "../releases/store.ts";
+import type { Plan, PlanFile } from "../seals/plan-file.ts";
 import type { ProjectFiles } from "../sources/project-files.ts";
 import type { StateFacts } from "../state/journal/facts.ts";
 import type { AttemptSpans } from "./attempt-spans.ts";
@@ -62,9 +64,15 @@ export interface AttemptRun {
   readonly results: {
     prepared?: Prepared;
     artifacts: BuiltArtifact[];
-    planPath?: string;
-    /** What this attempt's own preview said. */
-    previewed?: { steps: readonly PlannedStep[] };
+    /** What binds the update: the plan of this attempt's preview. */
+    planFile?: PlanFile;
+    /** What this attempt's own preview said. `plan`: of an update, before anything of it was left open. */
+    previewed?: {
+      steps: readonly PlannedStep[];
+      counts: Readonly<Record<string, number>>;
+      providers: readonly PlannedProvider[];
+      plan: Plan | null;
+    };
     /** Of the engine operation that changed the stack. */
     engine?: RequestOutcome;
     /** Of the state that it left. */

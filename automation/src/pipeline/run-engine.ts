@@ -14,12 +14,18 @@ import { runRequest } from "./run-request.ts";
 
 const SYNTAX_CHECK_TIMEOUT_SECONDS = 10;
 
+/** Files that outlive the request. `planPath`: saved by a preview, and binding an update. `reportPath`: what a preview said. */
+export interface EnginePaths {
+  planPath?: string;
+  reportPath?: string;
+}
+
 /** Runs one engine operation in the attempt's containment and passes on what happens as events of the step. */
 export async function runEngine(
   run: AttemptRun,
   step: string,
   operation: EngineOperation,
-  planPath: string | undefined,
+  { planPath, reportPath }: EnginePaths = {},
   onEngineEvent: (event: Readonly<Record<string, unknown>>) => void = () => {},
 ): Promise<RequestOutcome> {
   const { workDir, config, secrets, engineEnvironment } = preparedOf(run);
@@ -46,6 +52,7 @@ export async function runEngine(
       config,
       options: engineOptions(run, operation),
       ...(planPath === undefined ? {} : { planPath }),
+      ...(reportPath === undefined ? {} : { reportPath }),
       ...(tracesTo === null ? {} : { tracesTo }),
       env,
       secrets: [...secrets, token],
@@ -66,7 +73,7 @@ export async function runEngine(
 
 /** The state backend holds an engine to it: the token of one that only looks starts no update. */
 function mayChange(operation: EngineOperation): boolean {
-  return operation !== "preview" && operation !== "detect-drift";
+  return operation === "update" || operation === "refresh" || operation === "destroy";
 }
 
 /** A token for this one operation, good for the attempt's stack while the attempt holds it. */
@@ -93,6 +100,8 @@ const REMEDY_OF_A_CHANGE =
   "Correct what the message names and deploy again; the state records what was done.";
 const REMEDIES: Partial<Record<EngineOperation, string>> = {
   preview: "Nothing was changed. Correct the program or its config and deploy again.",
+  "preview-refresh": "Nothing was changed. Correct what the message names and refresh again.",
+  "preview-destroy": "Nothing was changed. Correct what the message names and destroy again.",
   "detect-drift":
     "Nothing was changed, and whether the stack has drifted is not known. Correct what the message names and check again.",
 };
@@ -113,7 +122,7 @@ export async function failedEngine(
   return {
     state: "failed",
     failure: {
-      code: `${operation.replace("-", "_")}_failed`,
+      code: operation.startsWith("preview") ? "preview_failed" : `${operation.replace("-", "_")}_failed`,
       detail: `${sentence(first)}${account}`,
       remedy: REMEDIES[operation] ?? REMEDY_OF_A_CHANGE,
     },
@@ -146,10 +155,16 @@ function engineOptions(run: AttemptRun, operation: EngineOperation): EngineOptio
   const runsProgram = operation === "preview" || operation === "update";
   if (operation === "detect-drift") {
     const runProgram = run.pinned !== null;
-    return { refresh: false, runProgram, ...(parallel === undefined ? {} : { parallel }) };
+    return {
+      refresh: false,
+      runProgram,
+      // A second read of what was not found.
+      ...(targets === undefined ? {} : { targets }),
+      ...(parallel === undefined ? {} : { parallel }),
+    };
   }
   return {
-    refresh: operation !== "refresh" && refresh === true,
+    refresh: operation !== "refresh" && operation !== "preview-refresh" && (refresh === true || run.claim.operation === "remediate-drift"),
     ...(targets === undefined ? {} : { targets }),
     ...(targetDependents === undefined ? {} : { targetDependents }),
     ...(replace === undefined || !runsProgram ? {} : { replace }),

@@ -11,7 +11,7 @@ const FORMAT = 2;
 const HEADER_BYTES = 1 + 4 + NONCE_BYTES + TAG_BYTES;
 
 /** What a sealed value is. One that is moved to another purpose does not open. */
-export type Purpose = "secret" | "config" | "state" | "journal" | "event" | "destination";
+export type Purpose = "secret" | "config" | "state" | "journal" | "event" | "destination" | "drift" | "seal";
 
 /** One of a stack's data keys in clear. Never logged: `key` lives in memory only. */
 export interface DataKey {

@@ -1,5 +1,6 @@
 import type { Database } from "../database.ts";
 import type { Keyring } from "../secrets/keyring.ts";
+import type { Edges } from "./journal/edges.ts";
 import type { StateFacts } from "./journal/facts.ts";
 import { lockedState } from "./states-store.ts";
 import { runWork } from "./threads/pool.ts";
@@ -16,18 +17,21 @@ export async function currentFacts(
   keyring: Keyring,
   stackId: string,
 ): Promise<{ number: number; facts: StateFacts } | null> {
-  const newest = await db
-    .selectFrom("states")
-    .select(["id", "number"])
-    .where("stack_id", "=", stackId)
-    .orderBy("number", "desc")
-    .limit(1)
-    .executeTakeFirst();
+  const newest = await newestState(db, stackId);
   if (newest === undefined) return null;
   return {
     number: newest.number,
     facts: await factsOfState(db, keyring, stackId, newest.id),
   };
+}
+
+/** What each resource of a stack's current state needs; nothing before the first state. */
+export async function currentEdges(db: Database, keyring: Keyring, stackId: string): Promise<Edges> {
+  const newest = await newestState(db, stackId);
+  const locked = newest === undefined ? null : await lockedState(db, keyring, stackId, newest.id);
+  if (locked === null) return {};
+  const { sizeBytes, ...sealed } = locked;
+  return runWork("edges", sealed, sizeBytes);
 }
 
 /** What one state of a stack tells of itself. */
@@ -38,6 +42,16 @@ export function factsOfState(
   stateId: string,
 ): Promise<StateFacts> {
   return keptFacts(stateId, () => read(db, keyring, stackId, stateId));
+}
+
+function newestState(db: Database, stackId: string): Promise<{ id: string; number: number } | undefined> {
+  return db
+    .selectFrom("states")
+    .select(["id", "number"])
+    .where("stack_id", "=", stackId)
+    .orderBy("number", "desc")
+    .limit(1)
+    .executeTakeFirst();
 }
 
 async function read(db: Database, keyring: Keyring, stackId: string, stateId: string): Promise<StateFacts> {

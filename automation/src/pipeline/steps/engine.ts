@@ -1,30 +1,82 @@
 import path from "node:path";
+import { leaseLost } from "../../attempts/store.ts";
 import type { EngineOperation } from "../../engine/runner-protocol.ts";
 import { RequestOutcome } from "../../engine/runner-protocol.ts";
+import { withOpenCredentials } from "../../seals/loosen-plan.ts";
+import { checkPlanFile, edgesOfPlan, readPlan, writePlan } from "../../seals/plan-file.ts";
+import { putPreview } from "../../seals/previews-store.ts";
+import { takeReport } from "../../seals/report-file.ts";
+import { currentEdges } from "../../state/current-facts.ts";
+import { holdWhileDatabaseIsAway } from "../../state/hold.ts";
 import type { AttemptRun, Step, StepOutcome } from "../attempt-run.ts";
-import { keptResult } from "../attempt-run.ts";
+import { failureOf, keptResult } from "../attempt-run.ts";
 import { clearPendingCreates } from "../clear-creates.ts";
 import { bindToKeeper, letGoOfKeeper } from "../local-target.ts";
 import { failedEngine, runEngine } from "../run-engine.ts";
 
-/** Previews, and saves the plan that binds the update after it. */
+/** Previews what the deployment is about to do. Of an update the plan that binds it is saved. */
 export async function preview(run: AttemptRun): Promise<StepOutcome> {
   const known = RequestOutcome.safeParse(keptResult(run, "preview")?.result);
   if (known.success) {
     run.results.engine = known.data;
     return { state: "succeeded", detail: describeChanges(known.data.changes) };
   }
-  const isBound = run.claim.operation !== "preview";
+  const operation = previewOf(run);
+  const reportPath = path.join(run.folder, "preview.json");
   const planPath = path.join(run.folder, "plan.json");
-  const outcome = await runEngine(run, "preview", "preview", isBound ? planPath : undefined);
-  if (outcome.status !== "succeeded") return failedEngine(run, "preview", outcome);
-  if (isBound) run.results.planPath = planPath;
-  else run.results.engine = outcome;
+  const savesPlan = operation === "preview";
+  const outcome = await runEngine(run, "preview", operation, {
+    reportPath,
+    ...(savesPlan ? { planPath } : {}),
+  });
+  if (outcome.status !== "succeeded") return failedEngine(run, operation, outcome);
+  try {
+    await takePreview(run, reportPath, savesPlan ? planPath : null);
+  } catch (error) {
+    return { state: "failed", failure: failureOf("preview_unreadable", error) };
+  }
+  if (run.claim.operation === "preview") run.results.engine = outcome;
   return { state: "succeeded", detail: describeChanges(outcome.changes), result: outcome };
 }
 
-/** Updates the stack, bound to the plan when there was a preview. */
-export const update: Step = (run) => change(run, "update", run.results.planPath);
+function previewOf({ claim }: AttemptRun): Extract<EngineOperation, `preview${string}`> {
+  if (claim.operation === "destroy") return "preview-destroy";
+  return claim.operation === "refresh" ? "preview-refresh" : "preview";
+}
+
+/** Keeps what the preview said for the steps after it, and for people. */
+async function takePreview(run: AttemptRun, reportPath: string, planPath: string | null): Promise<void> {
+  const { context, claim, stop, results } = run;
+  const report = await takeReport(reportPath);
+  const plan = planPath === null ? null : await readPlan(planPath);
+  const edges =
+    plan === null
+      ? await holdWhileDatabaseIsAway(() => currentEdges(context.db, context.keyring, claim.stackId), stop)
+      : edgesOfPlan(plan);
+  const steps = report.steps.map((step) => ({ ...step, dependencies: edges[step.urn] ?? [] }));
+  results.previewed = { steps, counts: report.counts, providers: report.providers, plan };
+  if (plan !== null && planPath !== null) {
+    results.planFile = await writePlan(planPath, withOpenCredentials(plan, report.providers));
+  }
+  const isKept = await holdWhileDatabaseIsAway(
+    () => putPreview(context.db, context.keyring, claim, { steps, counts: report.counts }),
+    stop,
+  );
+  if (!isKept) throw leaseLost(claim);
+}
+
+/** Updates the stack, bound to the plan of this attempt's preview; unbound only when the request said to go without one. */
+export const update: Step = async (run) => {
+  const { planFile } = run.results;
+  if (run.claim.options.skipPreview === true) return change(run, "update", undefined);
+  try {
+    if (planFile === undefined) throw new Error("There is no plan that binds the update.");
+    await checkPlanFile(planFile);
+  } catch (error) {
+    return { state: "failed", failure: failureOf("plan_unreadable", error) };
+  }
+  return change(run, "update", planFile.path);
+};
 export const refresh: Step = async (run) => {
   await clearPendingCreates(run);
   return change(run, "refresh", undefined);
@@ -38,7 +90,7 @@ async function change(
 ): Promise<StepOutcome> {
   const failure = await bindToKeeper(run);
   if (failure !== null) return { state: "failed", failure };
-  const outcome = await runEngine(run, operation, operation, planPath);
+  const outcome = await runEngine(run, operation, operation, planPath === undefined ? {} : { planPath });
   run.results.engine = outcome;
   if (outcome.status !== "succeeded") return failedEngine(run, operation, outcome);
   await letGoOfKeeper(run, operation);

@@ -10,6 +10,8 @@ import type { CheckedEntries } from "../journal/check-entries.ts";
 import { checkEntries } from "../journal/check-entries.ts";
 import { checkState } from "../journal/check-state.ts";
 import { withoutPendingCreates } from "../journal/clear-creates.ts";
+import type { Edges } from "../journal/edges.ts";
+import { edgesOf } from "../journal/edges.ts";
 import type { StateFacts } from "../journal/facts.ts";
 import { factsOf } from "../journal/facts.ts";
 import { readEntry } from "../journal/journal-entry.ts";
@@ -102,6 +104,9 @@ export const work = {
 
   /** What is shown of a state. */
   facts: ({ key, body }: Locked): StateFacts => factsOf(openText(key, "state", body)),
+
+  /** What each resource of a state needs. */
+  edges: ({ key, body }: Locked): Edges => edgesOf(openText(key, "state", body)),
 
   /** Reads a batch of engine events. `packed`: its text gzipped, when it came so; packing it again would cost most of all this. Throws SlipwayError `invalid_request`. */
   sealEvents: ({
