@@ -78,6 +78,7 @@ export function setAside(trx: Trx, rules: Rules, claimed: Claimed, seal: string)
       expiresAt: trx.now + APPROVAL_MS,
       requesters: new Set([requestedBy, `author of ${stackId}`]),
       onePersonOneRule: true,
+      needsComment: false,
       votes: [],
       begunBy: null,
     });

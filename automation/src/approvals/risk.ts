@@ -1,9 +1,8 @@
+import { RiskTier } from "../contract/approvals.ts";
 import type { PlannedStep } from "../contract/previews.ts";
 import { isStateful } from "./stateful-types.ts";
 
-/** How much a change can cost, from nothing to what cannot be undone; in this order. */
-export const RISK_TIERS = ["none", "low", "medium", "high", "highest"] as const;
-export type RiskTier = (typeof RISK_TIERS)[number];
+export type { RiskTier } from "../contract/approvals.ts";
 
 /** What a preview means for whoever has to decide about it. */
 export interface Risk {
@@ -72,7 +71,7 @@ export function riskOf(
 
 /** Where a tier stands: 0 for `none` to 4 for `highest`. */
 export function rank(tier: RiskTier): number {
-  return RISK_TIERS.indexOf(tier);
+  return RiskTier.options.indexOf(tier);
 }
 
 function classify(step: PlannedStep, statefulTypes: readonly string[]): { tier: RiskTier; why: string } {

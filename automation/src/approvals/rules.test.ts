@@ -18,6 +18,7 @@ const open = (more: Partial<Approval> = {}): Approval => ({
   expiresAt: 24 * HOUR_MS,
   requesters: new Set(["rob"]),
   onePersonOneRule: false,
+  needsComment: false,
   votes: [],
   begunBy: null,
   ...more,
@@ -68,16 +69,25 @@ describe("a vote", () => {
   });
   test("A2: of somebody who has a part in the change, or whom no rule asks, is refused", () => {
     const rules = [rule(1, "ann", "rob")];
-    for (const by of ["rob", "zoe"]) {
-      expect(decideApproval(open(), approve(by), rules, 0)).toMatchObject({
-        kind: "refused",
-        code: "forbidden",
-      });
-    }
+    const refusals = ["rob", "zoe"].map((by) => decideApproval(open(), approve(by), rules, 0));
+    expect(refusals).toMatchObject([
+      { kind: "refused", code: "requester_cannot_vote" },
+      { kind: "refused", code: "not_an_approver" },
+    ]);
   });
   test("A3: for something else than what waits is refused", () => {
     const decision = decideApproval(open(), approve("ann", "seal 0"), RULES, 0);
     expect(decision).toMatchObject({ kind: "refused", code: "stale" });
+  });
+  test("A1: twice the same is refused; another word replaces the one before", () => {
+    const voted = after(open(), [approve("ann")]);
+    expect(decideApproval(voted, approve("ann"), RULES, 0)).toMatchObject({ code: "already_voted" });
+    expect(after(voted, [reject("ann")]).state).toBe("rejected");
+  });
+  test("A6: for an operation that takes things away says why", () => {
+    const strict = open({ needsComment: true });
+    expect(decideApproval(strict, approve("ann"), RULES, 0)).toMatchObject({ code: "invalid_request" });
+    expect(after(strict, [{ ...approve("ann"), comment: "agreed" } as ApprovalEvent]).votes).toHaveLength(1);
   });
   test("A5: against it ends the deployment at once, with a reason", () => {
     expect(decideApproval(open(), reject("ann", " "), RULES, 0)).toMatchObject({ code: "invalid_request" });
@@ -104,10 +114,24 @@ describe("a vote", () => {
 });
 
 describe("at the start of the update", () => {
-  test("who has begun may ask again, because the answer was lost; nobody else may begin", () => {
-    const begun = after(open(), [approve("ann"), approve("bea"), begin("seal 1")]);
+  const begun = after(open(), [approve("ann"), approve("bea"), begin("seal 1")]);
+  test("who has begun may ask again, because the answer was lost", () => {
     expect(decideApproval(begun, begin("seal 1"), RULES, 0)).toEqual({ kind: "unchanged" });
-    expect(decideApproval(begun, begin("seal 1", "attempt 2"), RULES, 0)).toMatchObject({ kind: "refused" });
+    expect(decideApproval(begun, approve("cem"), RULES, 0)).toMatchObject({ code: "vote_too_late" });
+  });
+  test("the attempt after one that was lost before it changed anything is asked again, and goes on with the same votes", () => {
+    const again = begin("seal 1", "attempt 2");
+    expect(decideApproval(begun, again, RULES, 0)).toMatchObject({
+      kind: "changed",
+      approval: { state: "begun", begunBy: "attempt 2", votes: [{ by: "ann" }, { by: "bea" }] },
+      effects: [{ kind: "audit", action: "approval.begun" }],
+    });
+    expect(decideApproval(begun, again, [rule(2, "ann", "cem")], 0)).toMatchObject({
+      approval: { state: "open", begunBy: null },
+      effects: [{ kind: "move", to: "waiting_approval" }, { kind: "audit" }],
+    });
+    expect(after(begun, [begin("seal 2", "attempt 2")]).state).toBe("stale");
+    expect(after(begun, [again], RULES, begun.expiresAt).state).toBe("expired");
   });
   test("A5: a worker is told when it was rejected in the meantime", () => {
     const approved = after(open(), [approve("ann"), approve("bea"), reject("cem")]);
@@ -134,7 +158,7 @@ test("A6: votes lapse with the preview: nothing is decided after that, and time 
   expect(after(approved, [{ kind: "time" }], RULES, late - 1)).toBe(approved);
   expect(after(approved, [begin("seal 1")], RULES, late).state).toBe("expired");
   expect(after(approved, [{ kind: "time" }], RULES, late).state).toBe("expired");
-  expect(decideApproval(open(), approve("ann"), RULES, late)).toMatchObject({ code: "conflict" });
+  expect(decideApproval(open(), approve("ann"), RULES, late)).toMatchObject({ code: "vote_too_late" });
 });
 
 test("whatever happens in whatever order, an update begins only with enough votes of others for what is begun, and an end is final", () => {

@@ -33,6 +33,8 @@ export interface Approval {
   requesters: ReadonlySet<string>;
   /** Each person counts for one rule only. */
   onePersonOneRule: boolean;
+  /** Whoever approves says why, as whoever rejects always does. */
+  needsComment: boolean;
   /** In the order in which they came; one per person. */
   votes: readonly Vote[];
   /** The attempt whose update has begun. */
@@ -60,7 +62,17 @@ export type ApprovalDecision =
   | { kind: "unchanged" }
   /** To a worker that wanted to begin: it ends the deployment with this status instead. */
   | { kind: "over"; status: Extract<DeploymentStatus, "rejected" | "expired" | "stale" | "cancelled"> }
-  | { kind: "refused"; code: "forbidden" | "conflict" | "stale" | "invalid_request"; detail: string };
+  | { kind: "refused"; code: RefusalCode; detail: string };
+
+/** Each way to vote wrongly has its own: `vote_too_late` (it is over, or has begun), `requester_cannot_vote`, `not_an_approver` (never was, or was removed), `stale` (another seal), `already_voted`. */
+export type RefusalCode =
+  | "vote_too_late"
+  | "requester_cannot_vote"
+  | "not_an_approver"
+  | "stale"
+  | "already_voted"
+  | "not_voted"
+  | "invalid_request";
 
 const SYSTEM = "system";
 
@@ -71,12 +83,14 @@ export function decideApproval(
   rules: readonly ApprovalRule[],
   now: number,
 ): ApprovalDecision {
+  if (approval.state === "begun" && event.kind === "begin" && event.attempt !== approval.begunBy)
+    return beginAgain(approval, event, rules, now);
   if (approval.state !== "open" && approval.state !== "approved") return afterItsEnd(approval, event);
   // Whatever else happens at the same moment, time has been up before it.
   if (now >= approval.expiresAt) {
     return event.kind === "time" || event.kind === "begin" || event.kind === "sealed"
       ? ended(approval, "expired", SYSTEM)
-      : refuse("conflict", "The time for a decision is over.");
+      : refuse("vote_too_late", "The time for a decision is over.");
   }
   switch (event.kind) {
     case "time":
@@ -112,7 +126,10 @@ export function isApproved(
 }
 
 /** Whether every rule gets enough people when each serves one rule: a matching, found by making room along the way. */
-function canServeAll(rules: readonly ApprovalRule[], people: readonly string[]): boolean {
+export function canServeAll(
+  rules: readonly Pick<ApprovalRule, "need" | "members">[],
+  people: readonly string[],
+): boolean {
   const seats = rules.flatMap((rule) => Array.from({ length: rule.need }, () => rule));
   const seatOf = new Map<string, number>();
   const seat = (index: number, tried: Set<string>): boolean => {
@@ -135,17 +152,25 @@ function vote(
   rules: readonly ApprovalRule[],
 ): ApprovalDecision {
   if (approval.requesters.has(cast.by)) {
-    return refuse("forbidden", "Whoever has a part in a change cannot decide about it.");
+    return refuse("requester_cannot_vote", "Whoever has a part in a change cannot decide about it.");
   }
   if (rules.length > 0 && !rules.some(({ members }) => members.has(cast.by))) {
-    return refuse("forbidden", "No rule of the stack asks for this person.");
+    return refuse("not_an_approver", "No rule of the stack asks for this person.");
   }
   if (cast.seal !== approval.seal) return refuse("stale", "The vote is for something else than what waits.");
+  if (
+    approval.votes.some(
+      ({ by, verdict, seal }) => by === cast.by && verdict === cast.verdict && seal === cast.seal,
+    )
+  )
+    return refuse("already_voted", "This person has said so already.");
+  const saysWhy = comment !== null && comment.trim() !== "";
   if (cast.verdict === "reject") {
-    if (comment === null || comment.trim() === "")
-      return refuse("invalid_request", "A rejection says why in a comment.");
+    if (!saysWhy) return refuse("invalid_request", "A rejection says why in a comment.");
     return ended(withVote(approval, cast), "rejected", cast.by);
   }
+  if (approval.needsComment && !saysWhy)
+    return refuse("invalid_request", "Whoever approves this operation says why in a comment.");
   return counted(withVote(approval, cast), rules, [
     { kind: "audit", action: "approval.approved", by: cast.by },
   ]);
@@ -153,7 +178,7 @@ function vote(
 
 function withdraw(approval: Approval, by: string, rules: readonly ApprovalRule[]): ApprovalDecision {
   if (!approval.votes.some((one) => one.by === by))
-    return refuse("conflict", "This person has not voted here.");
+    return refuse("not_voted", "This person has not voted here.");
   const votes = approval.votes.filter((one) => one.by !== by);
   return counted({ ...approval, votes }, rules, [{ kind: "audit", action: "approval.withdrawn", by }]);
 }
@@ -188,6 +213,19 @@ function begin(
   return { kind: "changed", approval: { ...approval, state: "open" }, effects };
 }
 
+/**
+ * The attempt that had begun was lost before it changed anything, else there would be no other one: it is asked again, and the same votes count as far as they still do.
+ */
+function beginAgain(
+  approval: Approval,
+  event: Extract<ApprovalEvent, { kind: "begin" }>,
+  rules: readonly ApprovalRule[],
+  now: number,
+): ApprovalDecision {
+  const again: Approval = { ...approval, state: "approved", begunBy: null };
+  return now >= approval.expiresAt ? ended(again, "expired", SYSTEM) : begin(again, event, rules);
+}
+
 /** The last word has been said; begun, the change is under way. Who began it may not have heard so, and asks again. */
 function afterItsEnd(approval: Approval, event: ApprovalEvent): ApprovalDecision {
   const { state } = approval;
@@ -198,7 +236,7 @@ function afterItsEnd(approval: Approval, event: ApprovalEvent): ApprovalDecision
   }
   return event.kind === "time" || event.kind === "sealed"
     ? { kind: "unchanged" }
-    : refuse("conflict", `The approval is over: ${state}.`);
+    : refuse("vote_too_late", `The approval is over: ${state}.`);
 }
 
 function ended(
@@ -217,9 +255,6 @@ function withVote(approval: Approval, cast: Vote): Approval {
   return { ...approval, votes: [...approval.votes.filter(({ by }) => by !== cast.by), cast] };
 }
 
-function refuse(
-  code: Extract<ApprovalDecision, { kind: "refused" }>["code"],
-  detail: string,
-): ApprovalDecision {
+function refuse(code: RefusalCode, detail: string): ApprovalDecision {
   return { kind: "refused", code, detail };
 }

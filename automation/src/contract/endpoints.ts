@@ -14,6 +14,7 @@ import {
   SetMember,
   UserName,
 } from "./access.ts";
+import { approvalEndpoints } from "./approval-endpoints.ts";
 import { AuditEntry } from "./audit.ts";
 import {
   AccountedResource,
@@ -26,10 +27,10 @@ import {
   ResourceOutcome,
 } from "./deployments.ts";
 import { DiskStatus } from "./disk.ts";
-import { DriftCheck, StackDrift } from "./drift.ts";
+import { driftEndpoints } from "./drift-endpoints.ts";
 import { DeploymentEvent } from "./events.ts";
-import { gateEndpoints } from "./gate-endpoints.ts";
 import { freezeEndpoints } from "./freezes.ts";
+import { gateEndpoints } from "./gate-endpoints.ts";
 import { Id, OrganisationName, PageQuery, ProjectName, pageOf, StackName, StackPath } from "./identifiers.ts";
 import { DataKeyVersion, KeysRewrapped, KeysRotated, RewrapKeys, RotateKeys, WrappingKey } from "./keys.ts";
 import { monitoringEndpoints } from "./monitoring.ts";
@@ -113,6 +114,7 @@ const READER = `${STACK}/readers/:readerProject/:readerStack`;
 const ReaderPath = StackPath.extend({ readerProject: ProjectName, readerStack: StackName });
 
 export const endpoints = {
+  ...approvalEndpoints,
   whoami: {
     method: "GET",
     path: "/v1/whoami",
@@ -534,24 +536,6 @@ export const endpoints = {
     success: { status: 204, body: null },
   },
 
-  getDrift: {
-    method: "GET",
-    path: `${STACK}/drift`,
-    summary: "What the newest drift check of a stack found, and when the next one is made",
-    permission: "stack.read",
-    params: StackPath,
-    success: { status: 200, body: StackDrift },
-  },
-  listDriftChecks: {
-    method: "GET",
-    path: `${STACK}/drift/checks`,
-    summary: "Drift checks of a stack, newest first",
-    permission: "stack.read",
-    params: StackPath,
-    query: PageQuery,
-    success: { status: 200, body: pageOf(DriftCheck) },
-  },
-
   listSchedules: {
     method: "GET",
     path: SCHEDULES,
@@ -737,6 +721,7 @@ export const endpoints = {
   },
 
   ...notificationEndpoints,
+  ...driftEndpoints,
   ...rollbackEndpoints,
   ...monitoringEndpoints,
   ...policyEndpoints,

@@ -1,4 +1,5 @@
 export * from "./access.ts";
+export * from "./approvals.ts";
 export * from "./audit.ts";
 export * from "./deployments.ts";
 export * from "./disk.ts";
@@ -6,8 +7,8 @@ export * from "./drift.ts";
 export * from "./endpoints.ts";
 export * from "./events.ts";
 export * from "./figures.ts";
-export * from "./gates.ts";
 export * from "./freezes.ts";
+export * from "./gates.ts";
 export * from "./identifiers.ts";
 export * from "./keys.ts";
 export * from "./monitoring.ts";
