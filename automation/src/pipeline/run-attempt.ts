@@ -27,6 +27,7 @@ import { principalOf } from "./context.ts";
 import type { EventWriter } from "./event-writer.ts";
 import { openEventWriter } from "./event-writer.ts";
 import { stepResults } from "./facts-store.ts";
+import { frozenMeanwhile } from "./frozen-step.ts";
 import { keepLease } from "./lease-keeper.ts";
 import type { StepName } from "./operations.ts";
 import { CHANGING_STEPS, isKept, stepsOf } from "./operations.ts";
@@ -298,6 +299,11 @@ async function runSteps(run: AttemptRun, startedSteps: string[]): Promise<Result
       continue;
     }
     if (CHANGING_STEPS.includes(name)) await refuseWithoutContainment(run);
+    const frozen = await frozenMeanwhile(run, name);
+    if (frozen !== null) {
+      run.events.step(name, "skipped", frozen.detail);
+      return { kind: "failed", step: name, failure: frozen };
+    }
     startedSteps.push(name);
     run.events.step(name, "running");
     run.spans.step(name);

@@ -7,6 +7,7 @@ import type { Transaction } from "../database.ts";
 import { notify } from "../deployments/events-store.ts";
 import { refusePaused } from "../dispatch/refuse-paused.ts";
 import { SlipwayError } from "../errors.ts";
+import { refuseFrozen } from "../freezes/refuse.ts";
 import { refuseUnreconciled } from "../reconciliation/refuse.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { endUpdate } from "./end-update.ts";
@@ -153,6 +154,11 @@ async function startOnce(
     case "free-expired":
     case "take":
       await refusePaused(trx, stackId);
+      await refuseFrozen(trx, stackId, {
+        operation: update.kind,
+        automaticRollback: false,
+        emergency: false,
+      });
       await endLeftover(trx, deps, stackId);
       if (writer.holder !== null)
         await freeWriter(trx, { stackId, updateId: writer.holder, epoch: writer.epoch });
