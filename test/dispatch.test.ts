@@ -156,3 +156,15 @@ test("a limit of a project holds across workers", async () => {
       and tstzrange(a.claimed_at, a.finished_at) && tstzrange(b.claimed_at, b.finished_at)`.execute(api.db);
   expect(rows[0]?.overlaps).toBe(0);
 });
+
+test("a worker whose disk is low claims nothing, and one with space takes what waits", async () => {
+  const { stack, go } = await heldStack();
+  go();
+  const full = await startWorkerOf(api, { env: { SLIPWAY_DISK_MIN: "999999999GB" } });
+  workers.add(full);
+  const id = await request(stack);
+  await eventually("it says why", WITHIN_MS, () => full.output().includes("no deployment is claimed"));
+  expect(await look(id)).toMatchObject({ status: "queued", attempts: 0 });
+  await start();
+  await isIn(id, "failed");
+});

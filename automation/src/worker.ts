@@ -13,6 +13,8 @@ import { openDatabase } from "./database.ts";
 import { installerEnvironment } from "./dependencies/environment.ts";
 import { openDependencyStore } from "./dependencies/install.ts";
 import { WORK_CHANNEL } from "./deployments/events-store.ts";
+import { foldersToWatch, openDiskGuard } from "./disk/guard.ts";
+import { diskLow } from "./disk/rules.ts";
 import { openBoss } from "./dispatch/boss.ts";
 import { takeHints } from "./dispatch/hints.ts";
 import { shareBoss } from "./dispatch/shared-boss.ts";
@@ -64,6 +66,7 @@ async function work(): Promise<void> {
   const pulumi = await pulumiOf(config, logger);
   const enginePath = [pulumi.languageHostDir, path.dirname(pulumi.path), path.dirname(pulumi.nodePath)];
   const relay = await openServerRelay({ servers: config.serverUrls, logger });
+  const disk = openDiskGuard({ folders: foldersToWatch(config.dataDir), minimum: config.diskMinimum });
   let keeper: KeeperWatch | undefined;
   const context: WorkerContext = {
     db,
@@ -71,6 +74,7 @@ async function work(): Promise<void> {
     logger,
     workerId: randomUUID(),
     dataDir: config.dataDir,
+    disk,
     artifacts: await openContentStore(config.dataDir, db),
     dependencies: await openDependencyStore(config.dataDir),
     keyring: await openKeyring({ db, settings: config.keys }),
@@ -101,14 +105,19 @@ async function work(): Promise<void> {
   jobs.opened
     .then((boss) => takeHints(boss, dispatcher.wake))
     .catch((error: unknown) => logger.warn({ error: messageOf(error) }, "hints are not taken"));
-  const uploading = new AbortController();
-  const uploaded = uploadEarlierFiles({ db, artifacts: context.artifacts, logger }, uploading.signal);
+  const stopping = new AbortController();
+  const uploaded = uploadEarlierFiles({ db, artifacts: context.artifacts, logger }, stopping.signal);
+  const watching = disk.watch(async (status) => {
+    if (!status.low) return logger.info(status, "there is space for new work again");
+    const { message, remedy } = diskLow(status);
+    logger.warn({ ...status, remedy }, `no deployment is claimed: ${message}`);
+  }, stopping.signal);
   const hurry = new AbortController();
   const stopAll = async (): Promise<void> => {
-    uploading.abort();
+    stopping.abort();
     await jobs.close();
     await dispatcher.stop(hurry.signal);
-    await Promise.all([uploaded, keeper?.close()]);
+    await Promise.all([uploaded, watching, keeper?.close()]);
     await relay.close();
     await context.tracing.close();
     await notifications.stop();

@@ -298,6 +298,13 @@ test("a backup in which a state does not open is not called good, and the one be
       code: "secret_unreadable",
     });
     expect(readFileSync(file).equals(before)).toBe(true);
+    const told = await api.db
+      .selectFrom("notifications")
+      .selectAll()
+      .where("kind", "=", "backup.failed")
+      .execute();
+    expect(told).toHaveLength(1);
+    expect(JSON.stringify(told[0]?.body)).toMatch(/The backup to .* failed/);
   } finally {
     await api.db.updateTable("states").set({ body }).where("number", "=", 1).execute();
   }

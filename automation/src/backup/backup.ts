@@ -13,6 +13,7 @@ import { FORMAT } from "./manifest.ts";
 import { newKey, newOpenHeader, openKeyOf } from "./passphrase.ts";
 import { openBackup } from "./read-parts.ts";
 import { beginSnapshot, copyStatement, count, describe, lackingContents } from "./snapshot-store.ts";
+import { tellFailure } from "./tell-failure.ts";
 import type { PartsWriter } from "./write-parts.ts";
 import { writeParts } from "./write-parts.ts";
 
@@ -52,18 +53,30 @@ export interface BackupReport {
  */
 export async function backUp(config: StartConfig, options: BackupOptions): Promise<BackupReport> {
   const beganMs = performance.now();
-  const client = await connectTo(await findDatabaseUrl(config), "slipway-backup");
-  let report: Omit<BackupReport, "verified" | "seconds">;
+  const databaseUrl = await findDatabaseUrl(config);
+  const report = await writeFrom(databaseUrl, config, options).catch(async (error: unknown) => {
+    // The failure itself is what counts: a database that takes no message may be why.
+    await tellFailure(databaseUrl, options.to, error).catch(() => {});
+    throw error;
+  });
+  const seconds = Math.round(performance.now() - beganMs) / 1000;
+  return { ...report, verified: options.verify, seconds };
+}
+
+async function writeFrom(
+  databaseUrl: string,
+  config: StartConfig,
+  options: BackupOptions,
+): Promise<Omit<BackupReport, "verified" | "seconds">> {
+  const client = await connectTo(databaseUrl, "slipway-backup");
   try {
     // Before the snapshot: what is collected after it was taken is still in it, but a set of dependencies is a folder.
     await holdOffRetention(client);
     await beginSnapshot(client);
-    report = await writeSnapshot(client, config, options);
+    return await writeSnapshot(client, config, options);
   } finally {
     await client.end();
   }
-  const seconds = Math.round(performance.now() - beganMs) / 1000;
-  return { ...report, verified: options.verify, seconds };
 }
 
 async function writeSnapshot(

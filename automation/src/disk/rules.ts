@@ -48,7 +48,7 @@ export function diskLow(status: {
 }): SlipwayError {
   const why = status.databaseFull
     ? "The disk of the database is full."
-    : `The server's disk has ${megabytes(status.freeBytes)} MB free, and ${megabytes(status.minimumBytes)} MB are needed for new work.`;
+    : `The disk has ${megabytes(status.freeBytes)} MB free, and ${megabytes(status.minimumBytes)} MB are needed for new work.`;
   return new SlipwayError("disk_low", `${why} What runs goes on.`, {
     remedy:
       "Free space (slipway retention run), or enlarge the disk; then repeat the request. See docs/runbooks/disk.md.",

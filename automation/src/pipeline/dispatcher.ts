@@ -71,6 +71,8 @@ export async function startDispatcher(
   const startOne = async (): Promise<boolean> => {
     // A containment costs a fifth of a second of processor time: none is made on mere suspicion, and none is given up for a claim that a database that is away never saw.
     if (!(await isAnythingQueued(context.db))) return false;
+    // It would fail half-way for want of space; another worker may have some.
+    if ((await context.disk.status()).low) return false;
     const ready = await warm.take();
     const askedAt = context.clock.monotonicMs();
     const claim = await claimNext(context.db, {

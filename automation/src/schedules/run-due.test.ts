@@ -333,3 +333,15 @@ describe("what a schedule runs", () => {
     await loop;
   });
 });
+
+test("while the disk is low nothing that is due is run, and it stays due", async () => {
+  const made = await schedule({ cron: await everyHourAtThisMinute() });
+  await lastSeen(made, "30 minutes");
+  let low = true;
+  const seen = await api.dependencies.disk.status();
+  const deps = { ...api.dependencies, disk: { status: async () => ({ ...seen, low }) } };
+  expect(await runDueOnce(deps, never)).toBe(0);
+  expect(await slots(made)).toEqual([]);
+  low = false;
+  expect(await runDueOnce(deps, never)).toBeGreaterThan(0);
+});

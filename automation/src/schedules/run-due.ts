@@ -9,6 +9,7 @@ import { SLIPWAY } from "../deployments/completion.ts";
 import { queueDeployment } from "../deployments/request.ts";
 import type { RequestedSource } from "../deployments/source.ts";
 import { requestedSource } from "../deployments/source.ts";
+import type { DiskGuard } from "../disk/guard.ts";
 import type { HintSender } from "../dispatch/hints.ts";
 import { messageOf, SlipwayError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
@@ -37,6 +38,7 @@ export interface RunDueDependencies {
   artifacts: ContentStore;
   hints: HintSender;
   projectRoots: readonly string[];
+  disk: Pick<DiskGuard, "status">;
   /** Told after each pass that went through. */
   onPass?: () => void;
   /** Shorter in tests. */
@@ -67,6 +69,8 @@ export async function runDueSchedules(deps: RunDueDependencies, signal: AbortSig
 
 /** Deals with the schedules that are due now. Answers how many this server dealt with. */
 export async function runDueOnce(deps: RunDueDependencies, signal: AbortSignal): Promise<number> {
+  // What is due stays so, and is late or missed by its own setting once there is space.
+  if ((await deps.disk.status()).low) return 0;
   let count = 0;
   for (const due of await store.dueSchedules(deps.db, BATCH)) {
     if (signal.aborted) break;
