@@ -142,6 +142,7 @@ export interface WorkerConfig extends CommonConfig {
   drainMs: number;
   keys: KeySettings;
   tracing: TracingSettings;
+  diskMinimum: DiskMinimum;
 }
 export interface KeeperConfig extends CommonConfig {
   databaseUrl: string;
@@ -261,6 +262,7 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
     ...keeperSocket,
     ...keys,
     ...traces,
+    ...disk,
     DATABASE_URL: postgresUrl("DATABASE_URL"),
     SLIPWAY_SERVER_URL: z
       .string(SERVER_URL_EXPECTED)
@@ -285,6 +287,7 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
     drainMs: parsed.SLIPWAY_DRAIN,
     keys: keysOf(parsed, base),
     tracing: tracingOf(parsed),
+    diskMinimum: diskMinimumOf(parsed.SLIPWAY_DISK_MIN),
   };
 }
 

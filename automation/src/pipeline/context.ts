@@ -2,6 +2,7 @@ import type { ContentStore } from "../artifacts/content-store.ts";
 import type { Clock } from "../clock.ts";
 import type { Database } from "../database.ts";
 import type { DependencyStore } from "../dependencies/install.ts";
+import type { DiskGuard } from "../disk/guard.ts";
 import type { Logger } from "../logger.ts";
 import type { Tracing } from "../monitoring/tracing.ts";
 import type { Keyring } from "../secrets/keyring.ts";
@@ -13,6 +14,7 @@ export interface WorkerContext {
   logger: Logger;
   workerId: string;
   dataDir: string;
+  disk: Pick<DiskGuard, "status">;
   artifacts: ContentStore;
   dependencies: DependencyStore;
   keyring: Keyring;
