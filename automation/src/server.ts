@@ -110,6 +110,7 @@ async function serve(): Promise<void> {
       logger,
       artifacts,
       hints: jobs,
+      disk,
       projectRoots: config.projectRoots,
       onPass: progress.watch("schedules", STALLED_SCHEDULES_MS),
     },
