@@ -22,7 +22,7 @@ const shared = {
 /** Trials of minutes, whose short forms are among the end-to-end tests: `npm run trials`. */
 const TRIALS = [
   "test/trials/*.test.ts",
-  "test/{state-writers-race,faults,faults-programs,many-machines,server-restarts}.test.ts",
+  "test/{state-writers-race,faults,faults-clock,faults-programs,many-machines,server-restarts}.test.ts",
 ];
 
 export default defineConfig({
