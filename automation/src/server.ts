@@ -7,6 +7,7 @@ import { readServerConfig } from "./config.ts";
 import { checkSchema, readMigrations } from "./database/migrations.ts";
 import { Notifications } from "./database/notifications.ts";
 import { openDatabase } from "./database.ts";
+import { advanceDeliveries } from "./deliveries/advance.ts";
 import { DEPLOYMENT_CHANNEL } from "./deployments/events-store.ts";
 import { foldersToWatch, openDiskGuard } from "./disk/guard.ts";
 import { tellOfDisk } from "./disk/tell.ts";
@@ -129,6 +130,19 @@ async function serve(): Promise<void> {
     },
     stopping.signal,
   );
+  const delivering = advanceDeliveries(
+    {
+      db,
+      keyring,
+      clock: systemClock,
+      logger,
+      artifacts,
+      hints: jobs,
+      projectRoots: config.projectRoots,
+      onPass: progress.watch("stack-deliveries", STALLED_SCHEDULES_MS),
+    },
+    stopping.signal,
+  );
   let isStopping = false;
   const stop = (): void => {
     // A second signal (Ctrl-C reaches the whole process group) changes nothing.
@@ -138,7 +152,16 @@ async function serve(): Promise<void> {
     const closeAll = async (): Promise<void> => {
       stopping.abort();
       await app.close();
-      await Promise.all([reaping, watching, collecting, uploading, detecting, scheduling, notifying]);
+      await Promise.all([
+        reaping,
+        watching,
+        collecting,
+        uploading,
+        detecting,
+        scheduling,
+        delivering,
+        notifying,
+      ]);
       await jobs.close();
       await notifications.stop();
       await tracing.close();

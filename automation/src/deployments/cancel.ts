@@ -18,7 +18,7 @@ import * as store from "./store.ts";
 export async function cancelDeployment(
   trx: Transaction,
   { clock }: { clock: Clock },
-  { id, caller }: { id: string; caller: Caller },
+  { id, caller }: { id: string; caller: Pick<Caller, "principal"> & { requestId: string | null } },
 ): Promise<Deployment> {
   const deployment = await store.lockForCancel(trx, id);
   if (deployment === undefined) throw missing.deployment(id);

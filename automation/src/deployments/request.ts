@@ -4,10 +4,11 @@ import { appendAudit } from "../audit/store.ts";
 import type { Clock } from "../clock.ts";
 import type { Deployment, RequestDeployment } from "../contract/deployments.ts";
 import type { StoredConfig } from "../database/tables.ts";
-import type { Transaction } from "../database.ts";
+import type { Database, Transaction } from "../database.ts";
 import type { HintSender } from "../dispatch/hints.ts";
 import { hintStack } from "../dispatch/hints.ts";
 import { SlipwayError } from "../errors.ts";
+import { refuseFrozen } from "../freezes/refuse.ts";
 import type { Caller } from "../http/endpoint.ts";
 import { OPERATION_VERSION, stepsOf } from "../pipeline/operations.ts";
 import { refuseUnpromoted } from "../promotions/rules.ts";
@@ -34,13 +35,15 @@ export interface DeploymentRequest {
   source: RequestedSource | null;
   /** Where that came from, when it is another stack's release. */
   promotion?: Promotion | null;
+  /** An emergency, which somebody who has that right answers for, passes a freeze. */
+  emergency?: boolean;
   /** Of a schedule no request did. */
   caller: Pick<Caller, "principal"> & { requestId: string | null };
 }
 
 /**
  * Queues a deployment: its row, its steps, its first event, its audit entry and the hint to the workers, in the caller's
- * transaction. Throws `config_missing`, `not_promoted`, `quarantined`, `release_not_found` and `release_not_good`; nothing is written then.
+ * transaction. Throws `config_missing`, `frozen`, `not_promoted`, `quarantined`, `release_not_found` and `release_not_good`; nothing is written then.
  */
 export async function queueDeployment(
   trx: Transaction,
@@ -50,6 +53,11 @@ export async function queueDeployment(
   const { stackId, name, body, source, caller } = request;
   const promotion = request.promotion ?? null;
   await refuseUnreconciled(trx, { ...name, stackId }, body.operation);
+  await refuseFrozen(trx, stackId, {
+    operation: body.operation,
+    automaticRollback: false,
+    emergency: request.emergency === true,
+  });
   if (body.operation === "update") {
     refuseUnpromoted(name.stack, await placeOf(trx, stackId), promotion?.stack ?? null);
   }
@@ -142,8 +150,8 @@ async function lookedAtContent(
 }
 
 /** The source's own config with the stack's config of this moment over it. */
-async function overlaidContent(
-  trx: Transaction,
+export async function overlaidContent(
+  trx: Database,
   keyring: Keyring,
   stackId: string,
   source: RequestedSource,
@@ -155,7 +163,7 @@ async function overlaidContent(
 
 /** Throws SlipwayError `quarantined` for a source and config that are refused on a stack. */
 export async function refuseQuarantined(
-  trx: Transaction,
+  trx: Database,
   stackId: string,
   content: DeploymentContent,
 ): Promise<void> {

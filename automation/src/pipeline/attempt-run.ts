@@ -7,6 +7,7 @@ import type { AttemptContainment } from "../engine/attempt.ts";
 import type { PlannedProvider } from "../engine/planned-steps.ts";
 import type { ConfigEntry, RequestOutcome } from "../engine/runner-protocol.ts";
 import { SlipwayError } from "../errors.ts";
+import type { MeasuredRun } from "../figures/rules.ts";
 import type { Promoted } from "../promotions/store.ts";
 import type { PinnedRelease } from "../releases/store.ts";
 import type { Plan, PlanFile } from "../seals/plan-file.ts";
@@ -77,6 +78,8 @@ export interface AttemptRun {
     engine?: RequestOutcome;
     /** Of the state that it left. */
     facts?: Pick<StateFacts, "outputs" | "plugins">;
+    /** How long build and test took for each service. */
+    serviceRuns: MeasuredRun[];
     gates: GateResult[];
     /** Of a drift check: what differs from the state. */
     drift?: DriftedResource[];

@@ -29,6 +29,7 @@ import { openEventWriter } from "./event-writer.ts";
 import { stepResults } from "./facts-store.ts";
 import { frozenMeanwhile } from "./frozen-step.ts";
 import { keepLease } from "./lease-keeper.ts";
+import { measureStep } from "./measure-step.ts";
 import type { StepName } from "./operations.ts";
 import { CHANGING_STEPS, isKept, stepsOf } from "./operations.ts";
 import { completeUpdate, factsOf } from "./record-release.ts";
@@ -194,6 +195,7 @@ async function begin(
     results: {
       artifacts: pinned?.artifacts ?? promoted?.artifacts ?? [],
       gates: [],
+      serviceRuns: [],
       ...(release === undefined ? {} : { release }),
     },
   };
@@ -309,7 +311,7 @@ async function runSteps(run: AttemptRun, startedSteps: string[]): Promise<Result
     run.spans.step(name);
     // A takeover must know that things may have changed before anything can.
     if (CHANGING_STEPS.includes(name)) await run.events.flush();
-    const outcome = await STEPS[name](run);
+    const outcome = await measureStep(run, name, STEPS[name]);
     run.spans.stepEnded(
       outcome.state === "failed" || outcome.state === "over" ? outcome.failure.code : undefined,
     );

@@ -85,12 +85,19 @@ async function runAll(
     ...commandEnvironment,
     PATH: [path.join(cwd, "node_modules", ".bin"), commandEnvironment.PATH].join(path.delimiter),
   };
+  const { clock } = run.context;
+  const startedMs = clock.monotonicMs();
+  const ended = (succeeded: boolean): void => {
+    const durationMs = clock.monotonicMs() - startedMs;
+    run.results.serviceRuns.push({ step, service: name, succeeded, durationMs });
+  };
   for (const argv of commands) {
     if (run.stop.aborted) return { state: "stopped" };
     run.events.emit({ type: "output", step, stream: "stdout", line: `${name}: ${argv.join(" ")}` });
     const { outcome, tail } = await runCommand(run, step, { argv, cwd, env, timeoutSeconds, secrets });
     if (outcome.status === "interrupted") return { state: "stopped" };
     if (outcome.status === "succeeded") continue;
+    ended(false);
     return {
       state: "failed",
       failure: {
@@ -100,5 +107,6 @@ async function runAll(
       },
     };
   }
+  if (commands.length > 0) ended(true);
   return null;
 }
