@@ -56,6 +56,8 @@ export function linesOf(
     }
     case "gate":
       return [gateLine(body.gate, paint)];
+    case "policy":
+      return policyLines(body, paint);
     case "gap": {
       const count = body.to - body.from + 1;
       return [
@@ -63,6 +65,19 @@ export function linesOf(
       ];
     }
   }
+}
+
+function policyLines(
+  { level, pack, policy, urn, message }: Extract<EventBody, { type: "policy" }>,
+  paint: LineOptions["paint"],
+): string[] {
+  const style = level === "mandatory" ? "red" : level === "advisory" ? "yellow" : "dim";
+  const where = urn === null ? "" : ` (${clean(urn.split("::").at(-1) ?? urn)})`;
+  const [first = "", ...rest] = clean(message).trimEnd().split("\n");
+  return [
+    `  ${paint(style, level)} ${clean(pack)}/${clean(policy)}${where}: ${first}`,
+    ...rest.map((line) => `    ${line}`),
+  ];
 }
 
 function stepLines(

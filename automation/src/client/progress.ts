@@ -203,6 +203,9 @@ function apply(draft: Draft, sequence: number, at: string, body: EventBody): voi
     case "stop":
       draft.ladder.push({ at, rung: body.rung, detail: body.detail });
       return;
+    case "policy":
+      // What policies say is read as a whole, with what became of each: GET /v1/deployments/{id}/policies.
+      return;
     case "gate":
       draft.gates = [
         ...draft.gates.filter((one) => one.name !== body.gate.name || one.phase !== body.gate.phase),

@@ -40,6 +40,18 @@ export const EventBody = z.discriminatedUnion("type", [
     durationMs: z.int(),
   }),
   z.object({ type: z.literal("gate"), gate: GateResult }),
+  /** What a policy says, as soon as it does; whether it is passed over is decided afterwards. */
+  z.object({
+    type: z.literal("policy"),
+    step: z.string(),
+    pack: z.string(),
+    version: z.string().nullable(),
+    policy: z.string(),
+    level: z.enum(["mandatory", "advisory", "remediate"]),
+    /** Null: of the stack as a whole. */
+    urn: z.string().nullable(),
+    message: z.string(),
+  }),
   /** One rung of the ladder on which a run is stopped: asked for, interrupted once, terminated, killed; `empty`: nothing of it is left. */
   z.object({
     type: z.literal("stop"),

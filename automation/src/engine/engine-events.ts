@@ -1,3 +1,6 @@
+import { withoutPlannedValues } from "./plan-violation.ts";
+import { slimPolicyEvent } from "./policy-events.ts";
+
 /*
  * The parts of Pulumi's apitype.EngineEvent that anybody here reads. Source: sdk/go/common/apitype/events.go at 3.250.0.
  */
@@ -6,7 +9,7 @@ type RawEvent = Readonly<Record<string, unknown>>;
 /** Names of properties pass, their values never do: the states before and after are most of an event. */
 const METADATA_FIELDS = ["op", "urn", "type", "diffs", "detailedDiff"] as const;
 const DIAGNOSTIC_FIELDS = ["urn", "message", "severity", "ephemeral"] as const;
-const SUMMARY_FIELDS = ["resourceChanges", "durationSeconds"] as const;
+const SUMMARY_FIELDS = ["resourceChanges", "durationSeconds", "PolicyPacks"] as const;
 
 /**
  * What is left of an engine event when all that nobody reads is taken away; null when nothing is. The runner calls it for each line of the
@@ -24,10 +27,12 @@ export function slimEvent(raw: RawEvent): Record<string, unknown> | null {
   if (isObject(raw.diagnosticEvent)) {
     const { severity, ephemeral } = raw.diagnosticEvent;
     if (severity === "debug" || ephemeral === true) return null;
-    return { diagnosticEvent: pick(raw.diagnosticEvent, DIAGNOSTIC_FIELDS) };
+    const slim = pick(raw.diagnosticEvent, DIAGNOSTIC_FIELDS);
+    if (typeof slim.message === "string") slim.message = withoutPlannedValues(slim.message, slim.urn);
+    return { diagnosticEvent: slim };
   }
   if (isObject(raw.summaryEvent)) return { summaryEvent: pick(raw.summaryEvent, SUMMARY_FIELDS) };
-  return "cancelEvent" in raw ? { cancelEvent: {} } : null;
+  return "cancelEvent" in raw ? { cancelEvent: {} } : slimPolicyEvent(raw);
 }
 
 /** Collects from engine events what the outcome of a request says. */

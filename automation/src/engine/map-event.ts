@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { EventBody } from "../contract/events.ts";
 import { withoutColours } from "./engine-events.ts";
+import { packFindingOf } from "./policy-events.ts";
 
 /** Longer diagnostics are cut: one megabyte of a provider's words helps nobody. */
 const MAX_MESSAGE_CHARACTERS = 16_000;
@@ -38,6 +39,8 @@ const EngineEvent = z.object({
 
 /** The event of ours that one engine event of `step` becomes; null for those that say nothing to people. Names of properties pass, values never do. */
 export function eventOf(step: string, raw: Readonly<Record<string, unknown>>): EventBody | null {
+  const finding = packFindingOf(raw);
+  if (finding !== null) return { type: "policy", step, ...finding, message: cut(finding.message) };
   const parsed = EngineEvent.safeParse(raw);
   if (!parsed.success) return null;
   const { preludeEvent, resourcePreEvent, resOutputsEvent, resOpFailedEvent, diagnosticEvent, summaryEvent } =
@@ -65,10 +68,7 @@ export function eventOf(step: string, raw: Readonly<Record<string, unknown>>): E
       step,
       severity: severityOf(diagnosticEvent.severity),
       urn: diagnosticEvent.urn || null,
-      message:
-        message.length <= MAX_MESSAGE_CHARACTERS
-          ? message
-          : `${message.slice(0, MAX_MESSAGE_CHARACTERS)} [${message.length - MAX_MESSAGE_CHARACTERS} more characters]`,
+      message: cut(message),
     };
   }
   if (summaryEvent !== undefined) {
@@ -80,6 +80,12 @@ export function eventOf(step: string, raw: Readonly<Record<string, unknown>>): E
     };
   }
   return null;
+}
+
+function cut(message: string): string {
+  return message.length <= MAX_MESSAGE_CHARACTERS
+    ? message
+    : `${message.slice(0, MAX_MESSAGE_CHARACTERS)} [${message.length - MAX_MESSAGE_CHARACTERS} more characters]`;
 }
 
 function resource(

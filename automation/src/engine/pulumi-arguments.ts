@@ -19,6 +19,8 @@ const COMMANDS: Readonly<Record<EngineOperation, string>> = {
 export interface EngineFiles {
   configFile: string;
   eventLog: string;
+  /** The config of each policy pack, in the order of the packs. */
+  policyConfigs?: readonly string[];
 }
 
 /**
@@ -36,6 +38,9 @@ export function pulumiArguments(request: PulumiRequest, files: EngineFiles): str
   refuse(options.refresh && refreshes, "refresh", operation);
   refuse((options.runProgram !== undefined) !== isDriftCheck, "runProgram", operation);
   refuse(planPath !== undefined && !runsProgram, "plan", operation);
+  const packs = request.policyPacks ?? [];
+  refuse(packs.length > 0 && !runsProgram, "policyPacks", operation);
+  refuse(packs.length !== (files.policyConfigs ?? []).length, "policyPacks", operation);
   refuse(
     options.targetDependents === true && (options.targets ?? []).length === 0,
     "targetDependents",
@@ -59,6 +64,8 @@ export function pulumiArguments(request: PulumiRequest, files: EngineFiles): str
     ...(options.targets ?? []).map((urn) => `--target=${urn}`),
     ...(options.targetDependents === true ? ["--target-dependents"] : []),
     ...(options.replace ?? []).map((urn) => `--replace=${urn}`),
+    ...packs.map(({ path }) => `--policy-pack=${path}`),
+    ...(files.policyConfigs ?? []).map((file) => `--policy-pack-config=${file}`),
     ...(options.message === undefined ? [] : [`--message=${options.message}`]),
     ...(planPath === undefined
       ? []

@@ -48,7 +48,11 @@ async function operate(
   redactor: Redactor,
   folder: string,
 ): Promise<Omit<RequestOutcome, "durationMs">> {
-  const files = { configFile: join(folder, "config.yaml"), eventLog: join(folder, "events.jsonl") };
+  const files = {
+    configFile: join(folder, "config.yaml"),
+    eventLog: join(folder, "events.jsonl"),
+    policyConfigs: await writePolicyConfigs(request, folder),
+  };
   const args = pulumiArguments(request, files);
   await writeStackConfig(files.configFile, request.config);
 
@@ -87,6 +91,17 @@ function collectorOf({ operation, reportPath }: PulumiRequest): StepCollector | 
   return operation === "preview" || operation === "preview-destroy" || operation === "preview-refresh"
     ? collectSteps(operation)
     : null;
+}
+
+/** The CLI takes the config of a pack as a file. */
+function writePolicyConfigs({ policyPacks = [] }: PulumiRequest, folder: string): Promise<string[]> {
+  return Promise.all(
+    policyPacks.map(async ({ config }, index) => {
+      const file = join(folder, `policy-${index}.json`);
+      await writeFile(file, JSON.stringify(config), { mode: 0o600 });
+      return file;
+    }),
+  );
 }
 
 async function runCli(

@@ -66,6 +66,10 @@ export const PulumiRequest = z.strictObject({
   /** The merged config of the stack: committed values overlaid by the server's. Written to a 0600 file outside workDir. */
   config: z.record(z.string(), ConfigEntry),
   options: EngineOptions,
+  /** preview and update: packs that look at what they do, each with its config; folders with a PulumiPolicy.yaml and all that they need. */
+  policyPacks: z
+    .array(z.strictObject({ path: z.string(), config: z.record(z.string(), z.unknown()) }))
+    .optional(),
   /** preview: where to save the plan. update: the plan that binds it. */
   planPath: z.string().optional(),
   /** Previews only: where to write what they said, as engine/planned-steps.ts has it. Values are too many and too private for the line protocol. */

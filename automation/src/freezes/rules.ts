@@ -36,7 +36,8 @@ export function checkFreeze(asked: FreezeTiming, now: Date): FreezeTimes {
       );
     const startsAt = from === undefined ? now : new Date(from);
     const endsAt = new Date(until);
-    // Checks the time zone too, and that the end lies ahead.
+    if (endsAt.getTime() <= now.getTime()) throw refused("until", "lies in the past", "Give an end to come.");
+    // For the time zone.
     checkTiming({ at: until, timeZone, jitterSeconds: 0 }, now);
     if (endsAt.getTime() <= startsAt.getTime())
       throw refused("until", "must lie after from", "Give a later end.");

@@ -1,0 +1,164 @@
+import { createHash } from "node:crypto";
+import type { PolicyLevel } from "../contract/policies.ts";
+
+/** What decides whether a rule is for a stack. */
+export interface RuleScope {
+  projectId: string | null;
+  tag: { name: string; value: string } | null;
+}
+
+/** Whether a rule is for a stack: its project and its tag, where the rule names them. */
+export function appliesTo(
+  { projectId, tag }: RuleScope,
+  stack: { projectId: string; tags: Readonly<Record<string, string>> },
+): boolean {
+  if (projectId !== null && projectId !== stack.projectId) return false;
+  return tag === null || (Object.hasOwn(stack.tags, tag.name) && stack.tags[tag.name] === tag.value);
+}
+
+/** What of a rule decides what it does; its id does not, nor who made it. */
+export interface RuleContent {
+  kind: string;
+  pack: { name: string; version: string; digest: string } | null;
+  level: PolicyLevel;
+  overridable: boolean;
+  config: Readonly<Record<string, unknown>>;
+}
+
+/** The digest of a set of rules: the same exactly while they do the same, in whatever order they were made. */
+export function setDigest(rules: readonly RuleContent[]): string {
+  const each = rules.map(({ kind, pack, level, overridable, config }) =>
+    canonical({ kind, pack, level, overridable, config }),
+  );
+  return digestOf(each.sort());
+}
+
+/** Something that a policy found. */
+export interface Finding {
+  /** Of the rule that brought the policy; null: a pack of the project's own. */
+  ruleId: string | null;
+  pack: string;
+  version: string | null;
+  policy: string;
+  level: "mandatory" | "advisory" | "remediate";
+  urn: string | null;
+  message: string;
+  /** Whether the rule lets somebody answer for it. */
+  overridable: boolean;
+}
+
+export type Outcome = "violated" | "overridden" | "remediated";
+
+/** A finding with what became of it. */
+export interface Judged extends Finding {
+  outcome: Outcome;
+}
+
+/** What an override of a finding names: the policy at the resource. What a policy says of it may be worded anew each time. */
+export type FindingName = Pick<Finding, "pack" | "policy" | "urn">;
+
+/** What was asked for, as far as it decides what policies look at. */
+export interface CheckedContent {
+  sourceDigest: string | null;
+  configDigest: string;
+  operation: string;
+  options: Readonly<Record<string, unknown>>;
+  targetRelease: number | null;
+  setDigest: string;
+}
+
+/** The digest of what is looked at. An override is for this alone: whatever changes in it, the override is for something else. */
+export function contentDigest(content: CheckedContent): string {
+  return digestOf(canonical(content));
+}
+
+/** The seal of what a person passes over: all that was looked at, and each violation with its words. */
+export function findingsSeal(content: string, findings: readonly Finding[]): string {
+  const each = mandatory(findings).map(({ ruleId, pack, version, policy, urn, message }) =>
+    canonical({ ruleId, pack, version, policy, urn, message }),
+  );
+  return digestOf([content, ...each.sort()]);
+}
+
+/** Decides about each finding. Of the mandatory ones those that an override names are passed over, if their rule allows that. */
+export function judge(findings: readonly Finding[], override: readonly FindingName[]): Judged[] {
+  const named = new Set(override.map(nameOf));
+  return findings.map((finding) => ({
+    ...finding,
+    outcome:
+      finding.level === "remediate"
+        ? "remediated"
+        : finding.level === "mandatory" && finding.overridable && named.has(nameOf(finding))
+          ? "overridden"
+          : "violated",
+  }));
+}
+
+/** The violations that stop a deployment. */
+export function violations(judged: readonly Judged[]): Judged[] {
+  return judged.filter(({ level, outcome }) => level === "mandatory" && outcome === "violated");
+}
+
+/** Whether somebody who may can pass over all violations: one that nobody can pass over stops the deployment whatever is said of the others. */
+export function canOverride(judged: readonly Judged[]): boolean {
+  const stopping = violations(judged);
+  return stopping.length > 0 && stopping.every(({ overridable }) => overridable);
+}
+
+/** What the findings of a level come to, for people. */
+export function countFindings(judged: readonly Pick<Judged, "level" | "outcome">[]): {
+  mandatory: number;
+  advisory: number;
+  remediated: number;
+  overridden: number;
+} {
+  const of = (wanted: (one: Pick<Judged, "level" | "outcome">) => boolean): number =>
+    judged.filter(wanted).length;
+  return {
+    mandatory: of(({ level, outcome }) => level === "mandatory" && outcome === "violated"),
+    advisory: of(({ level }) => level === "advisory"),
+    remediated: of(({ outcome }) => outcome === "remediated"),
+    overridden: of(({ outcome }) => outcome === "overridden"),
+  };
+}
+
+/**
+ * The config of a pack as the engine takes it: the rule's own, its level for all policies that the config does not name, and the policies whose violations are passed over made advisory,
+ * since the engine ends at a mandatory one.
+ */
+export function packConfig(
+  rule: { level: PolicyLevel; config: Readonly<Record<string, unknown>> },
+  passedOver: readonly string[],
+): Record<string, unknown> {
+  const config: Record<string, unknown> = { ...rule.config };
+  if (rule.level !== "pack" && !Object.hasOwn(config, "all")) config.all = rule.level;
+  for (const policy of passedOver) {
+    const own = Object.hasOwn(config, policy) ? config[policy] : undefined;
+    config[policy] = isRecord(own) ? { ...own, enforcementLevel: "advisory" } : "advisory";
+  }
+  return config;
+}
+
+function mandatory(findings: readonly Finding[]): Finding[] {
+  return findings.filter(({ level }) => level === "mandatory");
+}
+
+function nameOf({ pack, policy, urn }: FindingName): string {
+  return JSON.stringify([pack, policy, urn]);
+}
+
+/** JSON with the keys of objects in order: equal values give equal text. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    isRecord(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner,
+  );
+}
+
+function digestOf(value: unknown): string {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return `sha256:${createHash("sha256").update(text).digest("hex")}`;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
