@@ -138,6 +138,7 @@ async function serve(): Promise<void> {
       logger,
       artifacts,
       hints: jobs,
+      disk,
       projectRoots: config.projectRoots,
       onPass: progress.watch("stack-deliveries", STALLED_SCHEDULES_MS),
     },

@@ -7,6 +7,7 @@ import { cancelDeployment } from "../deployments/cancel.ts";
 import { SLIPWAY } from "../deployments/completion.ts";
 import { queueDeployment } from "../deployments/request.ts";
 import type { RequestedSource } from "../deployments/source.ts";
+import type { DiskGuard } from "../disk/guard.ts";
 import { messageOf, SlipwayError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { enqueueNotification } from "../notifications/outbox-store.ts";
@@ -24,6 +25,8 @@ const LOOK_EVERY_MS = 1_000;
 /** What the loop works with. */
 export interface AdvanceDependencies extends DeliveryOptions {
   logger: Pick<Logger, "info" | "error">;
+  /** Where space is low nothing new is begun. */
+  disk: Pick<DiskGuard, "status">;
   /** Told after each pass that went through. */
   onPass?: () => void;
   /** Shorter in tests. */
@@ -49,6 +52,7 @@ export async function advanceDeliveries(deps: AdvanceDependencies, signal: Abort
 
 /** Brings every open delivery forward as far as it goes now. */
 export async function advanceOnce(deps: AdvanceDependencies, signal: AbortSignal): Promise<void> {
+  if ((await deps.disk.status()).low) return;
   for (const delivery of await store.openDeliveries(deps.db)) {
     if (signal.aborted) return;
     try {
