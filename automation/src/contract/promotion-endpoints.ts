@@ -34,7 +34,11 @@ export const promotionEndpoints = {
     summary: "What a promotion from another stack would bring, and whether it may be asked for",
     permission: "stack.read",
     params: StackPath,
-    query: z.strictObject({ from: StackName, release: z.coerce.number().int().min(1).optional() }),
+    query: z.strictObject({
+      /** Left out: the stack before it in the project's order. */
+      from: StackName.optional(),
+      release: z.coerce.number().int().min(1).optional(),
+    }),
     success: { status: 200, body: PromotionPreview },
   },
   createStackDelivery: {

@@ -36,10 +36,10 @@ export type DeliveryDecision<Stack> =
   | { kind: "end"; outcome: "succeeded" | "stopped" | "cancelled" }
   | { kind: "wait" };
 
-/** The state of one stack; `left_out` only once the delivery has ended. */
-export function stateOf(stack: DeliveredStack, ended: boolean): StackDeliveryState {
+/** The state of one stack. `isOver`: the delivery begins nothing more. */
+export function stateOf(stack: DeliveredStack, isOver: boolean): StackDeliveryState {
   if (stack.refusal !== null) return "refused";
-  if (stack.deployment === null) return ended ? "left_out" : "waiting";
+  if (stack.deployment === null) return isOver ? "left_out" : "waiting";
   const { status } = stack.deployment;
   if (status === "queued" || status === "running" || status === "waiting_approval") return status;
   return isGood(stack) ? "good" : "not_good";

@@ -232,12 +232,13 @@ export async function endDelivery(
 
 /** A delivery as the API shows it: its status follows from its deployments. */
 export function shownDelivery(row: DeliveryRow): StackDelivery {
-  const ended = row.endedAt !== null;
+  const told = statusOf(row, row.outcome, row.stacks);
+  const isOver = told.status !== "running" && told.status !== "paused";
   return {
     id: row.id,
     organisation: row.organisation,
     project: row.project,
-    ...statusOf(row, row.outcome, row.stacks),
+    ...told,
     from: row.from,
     requestedBy: row.requestedBy,
     message: row.message,
@@ -249,7 +250,7 @@ export function shownDelivery(row: DeliveryRow): StackDelivery {
       stack: stack.stack,
       wave: stack.wave,
       from: stack.from,
-      state: stateOf(stack, ended),
+      state: stateOf(stack, isOver),
       detail: whyNot(stack),
       deployment: stack.deployment && {
         id: stack.deployment.id,

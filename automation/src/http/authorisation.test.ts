@@ -36,6 +36,9 @@ const BODIES: Readonly<Record<string, (place: Place) => unknown>> = {
   createDestination: () => ({ type: "webhook", name: "ops", url: "https://receiver.example/" }),
   changeDestination: () => ({ paused: true }),
   rotateDestinationSecret: () => ({}),
+  setEnvironments: () => ({ stacks: [] }),
+  setBudgets: () => ({ budgets: [] }),
+  createStackDelivery: ({ organisation, project, stack }) => ({ organisation, project, waves: [[stack]] }),
   planStateImport: ({ organisation }) => ({ organisation, stacks: [] }),
 };
 const ALL = Object.entries(endpoints) as [EndpointName, Endpoint][];
@@ -65,6 +68,8 @@ interface Place {
   stack: string;
   deployment: string;
   update: string;
+  /** Of several stacks; `:delivery` in an address is one of a notification. */
+  stackDelivery: string;
 }
 
 let api: TestApi;
@@ -79,7 +84,17 @@ beforeAll(async () => {
     .insertInto("updates")
     .values({ id: update, stack_id: stackId, kind: "preview", dry_run: true, principal: "owner" })
     .execute();
-  real = { ...names, deployment: await insertDeployment(api.db, stackId), update };
+  const stackDelivery = randomUUID();
+  const { project_id } = await api.db
+    .selectFrom("stacks")
+    .select("project_id")
+    .where("id", "=", stackId)
+    .executeTakeFirstOrThrow();
+  await api.db
+    .insertInto("deliveries")
+    .values({ id: stackDelivery, project_id, requested_by: "owner" })
+    .execute();
+  real = { ...names, deployment: await insertDeployment(api.db, stackId), update, stackDelivery };
 });
 afterAll(() => api.close());
 
@@ -87,7 +102,10 @@ async function ask(name: EndpointName, place: Place, token: string) {
   const endpoint: Endpoint = endpoints[name];
   const values: Readonly<Record<string, string>> = {
     ...place,
-    id: endpoint.about === undefined ? randomUUID() : place[endpoint.about],
+    id:
+      endpoint.about === undefined
+        ? randomUUID()
+        : place[endpoint.about === "delivery" ? "stackDelivery" : endpoint.about],
     category: "journals",
     key: "a:b",
     schedule: "nightly",
@@ -129,12 +147,20 @@ describe("to an admin of another organisation", () => {
         stack: "tesu",
         deployment: randomUUID(),
         update: randomUUID(),
+        stackDelivery: randomUUID(),
       };
       const [foreign, absent] = [await ask(name, real, token), await ask(name, missing, token)];
       expect(foreign.status, foreign.text).toBe(404);
       expect(absent.status, absent.text).toBe(404);
       let asIfMissing = foreign.text;
-      for (const part of ["deployment", "update", "organisation", "project", "stack"] as const)
+      for (const part of [
+        "deployment",
+        "update",
+        "stackDelivery",
+        "organisation",
+        "project",
+        "stack",
+      ] as const)
         asIfMissing = asIfMissing.replaceAll(
           new RegExp(`(?<=[/ ])${real[part]}(?=[/. ])`, "g"),
           missing[part],

@@ -13,7 +13,7 @@ import { found } from "../stacks/routes.ts";
 import type { StackName } from "../stacks/store.ts";
 import { referStack } from "../stacks/store.ts";
 import { compareReleases } from "./compare.ts";
-import { checkOrder, refuseItself, refuseUnpromoted } from "./rules.ts";
+import { checkOrder, refuseItself, refuseUnpromoted, requireRelease } from "./rules.ts";
 import type { PromotionOptions } from "./source.ts";
 import { promotedSource } from "./source.ts";
 import { placeOf, readEnvironments, readPromotable, replaceEnvironments } from "./store.ts";
@@ -53,24 +53,17 @@ export function promotionRoutes(app: FastifyInstance, options: PromotionOptions)
 
   serve(app, endpoints.previewPromotion, async ({ params, query }) => {
     const target = found(await referStack(db, params), params);
-    refuseItself(params.stack, query.from);
-    const name = { ...params, stack: query.from };
+    const stack = query.from ?? (await placeOf(db, target.id))?.before ?? null;
+    if (stack === null) throw nothingBefore(params.stack);
+    refuseItself(params.stack, stack);
+    const name = { ...params, stack };
     const from = found(await referStack(db, name), name);
-    const [release] = await readPromotable(db, from.id, query.release);
-    if (release === undefined) {
-      throw new SlipwayError(
-        "release_not_found",
-        query.release === undefined
-          ? `${query.from} has no release yet.`
-          : `${query.from} has no release ${query.release}.`,
-        { remedy: `List its releases: slipway releases --stack ${query.from}.` },
-      );
-    }
+    const release = requireRelease(stack, await readPromotable(db, from.id, query.release), query.release);
     const [current] = await readPromotable(db, target.id, undefined);
-    const promote = { stack: query.from, release: release.number };
+    const promote = { stack, release: release.number };
     return {
       from: {
-        stack: query.from,
+        stack,
         release: release.number,
         health: release.health,
         commit: release.commit,
@@ -103,6 +96,14 @@ async function refusalOf(
     if (!(error instanceof SlipwayError)) throw error;
     return { code: error.code, detail: error.message, remedy: error.remedy ?? null };
   }
+}
+
+function nothingBefore(stack: string): SlipwayError {
+  const message = `is needed: no stack is before ${stack} in its project's order`;
+  return new SlipwayError("invalid_request", `query.from ${message}.`, {
+    remedy: "Name the stack to take from, or set the order: slipway environments set.",
+    details: { issues: [{ path: "query.from", message }] },
+  });
 }
 
 function foundProject<T>(project: T | undefined, name: ProjectName): T {

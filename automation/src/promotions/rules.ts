@@ -75,6 +75,21 @@ export interface PromotionCandidate {
   quarantined: boolean;
 }
 
+/** The release asked for, else the newest one, whatever its health. Throws `release_not_found`. */
+export function requireRelease<Release extends { number: number }>(
+  stack: string,
+  releases: readonly Release[],
+  asked: number | undefined,
+): Release {
+  const release = asked === undefined ? releases[0] : releases.find(({ number }) => number === asked);
+  if (release !== undefined) return release;
+  throw new SlipwayError(
+    "release_not_found",
+    asked === undefined ? `${stack} has no release yet.` : `${stack} has no release ${asked}.`,
+    { remedy: `List its releases: slipway releases --stack ${stack}.` },
+  );
+}
+
 /**
  * The release to promote: the one asked for, else the newest one, since that is what runs there. `releases` are newest first. Throws `release_not_found`, `release_not_good` and
  * `quarantined`.
@@ -84,14 +99,7 @@ export function choosePromoted<Release extends PromotionCandidate>(
   releases: readonly Release[],
   asked: number | undefined,
 ): Release {
-  const release = asked === undefined ? releases[0] : releases.find(({ number }) => number === asked);
-  if (release === undefined) {
-    throw new SlipwayError(
-      "release_not_found",
-      asked === undefined ? `${stack} has no release yet.` : `${stack} has no release ${asked}.`,
-      { remedy: `List its releases: slipway releases --stack ${stack}.` },
-    );
-  }
+  const release = requireRelease(stack, releases, asked);
   if (release.health !== "good") {
     throw new SlipwayError(
       "release_not_good",
