@@ -1,4 +1,4 @@
-import type { PlannedStep } from "../contract/previews.ts";
+import { OPERATIONS_BY_DANGER, type PlannedStep } from "../contract/previews.ts";
 
 /** What a preview says about one resource, its parts put together: a replacement is a creation and a deletion under one URN. */
 export type PlannedResource = PlannedStep;
@@ -11,8 +11,6 @@ const REPLACEMENT = new Set([
   "read-replacement",
   "discard-replaced",
 ]);
-/** What can lose something comes first, what stays comes last. */
-const ORDER = ["replace", "delete", "discard", "update", "create", "import", "read", "refresh", "same"];
 
 /** One row a resource, in the order of the steps. */
 export function plannedResources(steps: readonly PlannedStep[]): PlannedResource[] {
@@ -55,7 +53,12 @@ export function byDanger<Row extends Pick<PlannedStep, "operation">>(rows: reado
 export function countOperations(rows: readonly Pick<PlannedStep, "operation">[]): [string, number][] {
   const counts = new Map<string, number>();
   for (const { operation } of rows) counts.set(operation, (counts.get(operation) ?? 0) + 1);
-  return [...counts].toSorted(([a], [b]) => rankOf(a) - rankOf(b));
+  return sortOperations([...counts]);
+}
+
+/** Counts by operation, those that can lose something first. */
+export function sortOperations(counts: readonly [string, number][]): [string, number][] {
+  return counts.toSorted(([a], [b]) => rankOf(a) - rankOf(b));
 }
 
 /** Paths of the properties that make it a replacement. */
@@ -64,7 +67,7 @@ export function replacingPaths({ changes }: Pick<PlannedStep, "changes">): strin
 }
 
 function rankOf(operation: string): number {
-  const place = ORDER.indexOf(operation);
+  const place = OPERATIONS_BY_DANGER.indexOf(operation);
   // A word that nobody here knows may be anything.
   return place < 0 ? -1 : place;
 }

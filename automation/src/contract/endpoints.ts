@@ -37,6 +37,7 @@ import { monitoringEndpoints } from "./monitoring.ts";
 import { notificationEndpoints } from "./notification-endpoints.ts";
 import { policyEndpoints } from "./policies.ts";
 import { CreateProject, Project, ProjectPath } from "./projects.ts";
+import { previewEndpoints } from "./preview-endpoints.ts";
 import { promotionEndpoints } from "./promotion-endpoints.ts";
 
 import { Pause, Queue, RunLimit, SetPause, SetRunLimit, Worker } from "./queue.ts";
@@ -727,6 +728,7 @@ export const endpoints = {
   ...policyEndpoints,
   ...freezeEndpoints,
   ...promotionEndpoints,
+  ...previewEndpoints,
   ...gateEndpoints,
 
   listQueue: {

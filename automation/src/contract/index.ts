@@ -23,6 +23,7 @@ export * from "./reconciliation.ts";
 export * from "./releases.ts";
 export * from "./retention.ts";
 export * from "./schedules.ts";
+export * from "./seals.ts";
 export * from "./stack-deliveries.ts";
 export * from "./stacks.ts";
 export * from "./updates.ts";

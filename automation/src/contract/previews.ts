@@ -17,6 +17,19 @@ export const PropertyChange = z.object({
 });
 export type PropertyChange = z.infer<typeof PropertyChange>;
 
+/** The engine's words, what can lose something first. A word that is not among them may be anything, and comes before all. */
+export const OPERATIONS_BY_DANGER: readonly string[] = [
+  "replace",
+  "delete",
+  "discard",
+  "update",
+  "create",
+  "import",
+  "read",
+  "refresh",
+  "same",
+];
+
 /** What a preview says about one resource. */
 export const PlannedStep = z
   .object({
@@ -35,3 +48,21 @@ export const PlannedStep = z
   })
   .meta({ id: "PlannedStep" });
 export type PlannedStep = z.infer<typeof PlannedStep>;
+
+/** A preview without its values: what needs what. Numbers are places in `nodes`. */
+export const PlannedGraph = z
+  .object({
+    attempt: z.int(),
+    /** Fewer resources are kept than there were. */
+    truncated: z.boolean(),
+    nodes: z.array(
+      PlannedStep.pick({ urn: true, type: true, name: true, operation: true, protect: true }).extend({
+        parent: z.int().nullable(),
+        dependencies: z.array(z.int()),
+        /** Properties that make it a replacement, and whether their new value is known before the update. */
+        replacing: z.array(PropertyChange.pick({ path: true, known: true })),
+      }),
+    ),
+  })
+  .meta({ id: "PlannedGraph" });
+export type PlannedGraph = z.infer<typeof PlannedGraph>;

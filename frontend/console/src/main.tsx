@@ -1,5 +1,7 @@
 import "@mantine/core/styles.css";
 import "./console.css";
+import "./approvals/approvals.css";
+import "./previews/previews.css";
 import { localStorageColorSchemeManager, MantineProvider } from "@mantine/core";
 import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";

@@ -1,6 +1,7 @@
-import type { Client } from "@slipway/automation/client";
+import { type Client, ProblemError } from "@slipway/automation/client";
 import {
   type Deployment,
+  type DeploymentStatus,
   ENDED_UPDATE_STATUSES,
   type StackPath,
   TERMINAL_STATUSES,
@@ -16,6 +17,8 @@ const LONG_LIST_INTERVAL_MS = 15_000;
 const RUNNING_INTERVAL_MS = 2_000;
 const PAGE_SIZE = 50;
 const MAX_PAGE_SIZE = 200;
+/** A vote of somebody else must show while a person decides. */
+const APPROVAL_INTERVAL_MS = 3_000;
 
 const keyOf = (stack: StackPath) => ["stack", stack.organisation, stack.project, stack.stack] as const;
 
@@ -189,6 +192,77 @@ export const queries = {
       refetchInterval: ({ state }) =>
         state.data !== undefined && isSettled(state.data) ? false : RUNNING_INTERVAL_MS,
     }),
+  approvals: (client: Client, waitingFor: "me" | "anybody") =>
+    infiniteQueryOptions({
+      queryKey: ["approvals", waitingFor],
+      queryFn: ({ pageParam }) => client.listApprovals({ query: { waitingFor, ...pageOf(pageParam) } }),
+      ...paging,
+      refetchInterval: LIST_INTERVAL_MS,
+    }),
+  approval: (client: Client, id: string) =>
+    queryOptions({
+      queryKey: ["deployment", id, "approval"],
+      queryFn: () => orNull(client.getApproval({ params: { id } })),
+      refetchInterval: ({ state }) =>
+        state.data === null || (state.data !== undefined && state.data.decidedAt !== null)
+          ? false
+          : APPROVAL_INTERVAL_MS,
+    }),
+  /** The first page of a preview's changes, with its counts; null before there is one. */
+  preview: (client: Client, id: string, attempt: number, status: DeploymentStatus | undefined) =>
+    queryOptions({
+      // Another attempt previews anew; while one runs, it has not always come to it.
+      queryKey: ["deployment", id, "preview", attempt, status],
+      queryFn: () => orNull(client.getPreview({ params: { id }, query: { limit: 1, changed: "true" } })),
+      refetchInterval: ({ state }) =>
+        status === "running" && state.data == null ? RUNNING_INTERVAL_MS : false,
+      placeholderData: (before) => before,
+    }),
+  previewSteps: (
+    client: Client,
+    id: string,
+    attempt: number,
+    { operation, search }: { operation: string | null; search: string },
+  ) =>
+    infiniteQueryOptions({
+      queryKey: ["deployment", id, "preview", attempt, "steps", operation, search],
+      queryFn: ({ pageParam }) =>
+        client.getPreview({
+          params: { id },
+          query: {
+            ...pageOf(pageParam),
+            ...(operation === null ? { changed: "true" } : { operation }),
+            ...(search === "" ? {} : { search }),
+          },
+        }),
+      ...paging,
+      staleTime: Number.POSITIVE_INFINITY,
+    }),
+  previewGraph: (client: Client, id: string) =>
+    queryOptions({
+      queryKey: ["deployment", id, "preview-graph"],
+      queryFn: () => client.getPreviewGraph({ params: { id } }),
+      staleTime: Number.POSITIVE_INFINITY,
+    }),
+  emergencies: (client: Client) =>
+    infiniteQueryOptions({
+      queryKey: ["emergencies"],
+      queryFn: ({ pageParam }) => client.listEmergencies({ query: pageOf(pageParam) }),
+      ...paging,
+      refetchInterval: LIST_INTERVAL_MS,
+    }),
+  stackRules: (client: Client, stack: StackPath) =>
+    queryOptions({
+      queryKey: [...keyOf(stack), "rules"],
+      queryFn: () => client.getStackRules({ params: stack, query: {} }),
+    }),
+  groups: (client: Client, organisation: string) =>
+    queryOptions({
+      queryKey: ["groups", organisation],
+      queryFn: () => client.listGroups({ params: { organisation } }),
+    }),
+  organisations: (client: Client) =>
+    queryOptions({ queryKey: ["organisations"], queryFn: () => client.listOrganisations() }),
   update: (client: Client, id: string) =>
     queryOptions({
       queryKey: ["update", id],
@@ -197,6 +271,16 @@ export const queries = {
         state.data !== undefined && hasEnded(state.data) ? false : RUNNING_INTERVAL_MS,
     }),
 };
+
+/** Null for what is not there: not every deployment has each part. */
+async function orNull<Answer>(asked: Promise<Answer>): Promise<Answer | null> {
+  try {
+    return await asked;
+  } catch (thrown) {
+    if (thrown instanceof ProblemError && thrown.problem.status === 404) return null;
+    throw thrown;
+  }
+}
 
 const paging = {
   initialPageParam: null as string | null,

@@ -1,4 +1,6 @@
 import { createRootRoute, createRoute, createRouter, Navigate } from "@tanstack/react-router";
+import { ApprovalsPage } from "./approvals/ApprovalsPage.tsx";
+import { GroupsPage } from "./approvals/GroupsPage.tsx";
 import { AuditPage } from "./audit/AuditPage.tsx";
 import { DeploymentPage } from "./deployments/DeploymentPage.tsx";
 import { DeploymentsPage } from "./deployments/DeploymentsPage.tsx";
@@ -84,6 +86,8 @@ const printedStackRoute = createRoute({
   },
 });
 const queue = createRoute({ getParentRoute: () => root, path: "/queue", component: QueuePage });
+const approvals = createRoute({ getParentRoute: () => root, path: "/approvals", component: ApprovalsPage });
+const groups = createRoute({ getParentRoute: () => root, path: "/groups", component: GroupsPage });
 const audit = createRoute({ getParentRoute: () => root, path: "/audit", component: AuditPage });
 
 export const notificationsRoute = createRoute({
@@ -107,6 +111,8 @@ const routeTree = root.addChildren([
   deployments,
   deploymentRoute,
   updateRoute,
+  approvals,
+  groups,
   queue,
   audit,
   notificationsRoute,

@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { useClient } from "../api.ts";
+import { ApprovalsLink } from "../approvals/ApprovalsLink.tsx";
 import { queries } from "../queries.ts";
 import { PauseBanner } from "../queue/PauseBanner.tsx";
 import { signOut } from "../session.ts";
@@ -29,6 +30,7 @@ export function Frame({ children }: { children: ReactNode }) {
           <Link to="/deployments" className="nav-link" activeOptions={{ exact: true }}>
             Deployments
           </Link>
+          <ApprovalsLink />
           <Link to="/notifications" className="nav-link">
             Notifications
           </Link>

@@ -3,6 +3,7 @@ import type { StackPath } from "@slipway/automation/contract";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useClient } from "../api.ts";
+import { RulesPanel } from "../approvals/RulesPanel.tsx";
 import { AuditTable } from "../audit/AuditTable.tsx";
 import { Loading } from "../components/Loading.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
@@ -25,6 +26,7 @@ const TABS = {
   outputs: "Outputs",
   states: "States",
   drift: "Drift",
+  rules: "Rules",
   schedules: "Schedules",
   config: "Config",
   audit: "Audit",
@@ -81,6 +83,9 @@ export function StackPage({ stack, tab }: { stack: StackPath; tab: StackTab }) {
         </Tabs.Panel>
         <Tabs.Panel value="drift">
           <DriftPanel stack={stack} />
+        </Tabs.Panel>
+        <Tabs.Panel value="rules">
+          <RulesPanel stack={stack} />
         </Tabs.Panel>
         <Tabs.Panel value="schedules">
           <SchedulesPanel stack={stack} />

@@ -1,0 +1,31 @@
+import type { Approval, Deployment } from "@slipway/automation/contract";
+import { isTerminal } from "../queries.ts";
+
+/** The one thing that a person can do about a deployment now. */
+export type PrimaryAction =
+  | "consent"
+  | "decide-hold"
+  | "vote"
+  | "await-votes"
+  | "continue"
+  | "preview-again"
+  | "none";
+
+type Known = Pick<Deployment, "status" | "nextAction"> & Partial<Pick<Deployment, "hold" | "consent">>;
+
+/** Which of them comes first: what only a person can free, then what others decide, then what to do after an end. */
+export function primaryActionOf(
+  deployment: Known,
+  approval: Pick<Approval, "state" | "me"> | null,
+): PrimaryAction {
+  const isOver = isTerminal(deployment);
+  const { consent = null, hold = null } = deployment;
+  if (!isOver && consent !== null && consent.consentedBy === null) return "consent";
+  if (hold !== null && hold.decision === null) return "decide-hold";
+  if (!isOver && approval !== null && approval.state === "open")
+    return approval.me.mayVote ? "vote" : "await-votes";
+  if (deployment.nextAction !== null) return "continue";
+  // Rejected is somebody's decision: to ask again at once is not what comes next.
+  if (deployment.status === "stale" || deployment.status === "expired") return "preview-again";
+  return "none";
+}
