@@ -31,4 +31,6 @@ alter table deployments
   -- How what ran is bound to what was sealed; null until it is known.
   add column binding text check (binding in ('exact', 'equivalent')),
   -- The seal of an earlier preview that whoever asked for this saw: nothing else may run.
-  add column bound_to uuid references seals (deployment_id);
+  add column bound_to uuid references seals (deployment_id),
+  -- What was not as it was sealed, of one that became stale; secrets masked.
+  add column moved jsonb;

@@ -1,6 +1,7 @@
 import type { ColumnType, Generated } from "kysely";
 import type { ApprovalState, Risk, StackRules } from "../contract/approvals.ts";
 import type { AlarmKind } from "../contract/monitoring.ts";
+import type { MovedItem } from "../contract/seals.ts";
 import type { NotificationBody } from "../contract/notifications.ts";
 import type { HoldCause, IrreversibleStep } from "../contract/verification.ts";
 
@@ -219,6 +220,7 @@ export interface Tables {
     trace_parent: string | null;
     binding: "exact" | "equivalent" | null;
     bound_to: string | null;
+    moved: ColumnType<MovedItem[] | null, string | null | undefined, string | null>;
     verification: string | null;
     data_change: ColumnType<unknown, string | null | undefined, string | null>;
     acknowledges: string | null;

@@ -1,8 +1,10 @@
 import type { Claim } from "../attempts/store.ts";
 import type { GateResult } from "../contract/deployments.ts";
-import type { DriftedResource } from "../contract/drift.ts";
+import type { Gate } from "../contract/gates.ts";
 import type { PlannedStep } from "../contract/previews.ts";
+import type { IrreversibleStep } from "../contract/verification.ts";
 import type { Failure } from "../deployments/completion.ts";
+import type { ReadResource } from "../drift/record.ts";
 import type { AttemptContainment } from "../engine/attempt.ts";
 import type { PlannedProvider } from "../engine/planned-steps.ts";
 import type { ConfigEntry, RequestOutcome } from "../engine/runner-protocol.ts";
@@ -18,6 +20,7 @@ import type { WorkerContext } from "./context.ts";
 import type { EventWriter } from "./event-writer.ts";
 import type { RecordedStep, StepName } from "./operations.ts";
 import { isKept } from "./operations.ts";
+import type { LaidPolicies, PacksSaid } from "./policy-types.ts";
 import type { ResourceAccount } from "./resource-account.ts";
 import type { ChangingUpdate } from "./settle-updates.ts";
 
@@ -62,6 +65,8 @@ export interface AttemptRun {
   readonly completed: ChangingUpdate | undefined;
   /** Why it must not run at all: its source and config crash whoever runs them. */
   readonly refusal: string | null;
+  /** That its stack required when the attempt began. */
+  readonly requiredGates: readonly Gate[];
   readonly results: {
     prepared?: Prepared;
     artifacts: BuiltArtifact[];
@@ -74,6 +79,8 @@ export interface AttemptRun {
       providers: readonly PlannedProvider[];
       plan: Plan | null;
     };
+    /** The seal of what is about to run, and how that is bound to it. */
+    sealed?: { digest: string; binding: "exact" | "equivalent" };
     /** Of the engine operation that changed the stack. */
     engine?: RequestOutcome;
     /** Of the state that it left. */
@@ -81,8 +88,14 @@ export interface AttemptRun {
     /** How long build and test took for each service. */
     serviceRuns: MeasuredRun[];
     gates: GateResult[];
-    /** Of a drift check: what differs from the state. */
-    drift?: DriftedResource[];
+    /** What a rollback cannot undo, by this attempt's preview. `covered`: the stack agreed to it beforehand, so that nothing delays it. `asks`: it waits for consent to them. */
+    rollback?: { covered: boolean; asks: boolean; steps: readonly IrreversibleStep[] };
+    /** What the stack and its source must satisfy; not there for operations that no policy looks at. */
+    policies?: LaidPolicies;
+    /** What packs said during the engine's last operation. */
+    packs?: PacksSaid;
+    /** Of a drift check: what was read of each resource. */
+    drift?: ReadResource[];
     /** Recorded, its health not yet decided. */
     release?: { id: string; number: number };
   };
@@ -94,7 +107,7 @@ export type StepOutcome =
   | { state: "skipped"; detail: string }
   | { state: "failed"; failure: Failure }
   /** It waits for people: the attempt ends, and another one goes on when they have decided. */
-  | { state: "waits"; detail: string }
+  | { state: "waits"; detail: string; asks?: "votes" }
   /** What was approved is so no more, or was not approved: nothing has been changed. */
   | { state: "over"; status: "stale" | "rejected" | "expired"; failure: Failure }
   | { state: "stopped" };

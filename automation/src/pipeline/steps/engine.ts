@@ -1,27 +1,38 @@
 import path from "node:path";
 import { leaseLost } from "../../attempts/store.ts";
+import { appendAudit } from "../../audit/store.ts";
+import { subjectOf } from "../../deployments/completion.ts";
 import type { EngineOperation } from "../../engine/runner-protocol.ts";
 import { RequestOutcome } from "../../engine/runner-protocol.ts";
 import { withOpenCredentials } from "../../seals/loosen-plan.ts";
 import { checkPlanFile, edgesOfPlan, readPlan, writePlan } from "../../seals/plan-file.ts";
 import { putPreview } from "../../seals/previews-store.ts";
 import { takeReport } from "../../seals/report-file.ts";
+import { hasRules } from "../../seals/rule-set-store.ts";
 import { currentEdges } from "../../state/current-facts.ts";
 import { holdWhileDatabaseIsAway } from "../../state/hold.ts";
 import type { AttemptRun, Step, StepOutcome } from "../attempt-run.ts";
 import { failureOf, keptResult } from "../attempt-run.ts";
 import { clearPendingCreates } from "../clear-creates.ts";
+import { principalOf } from "../context.ts";
 import { bindToKeeper, letGoOfKeeper } from "../local-target.ts";
+import { recordDuringUpdate, tellPackTrouble, tellViolation } from "../policy-end.ts";
+import { endedByPolicies, hasPolicies } from "../policy-findings.ts";
+import { inFence } from "../record-release.ts";
 import { failedEngine, runEngine } from "../run-engine.ts";
 
 /** Previews what the deployment is about to do. Of an update the plan that binds it is saved. */
 export async function preview(run: AttemptRun): Promise<StepOutcome> {
   const known = RequestOutcome.safeParse(keptResult(run, "preview")?.result);
-  if (known.success) {
+  // What policies said went with the attempt that heard it.
+  if (known.success && !hasPolicies(run)) {
     run.results.engine = known.data;
     return { state: "succeeded", detail: describeChanges(known.data.changes) };
   }
   const operation = previewOf(run);
+  // A refresh makes the state say what is there: without anybody to decide about it, looking first would take as long as the refresh itself.
+  if (operation === "preview-refresh" && !(await asksFirst(run)))
+    return { state: "skipped", detail: "the stack has no rules that ask for it" };
   const reportPath = path.join(run.folder, "preview.json");
   const planPath = path.join(run.folder, "plan.json");
   const savesPlan = operation === "preview";
@@ -29,9 +40,14 @@ export async function preview(run: AttemptRun): Promise<StepOutcome> {
     reportPath,
     ...(savesPlan ? { planPath } : {}),
   });
-  if (outcome.status !== "succeeded") return failedEngine(run, operation, outcome);
+  const stoppedByPolicies = endedByPolicies(run.results.packs, outcome);
+  if (run.results.packs !== undefined) run.results.packs.stopped = stoppedByPolicies;
+  if (outcome.status !== "succeeded" && !stoppedByPolicies) {
+    return tellPackTrouble(run, outcome, await failedEngine(run, operation, outcome));
+  }
   try {
-    await takePreview(run, reportPath, savesPlan ? planPath : null);
+    // The engine saves no plan when a policy stops it: nothing can be bound to this preview, and the step for policies ends the deployment.
+    await takePreview(run, reportPath, savesPlan && !stoppedByPolicies ? planPath : null);
   } catch (error) {
     return { state: "failed", failure: failureOf("preview_unreadable", error) };
   }
@@ -42,6 +58,10 @@ export async function preview(run: AttemptRun): Promise<StepOutcome> {
 function previewOf({ claim }: AttemptRun): Extract<EngineOperation, `preview${string}`> {
   if (claim.operation === "destroy") return "preview-destroy";
   return claim.operation === "refresh" ? "preview-refresh" : "preview";
+}
+
+function asksFirst({ context, claim, stop }: AttemptRun): Promise<boolean> {
+  return holdWhileDatabaseIsAway(() => hasRules(context.db, claim.stackId), stop);
 }
 
 /** Keeps what the preview said for the steps after it, and for people. */
@@ -90,11 +110,37 @@ async function change(
 ): Promise<StepOutcome> {
   const failure = await bindToKeeper(run);
   if (failure !== null) return { state: "failed", failure };
+  await auditBinding(run, operation);
   const outcome = await runEngine(run, operation, operation, planPath === undefined ? {} : { planPath });
   run.results.engine = outcome;
-  if (outcome.status !== "succeeded") return failedEngine(run, operation, outcome);
+  await recordDuringUpdate(run, operation);
+  if (outcome.status !== "succeeded") return tellViolation(run, await failedEngine(run, operation, outcome));
   await letGoOfKeeper(run, operation);
   return { state: "succeeded", detail: describeChanges(outcome.changes) };
+}
+
+/** Says in the audit log what the change that begins now is held to. */
+async function auditBinding(run: AttemptRun, operation: EngineOperation): Promise<void> {
+  const { context, claim, results } = run;
+  const { sealed } = results;
+  if (sealed === undefined) return;
+  await inFence(run, (trx) =>
+    appendAudit(trx, {
+      principal: principalOf(context),
+      action: "deployment.update_bound",
+      organisation: claim.organisation,
+      subject: subjectOf(claim),
+      details: {
+        deployment: claim.deploymentId,
+        attempt: claim.attempt,
+        operation,
+        seal: sealed.digest,
+        binding: sealed.binding,
+        ...(results.planFile === undefined ? {} : { plan: `sha256:${results.planFile.sha256}` }),
+      },
+      requestId: null,
+    }),
+  );
 }
 
 function describeChanges(changes: Readonly<Record<string, number>>): string {
