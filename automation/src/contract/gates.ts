@@ -266,7 +266,7 @@ export type Measurement = z.infer<typeof Measurement>;
 /** A line that a value is held against. */
 export const GateThreshold = z.object({
   /** What it means when the comparison holds. */
-  then: z.enum(["pass", "fail"]),
+  means: z.enum(["pass", "fail"]),
   operator: z.enum(["<", "<=", ">", ">=", "==", "!="]),
   value: z.number(),
 });

@@ -193,7 +193,7 @@ export async function findDeployment(db: Database, id: string): Promise<Deployme
     .execute();
   const gates = await db
     .selectFrom("gate_results")
-    .select(["name", "phase", "required", "verdict", "detail", "measured_at"])
+    .select(["name", "phase", "required", "verdict", "detail", "measured_at", "dry_run", "unhealthy_before"])
     .where("deployment_id", "=", id)
     .orderBy("measured_at")
     .execute();
@@ -224,9 +224,11 @@ export async function findDeployment(db: Database, id: string): Promise<Deployme
       finishedAt: step.finished_at?.toISOString() ?? null,
       detail: step.detail,
     })),
-    gates: gates.map(({ measured_at, ...gate }) => ({
+    gates: gates.map(({ measured_at, dry_run, unhealthy_before, ...gate }) => ({
       ...(gate as Omit<Deployment["gates"][number], "measuredAt">),
       measuredAt: measured_at.toISOString(),
+      ...(dry_run ? { dryRun: true } : {}),
+      ...(unhealthy_before ? { unhealthyBefore: true } : {}),
     })),
   };
 }
@@ -254,9 +256,9 @@ async function supersededBy(
     select case when d.finished_at is null then 'running' else 'done' end as kind
     from deployments d
     where d.stack_id = ${stack_id} and d.number > ${number} and d.id <> ${id}
-      and ((d.finished_at is null and d.operation in ('update', 'refresh', 'destroy', 'rollback'))
+      and ((d.finished_at is null and d.operation in ('update', 'refresh', 'destroy', 'rollback', 'remediate-drift'))
         or exists (select 1 from deployment_accounts a where a.deployment_id = d.id and d.operation <> 'refresh')
-        or (d.status in ('succeeded', 'rolled_back') and d.operation in ('update', 'destroy', 'rollback')))
+        or (d.status in ('succeeded', 'rolled_back') and d.operation in ('update', 'destroy', 'rollback', 'remediate-drift')))
     union all
     select 'done' from updates u
     where u.stack_id = ${stack_id} and u.deployment_id is null and not u.dry_run and u.kind in ('update', 'destroy', 'import')

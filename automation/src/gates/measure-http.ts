@@ -1,90 +1,79 @@
 import { isDeepStrictEqual } from "node:util";
-import { messageOf, systemCode } from "../errors.ts";
-import type { HttpCheck } from "../sources/slipway-yaml.ts";
-import type { Verdict } from "./rules.ts";
+import type { Gate, HttpCheck } from "../contract/gates.ts";
+import { addressOf, fill } from "./address.ts";
+import type { HttpAnswer } from "./http-answer.ts";
+import { describeBody, getOnce, parseJson } from "./http-answer.ts";
+import type { Look, Surroundings } from "./look.ts";
 
-const MAX_BODY_CHARACTERS = 1_000_000;
-/** Answers of the network about the thing that is looked at: it is not there. Everything else is the gate's own trouble. */
-const NOT_THERE = new Set([
-  "ECONNREFUSED",
-  "ECONNRESET",
-  "EPIPE",
-  "UND_ERR_SOCKET",
-  "UND_ERR_CONNECT_TIMEOUT",
-  "UND_ERR_HEADERS_TIMEOUT",
-]);
+const MAX_SHOWN = 200;
 
-/** Asks once. Never throws; a redirect is an answer like any other. */
+/** Asks once; the value is how many milliseconds the answer took. What does not answer fails, what answers without a body where JSON is wanted has no data. Never throws. */
 export async function measureHttp(
   check: HttpCheck,
-  outputs: Readonly<Record<string, unknown>>,
-  timeoutMs: number,
-  signal: AbortSignal,
-): Promise<{ verdict: Verdict; detail: string }> {
-  const address = addressOf(check, outputs);
-  if ("verdict" in address) return address;
+  { noData, timeoutSeconds }: Pick<Gate, "noData" | "timeoutSeconds">,
+  surroundings: Surroundings,
+): Promise<Look> {
+  const address = addressOf(check, surroundings);
+  if ("look" in address) return address.look;
   const { url } = address;
-  const timeout = AbortSignal.timeout(timeoutMs);
-  try {
-    const response = await fetch(url, {
-      redirect: "manual",
-      signal: AbortSignal.any([timeout, signal]),
-      headers: { accept: "application/json, */*" },
-    });
-    const body = await response.text();
-    if (response.status !== check.expectStatus) {
-      return {
-        verdict: "fail",
-        detail: `GET ${url} answered ${response.status}, expected ${check.expectStatus}`,
-      };
-    }
-    const wrong =
-      check.expectJson === undefined ? null : mismatch(body.slice(0, MAX_BODY_CHARACTERS), check.expectJson);
-    return wrong === null
-      ? { verdict: "pass", detail: `GET ${url} answered ${response.status}` }
-      : { verdict: "fail", detail: `GET ${url} answered ${response.status}, but ${wrong}` };
-  } catch (error) {
-    if (timeout.aborted)
-      return { verdict: "fail", detail: `GET ${url} did not answer within ${timeoutMs / 1000} s` };
-    const cause = error instanceof Error ? error.cause : undefined;
-    const code = systemCode(cause) ?? systemCode(error);
-    const detail = `GET ${url}: ${code ?? messageOf(cause ?? error)}`;
-    return { verdict: code !== undefined && NOT_THERE.has(code) ? "fail" : "error", detail };
+  if (check.path !== undefined) {
+    const path = fill(check.path, surroundings, encodeURIComponent, 0);
+    if ("look" in path) return path.look;
+    const [pathname = "", ...query] = path.text.split("?");
+    url.pathname += pathname;
+    if (query.length > 0) url.search = query.join("?");
   }
+  const answer = await getOnce(url, timeoutSeconds * 1000, surroundings.signal);
+  if (!("status" in answer)) {
+    const verdict = answer.timedOut || answer.isAbsent ? "fail" : "error";
+    const verb = answer.timedOut ? "" : ":";
+    return { verdict, detail: `GET ${url.href}${verb} ${answer.reason}`, value: null };
+  }
+  const value = Math.round(answer.tookMs);
+  const wrong = wrongWith(check, answer);
+  if (wrong === undefined) {
+    return { verdict: "pass", detail: `GET ${url.href} answered ${answer.status} in ${value} ms`, value };
+  }
+  return {
+    verdict: wrong === NO_DATA ? (noData ?? "inconclusive") : "fail",
+    detail: `GET ${url.href} answered ${answer.status}${wrong}`,
+    value,
+  };
 }
 
-function addressOf(
-  check: HttpCheck,
-  outputs: Readonly<Record<string, unknown>>,
-): { url: string } | { verdict: Verdict; detail: string } {
-  const base = check.url ?? outputs[check.output ?? ""];
-  if (base === undefined) return { verdict: "error", detail: `the stack has no output '${check.output}'` };
-  if (base === null || base === "")
-    return { verdict: "inconclusive", detail: `the output '${check.output}' has no value` };
-  const url = typeof base === "string" && URL.canParse(base) ? new URL(base) : null;
-  if (url === null || !/^https?:$/.test(url.protocol)) {
-    return { verdict: "error", detail: `the output '${check.output}' is not an http address` };
+const NO_DATA = ", but no data: the body is empty";
+
+function wrongWith(check: HttpCheck, answer: HttpAnswer): string | undefined {
+  if (answer.status !== check.expectStatus) return `, expected ${check.expectStatus}`;
+  for (const [name, text] of Object.entries(check.expectHeaders ?? {})) {
+    const actual = answer.headers.get(name);
+    if (actual === null) return `, but without the header ${name}`;
+    if (!actual.includes(text)) return `, but ${name} is ${shown(actual)}, expected ${shown(text)}`;
   }
-  if (check.path !== undefined) url.pathname = url.pathname.replace(/\/$/, "") + check.path;
-  return { url: url.href };
+  const wrong = check.expectJson === undefined ? undefined : mismatch(answer, check.expectJson);
+  if (wrong !== undefined) return wrong;
+  const took = Math.round(answer.tookMs);
+  if (check.maxLatencyMs !== undefined && answer.tookMs > check.maxLatencyMs)
+    return ` after ${took} ms, expected at most ${check.maxLatencyMs} ms`;
+  return undefined;
 }
 
-function mismatch(body: string, expected: Record<string, unknown>): string | null {
-  let answer: unknown;
-  try {
-    answer = JSON.parse(body);
-  } catch {
-    // The reason is the answer's, not ours; the sentence says all there is.
-    return "the body is not JSON";
-  }
+function mismatch(answer: HttpAnswer, expected: Record<string, unknown>): string | undefined {
+  if (answer.body.trim() === "") return NO_DATA;
+  const parsed = parseJson(answer.body);
+  if (parsed === undefined) return `, but ${describeBody(answer)}`;
   for (const [key, value] of Object.entries(expected)) {
     const actual =
-      typeof answer === "object" && answer !== null
-        ? Object.getOwnPropertyDescriptor(answer, key)?.value
+      typeof parsed === "object" && parsed !== null
+        ? Object.getOwnPropertyDescriptor(parsed, key)?.value
         : undefined;
     if (!isDeepStrictEqual(actual, value)) {
-      return `${key} is ${JSON.stringify(actual)?.slice(0, 200) ?? "missing"}, expected ${JSON.stringify(value)}`;
+      return `, but ${key} is ${actual === undefined ? "missing" : shown(actual)}, expected ${shown(value)}`;
     }
   }
-  return null;
+  return undefined;
+}
+
+function shown(value: unknown): string {
+  return (JSON.stringify(value) ?? "").slice(0, MAX_SHOWN);
 }

@@ -6,19 +6,24 @@ import { holdFence, startAttempt } from "../attempts/store.ts";
 import { appendAudit } from "../audit/store.ts";
 import { insertSteps, subjectOf } from "../deployments/completion.ts";
 import { readTraceParent } from "../deployments/store.ts";
+import { newestRelease } from "../drift/store.ts";
 import { messageOf, SlipwayError } from "../errors.ts";
+import { readRequiredGates } from "../gates/required-store.ts";
 import { readPromoted } from "../promotions/store.ts";
 import type { PinnedRelease } from "../releases/store.ts";
 import { pinnedRelease, releaseOf } from "../releases/store.ts";
 import type { AttemptRun, Step, StepOutcome } from "./attempt-run.ts";
 import { failureOf } from "./attempt-run.ts";
 import { openAttemptSpans } from "./attempt-spans.ts";
+import { measureBaselines } from "./baselines.ts";
+import { BEGINNING_STEPS, beginChange } from "./begin-change.ts";
 import {
   concludeCancel,
   concludeFailure,
   concludeLost,
   concludeOver,
   concludeSuccess,
+  concludeUnapproved,
   concludeWaiting,
 } from "./conclude.ts";
 import { concludeDrift } from "./conclude-drift.ts";
@@ -28,6 +33,7 @@ import type { EventWriter } from "./event-writer.ts";
 import { openEventWriter } from "./event-writer.ts";
 import { stepResults } from "./facts-store.ts";
 import { frozenMeanwhile } from "./frozen-step.ts";
+import { hasGatesAfter } from "./gate-surroundings.ts";
 import { keepLease } from "./lease-keeper.ts";
 import { measureStep } from "./measure-step.ts";
 import type { StepName } from "./operations.ts";
@@ -77,7 +83,7 @@ const MS_PER_SECOND = 1_000;
 type Result =
   | { kind: "succeeded" }
   | { kind: "stopped" }
-  | { kind: "waits"; detail: string }
+  | { kind: "waits"; detail: string; asks?: "votes" }
   | { kind: "over"; status: "stale" | "rejected" | "expired"; failure: Parameters<typeof concludeFailure>[2] }
   | { kind: "failed"; step: string; failure: Parameters<typeof concludeFailure>[2] };
 
@@ -139,9 +145,8 @@ async function begin(
   stop: StopSwitch,
   onLost: () => void,
 ): Promise<AttemptRun> {
-  const { earlier, pinned, promoted, completed, release, refusal, traceParent } = await context.db
-    .transaction()
-    .execute(async (trx) => {
+  const { earlier, pinned, promoted, completed, release, refusal, requiredGates, traceParent } =
+    await context.db.transaction().execute(async (trx) => {
       // A worker that was stopped since its claim may have been taken over: then there is nothing to begin, and nothing to tell of.
       await holdFence(trx, claim);
       await startAttempt(trx, claim.attemptId);
@@ -155,10 +160,11 @@ async function begin(
         details: { deployment: claim.deploymentId, attempt: claim.attempt },
         requestId: null,
       });
+      // A check that waited, or begins anew, looks with what was deployed meanwhile.
+      const number =
+        claim.operation === "detect-drift" ? await newestRelease(trx, claim.stackId) : claim.targetRelease;
       const target: PinnedRelease | undefined =
-        claim.targetRelease !== null
-          ? await pinnedRelease(trx, claim.stackId, claim.targetRelease)
-          : undefined;
+        number === null ? undefined : await pinnedRelease(trx, claim.stackId, number);
       const promoted = await readPromoted(trx, claim.deploymentId);
       const crash = await crashQuarantine(trx, claim.deploymentId);
       return {
@@ -168,6 +174,7 @@ async function begin(
         completed: completedIn(await lockChangingUpdates(trx, claim.deploymentId)),
         release: await releaseOf(trx, claim.deploymentId),
         refusal: crash?.reason ?? promoted?.refusal ?? null,
+        requiredGates: (await readRequiredGates(trx, claim.stackId)).items.map(({ gate }) => gate),
         traceParent: context.tracing.isOn ? await readTraceParent(trx, claim.deploymentId) : null,
       };
     });
@@ -192,6 +199,7 @@ async function begin(
     completed,
     promoted: promoted ?? null,
     refusal,
+    requiredGates,
     results: {
       artifacts: pinned?.artifacts ?? promoted?.artifacts ?? [],
       gates: [],
@@ -262,7 +270,10 @@ async function carryOut(run: AttemptRun, stop: StopSwitch, startedSteps: string[
     return true;
   }
   if (result.kind === "failed" && reason === null) await concludeFailure(run, result.step, result.failure);
-  else if (result.kind === "waits" && reason === null) await concludeWaiting(run, result.detail);
+  else if (result.kind === "waits" && reason === null)
+    await (result.asks === "votes"
+      ? concludeUnapproved(run, result.detail)
+      : concludeWaiting(run, result.detail));
   else if (result.kind === "over" && reason === null) await concludeOver(run, result.status, result.failure);
   else {
     const { reason: end } = await run.containment.ended;
@@ -295,6 +306,8 @@ async function runSteps(run: AttemptRun, startedSteps: string[]): Promise<Result
   }
   for (const name of stepsOfClaim(run.claim)) {
     if (name === "release") break;
+    // The last look at what ran before; a stop that comes meanwhile finds nothing begun.
+    if (name === "update" && run.completed === undefined) await measureBaselines(run);
     if (run.stop.aborted && !isDone(run)) return { kind: "stopped" };
     if (run.completed !== undefined && !STEPS_AFTER_A_LOSS.includes(name)) {
       await passOver(run, run.completed, name);
@@ -306,8 +319,12 @@ async function runSteps(run: AttemptRun, startedSteps: string[]): Promise<Result
       run.events.step(name, "skipped", frozen.detail);
       return { kind: "failed", step: name, failure: frozen };
     }
+    if (BEGINNING_STEPS.includes(name)) {
+      const kept = await beginChange(run, name);
+      const ended = kept === undefined ? null : await record(run, "approval", kept);
+      if (ended !== null) return ended;
+    } else run.events.step(name, "running");
     startedSteps.push(name);
-    run.events.step(name, "running");
     run.spans.step(name);
     // A takeover must know that things may have changed before anything can.
     if (CHANGING_STEPS.includes(name)) await run.events.flush();
@@ -356,7 +373,11 @@ async function record(run: AttemptRun, name: StepName, outcome: StepOutcome): Pr
       return { kind: "failed", step: name, failure: outcome.failure };
     case "waits":
       run.events.step(name, "waiting", outcome.detail);
-      return { kind: "waits", detail: outcome.detail };
+      return {
+        kind: "waits",
+        detail: outcome.detail,
+        ...(outcome.asks === undefined ? {} : { asks: outcome.asks }),
+      };
     case "over":
       run.events.step(name, "failed", outcome.failure.detail);
       return { kind: "over", status: outcome.status, failure: outcome.failure };
@@ -369,10 +390,6 @@ async function record(run: AttemptRun, name: StepName, outcome: StepOutcome): Pr
 /** The engine has done it all and nothing is left to decide: a wish to stop came too late, and hiding what happened would help nobody. */
 function isDone(run: AttemptRun): boolean {
   return run.results.engine?.status === "succeeded" && !hasGatesAfter(run);
-}
-
-function hasGatesAfter(run: AttemptRun): boolean {
-  return run.results.prepared?.files.manifest.gates.some((gate) => gate.phase === "after") ?? false;
 }
 
 /** The stack may only be freed when nothing of the attempt runs any more. */

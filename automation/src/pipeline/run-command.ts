@@ -14,6 +14,8 @@ export interface Command {
   env: Readonly<Record<string, string>>;
   timeoutSeconds: number;
   secrets: readonly string[];
+  /** Also told of each line, without secrets. */
+  onLine?: (line: string) => void;
 }
 
 /** Runs a command and passes its lines on as events of the step. Answers the outcome and its last lines. */
@@ -38,6 +40,7 @@ export async function runCommand(
     (message) => {
       if (message.type !== "output") return;
       tail.push(message.line);
+      command.onLine?.(message.line);
       if (tail.length > LAST_LINES) tail.shift();
       lines += 1;
       if (lines <= MAX_LINES)

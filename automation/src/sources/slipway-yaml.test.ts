@@ -50,7 +50,7 @@ test("every other mistake names its line too", () => {
     "slipway.yaml:3",
   );
   expect(refusal("gates:\n  - name: a\n    phase: after\n").issues[0]?.message).toContain(
-    "exactly one of 'http' and 'command'",
+    "exactly one of 'http', 'command', 'metric'",
   );
   expect(refusal("services: [\n").issues[0]?.path).toMatch(/^slipway\.yaml:\d$/);
   expect(

@@ -1,19 +1,10 @@
-import path from "node:path";
 import type { Document } from "yaml";
 import { LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
+import { Gate, GateName as ServiceName, SourcePath } from "../contract/gates.ts";
 import { SlipwayError } from "../errors.ts";
 import { nearest } from "./nearest.ts";
 
-const ServiceName = z
-  .string()
-  .regex(/^[a-z][a-z0-9-]{0,62}$/, "must be 1-63 of a-z, 0-9 and '-', starting with a letter");
-/** A folder or file below the project's root. */
-const RelativePath = z
-  .string()
-  .min(1)
-  .max(1000)
-  .refine((value) => isInside(value), "must be a path below the project's folder");
 const Argv = z.array(z.string().min(1).max(10_000)).min(1);
 /** One command, or several that run one after another. */
 const Commands = z
@@ -24,67 +15,14 @@ const Commands = z
       : (value as string[][]),
   );
 
-const HOUR_SECONDS = 3600;
-
 const Service = z.strictObject({
-  path: RelativePath,
+  path: SourcePath,
   build: Commands.optional(),
   test: Commands.optional(),
   /** The folder below `path` that the build leaves behind for the program. */
-  artifact: RelativePath,
+  artifact: SourcePath,
 });
 export type Service = z.infer<typeof Service>;
-
-const HttpCheck = z
-  .strictObject({
-    url: z.url({ protocol: /^https?$/ }).optional(),
-    /** The stack output that holds the base URL. */
-    output: z.string().min(1).optional(),
-    path: z.string().startsWith("/").optional(),
-    expectStatus: z.int().min(100).max(599).default(200),
-    /** Each key must be in the answer with this value; other keys do not matter. */
-    expectJson: z.record(z.string(), z.unknown()).optional(),
-  })
-  .refine(
-    (check) => (check.url === undefined) !== (check.output === undefined),
-    "needs exactly one of 'url' and 'output'",
-  );
-export type HttpCheck = z.infer<typeof HttpCheck>;
-
-const Interval = z.strictObject({
-  warmUpSeconds: z.number().min(0).max(HOUR_SECONDS).default(0),
-  intervalSeconds: z.number().min(0.1).max(HOUR_SECONDS).default(1),
-  /** So many measurements in a row decide: all passed, or all failed. */
-  measurements: z.int().min(1).max(1000).default(3),
-  /** A gate that has not decided by then ends without a pass. */
-  maxSeconds: z
-    .number()
-    .positive()
-    .max(24 * HOUR_SECONDS)
-    .default(60),
-});
-export type Interval = z.infer<typeof Interval>;
-
-export const Gate = z
-  .strictObject({
-    name: ServiceName,
-    phase: z.enum(["before", "after"]),
-    required: z.boolean().default(true),
-    http: HttpCheck.optional(),
-    command: Argv.optional(),
-    timeoutSeconds: z.number().positive().max(HOUR_SECONDS).default(10),
-    /** Left out: an http gate is measured until three in a row agree, a command gate once. */
-    interval: Interval.optional(),
-  })
-  .refine(
-    (gate) => (gate.http === undefined) !== (gate.command === undefined),
-    "needs exactly one of 'http' and 'command'",
-  )
-  .refine(
-    (gate) => gate.phase === "after" || gate.http?.output === undefined,
-    "a gate before the update cannot read an output",
-  );
-export type Gate = z.infer<typeof Gate>;
 
 export const Manifest = z.strictObject({
   services: z.record(ServiceName, Service).default({}),
@@ -95,12 +33,23 @@ export const Manifest = z.strictObject({
       (gates) => new Set(gates.map((gate) => `${gate.phase} ${gate.name}`)).size === gates.length,
       "repeats a gate's name",
     ),
-  install: z.strictObject({ workspaces: z.array(RelativePath).default([]) }).default({ workspaces: [] }),
+  /** Policy packs of the project's own. They add to those that the stack must satisfy, and take nothing away. */
+  policies: z
+    .array(z.strictObject({ path: SourcePath, config: z.record(z.string(), z.unknown()).default({}) }))
+    .max(20)
+    .default([])
+    .refine((packs) => new Set(packs.map((one) => one.path)).size === packs.length, "repeats a pack's path"),
+  install: z.strictObject({ workspaces: z.array(SourcePath).default([]) }).default({ workspaces: [] }),
 });
 export type Manifest = z.infer<typeof Manifest>;
 
 /** What a project without slipway.yaml has. */
-export const EMPTY_MANIFEST: Manifest = { services: {}, gates: [], install: { workspaces: [] } };
+export const EMPTY_MANIFEST: Manifest = {
+  services: {},
+  gates: [],
+  policies: [],
+  install: { workspaces: [] },
+};
 
 /**
  * Parses slipway.yaml. Throws `slipway_yaml_invalid` that names file and line of each mistake, and for an unknown key the nearest known one;
@@ -200,11 +149,4 @@ function knownKeys(keys: PropertyKey[]): string[] {
         (typeof node?.additionalProperties === "object" ? node.additionalProperties : undefined);
   }
   return Object.keys(node?.properties ?? {});
-}
-
-function isInside(value: string): boolean {
-  const normal = path.posix.normalize(value);
-  return (
-    !path.posix.isAbsolute(value) && normal !== ".." && !normal.startsWith("../") && !/[\0\n\\]/.test(value)
-  );
 }

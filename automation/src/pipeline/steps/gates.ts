@@ -1,18 +1,21 @@
 import { leaseLost } from "../../attempts/store.ts";
 import type { GateResult } from "../../contract/deployments.ts";
-import { measureHttp } from "../../gates/measure-http.ts";
-import type { Verdict } from "../../gates/rules.ts";
+import type { GatePhase, Measurement } from "../../contract/gates.ts";
+import { createRedactor } from "../../engine/redact.ts";
+import { measure, readsReports } from "../../gates/measure.ts";
+import type { SourcedGate } from "../../gates/merge.ts";
+import { metricNotBefore } from "../../gates/query-window.ts";
+import { recordOf } from "../../gates/result.ts";
 import { runGate } from "../../gates/run-gate.ts";
-import { recordGate } from "../../gates/store.ts";
+import { findGate, readBaselines, recordGate } from "../../gates/store.ts";
+import { timingOf } from "../../gates/timing.ts";
 import { decideByGates } from "../../releases/rules.ts";
-import type { Gate } from "../../sources/slipway-yaml.ts";
 import { holdWhileDatabaseIsAway } from "../../state/hold.ts";
 import type { AttemptRun, StepOutcome } from "../attempt-run.ts";
 import { keptResult, preparedOf } from "../attempt-run.ts";
+import type { GateSurroundings } from "../gate-surroundings.ts";
+import { gatesOf, surroundingsOf } from "../gate-surroundings.ts";
 import { factsOf } from "../record-release.ts";
-import { describeFailure, runCommand } from "../run-command.ts";
-
-const MS_PER_SECOND = 1_000;
 
 /** Gates before the update: a required one that does not pass ends the deployment; nothing has been touched. */
 export async function gatesBefore(run: AttemptRun): Promise<StepOutcome> {
@@ -55,60 +58,88 @@ export async function gatesAfter(run: AttemptRun): Promise<StepOutcome> {
       };
 }
 
-/** Measures the gates of a phase one after another; null when there are none. */
-async function runPhase(run: AttemptRun, phase: "before" | "after"): Promise<GateResult[] | null> {
-  const gates = preparedOf(run).files.manifest.gates.filter((gate) => gate.phase === phase);
+/**
+ * Measures the gates of a phase; null when there are none. Quick ones one after another in their order, because one may need what the one before it waited for; then those that bake, all
+ * together, so that two bakes take no longer than one.
+ */
+async function runPhase(run: AttemptRun, phase: GatePhase): Promise<GateResult[] | null> {
+  const gates = gatesOf(run).filter(({ gate }) => gate.phase === phase);
   if (gates.length === 0) return null;
-  const results: GateResult[] = [];
-  for (const gate of gates) {
-    if (run.stop.aborted) break;
-    const measured = await runGate(
-      gate,
-      () => measure(run, gate, `gates-${phase}`),
-      run.context.clock,
-      run.stop,
-    );
-    const isRecorded = await holdWhileDatabaseIsAway(
-      () => recordGate(run.context.db, run.claim, run.claim.deploymentId, measured),
-      run.stop,
-    );
-    if (!isRecorded) throw leaseLost(run.claim);
-    run.events.emit({ type: "gate", gate: measured.result });
-    results.push(measured.result);
-    // The answer is known; the gates behind it could only make everybody wait.
-    if (decideByGates(results).kind === "bad") break;
-  }
-  return results;
-}
-
-/** Of the update; before it there are none. */
-async function outputsOf(run: AttemptRun): Promise<Readonly<Record<string, unknown>>> {
-  return run.results.engine === undefined ? {} : (await factsOf(run)).outputs;
-}
-
-async function measure(
-  run: AttemptRun,
-  gate: Gate,
-  step: string,
-): Promise<{ verdict: Verdict; detail: string }> {
-  const timeoutMs = gate.timeoutSeconds * MS_PER_SECOND;
-  if (gate.http !== undefined) {
-    return measureHttp(gate.http, await outputsOf(run), timeoutMs, run.stop);
-  }
-  const { workDir, commandEnvironment, secrets } = preparedOf(run);
-  const argv = gate.command ?? [];
-  const { outcome, tail } = await runCommand(run, step, {
-    argv,
-    cwd: workDir,
-    env: { ...commandEnvironment, SLIPWAY_OUTPUTS: JSON.stringify(await outputsOf(run)) },
-    timeoutSeconds: gate.timeoutSeconds,
-    secrets,
+  const surroundings = surroundingsOf(run, `gates-${phase}`, {
+    outputs: phase === "after" && run.results.engine !== undefined ? (await factsOf(run)).outputs : {},
+    updateEndedAtMs: phase === "after" ? run.context.clock.now().getTime() : null,
   });
-  if (outcome.status === "succeeded") return { verdict: "pass", detail: `'${argv.join(" ")}' exited with 0` };
-  if (outcome.status === "interrupted")
-    return { verdict: "inconclusive", detail: "ended before it was decided" };
-  // A program that is not there says nothing about what it should have looked at.
-  const verdict =
-    outcome.exitCode === null && outcome.signal === null && outcome.status === "failed" ? "error" : "fail";
-  return { verdict, detail: describeFailure(argv, outcome, tail) };
+  const baselines =
+    phase === "after"
+      ? await holdWhileDatabaseIsAway(() => readBaselines(run.context.db, run.claim.deploymentId), run.stop)
+      : new Map<string, Measurement>();
+  const results = new Map<SourcedGate, GateResult>();
+  const listed = (): GateResult[] => gates.flatMap((gate) => results.get(gate) ?? []);
+  const isOver = (): boolean => run.stop.aborted || decideByGates(listed()).kind === "bad";
+
+  for (const sourced of gates.filter(({ gate }) => timingOf(gate).kind !== "bake")) {
+    // The answer is known; the gates behind it could only make everybody wait.
+    if (isOver()) return listed();
+    results.set(sourced, await runOne(run, sourced, surroundings, baselines));
+  }
+  if (isOver()) return listed();
+  const known = new AbortController();
+  const signal = AbortSignal.any([run.stop, known.signal]);
+  const bakes = gates.filter(({ gate }) => timingOf(gate).kind === "bake");
+  const ended = await Promise.allSettled(
+    bakes.map(async (sourced) => {
+      results.set(sourced, await runOne(run, sourced, { ...surroundings, signal }, baselines));
+      if (isOver()) known.abort();
+    }),
+  );
+  const broken = ended.find((one) => one.status === "rejected");
+  if (broken !== undefined) throw broken.reason;
+  return listed();
+}
+
+/** Measures one gate, records it and tells of it. */
+async function runOne(
+  run: AttemptRun,
+  sourced: SourcedGate,
+  surroundings: GateSurroundings,
+  baselines: ReadonlyMap<string, Measurement>,
+): Promise<GateResult> {
+  const { gate } = sourced;
+  const kept = await keptReport(run, sourced);
+  if (kept !== undefined) return kept;
+  const timing = timingOf(gate);
+  const notBefore =
+    gate.metric === undefined || surroundings.updateEndedAtMs === null || timing.kind === "once"
+      ? 0
+      : metricNotBefore(gate.metric, timing.warmUpSeconds, surroundings.updateEndedAtMs);
+  const measured = await runGate(
+    gate,
+    timing,
+    () => measure(gate, surroundings),
+    run.context.clock,
+    surroundings.signal,
+    notBefore,
+  );
+  const { text: clean } = createRedactor(preparedOf(run).secrets);
+  const record = recordOf(sourced, measured, baselines.get(gate.name) ?? null, clean);
+  const isRecorded = await holdWhileDatabaseIsAway(
+    () => recordGate(run.context.db, run.claim, run.claim.deploymentId, record),
+    run.stop,
+  );
+  if (!isRecorded) throw leaseLost(run.claim);
+  run.events.emit({ type: "gate", gate: record.result });
+  return record.result;
+}
+
+/** What reports said in the attempt whose tests wrote them: tests that are not run again leave none, and of the same source they would say the same. */
+async function keptReport(run: AttemptRun, { gate }: SourcedGate): Promise<GateResult | undefined> {
+  if (gate.phase !== "before" || !readsReports(gate) || keptResult(run, "test") === undefined)
+    return undefined;
+  const known = await holdWhileDatabaseIsAway(
+    () => findGate(run.context.db, run.claim.deploymentId, gate.phase, gate.name),
+    run.stop,
+  );
+  if (known === undefined || known.verdict === "error" || known.verdict === "inconclusive") return undefined;
+  const { name, phase, required, dryRun, verdict, detail, measuredAt } = known;
+  return { name, phase, required, verdict, detail, measuredAt, ...(dryRun ? { dryRun } : {}) };
 }
