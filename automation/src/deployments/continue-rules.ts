@@ -12,7 +12,13 @@ export interface ContinueSituation {
 }
 
 const ENDINGS: readonly DeploymentStatus[] = ["interrupted", "cancelled", "failed"];
-const CONTINUABLE: readonly DeploymentOperation[] = ["update", "refresh", "destroy", "rollback"];
+const CONTINUABLE: readonly DeploymentOperation[] = [
+  "update",
+  "refresh",
+  "destroy",
+  "rollback",
+  "remediate-drift",
+];
 
 /**
  * The next safe action after a deployment that did not end by itself: a refresh, so that the state says what is really there, then the same again. Null when it ended well, had

@@ -7,7 +7,15 @@ import {
   DeploymentOptions as OptionsSchema,
 } from "../contract/deployments.ts";
 import type { RollbackCandidate } from "./rules.ts";
-import { canMove, checkOptions, chooseRollbackTarget, decideCancel, isTerminal, MOVES } from "./rules.ts";
+import {
+  canMove,
+  checkOptions,
+  chooseRemediationTarget,
+  chooseRollbackTarget,
+  decideCancel,
+  isTerminal,
+  MOVES,
+} from "./rules.ts";
 
 const SAMPLE: Required<DeploymentOptions> = {
   targets: ["urn:pulumi:s::p::t::n"],
@@ -27,6 +35,7 @@ const TAKEN: Record<DeploymentOperation, string> = {
   destroy: "targets targetDependents refresh parallel",
   rollback: "refresh parallel",
   "detect-drift": "parallel",
+  "remediate-drift": "parallel",
 };
 
 describe("options", () => {
@@ -118,6 +127,29 @@ describe("cancel", () => {
       return expect(decide(true)()).toBe(status === "running" ? "already-asked" : "ended-now");
     });
   }
+});
+
+describe("the release that undoes drift", () => {
+  const release = (number: number, more: Partial<RollbackCandidate> = {}): RollbackCandidate => ({
+    number,
+    health: "good",
+    sourceDigest: "source",
+    configDigest: "config",
+    quarantined: false,
+    ...more,
+  });
+
+  test("is the one that the stack runs, and never an older one", () => {
+    expect(chooseRemediationTarget([release(3), release(2)]).number).toBe(3);
+    const refusals = [
+      [[], "release_not_found"],
+      [[release(3, { health: "bad" }), release(2)], "release_not_good"],
+      [[release(3, { health: "pending" }), release(2)], "release_not_good"],
+      [[release(3, { quarantined: true }), release(2)], "quarantined"],
+    ] as const;
+    for (const [releases, code] of refusals)
+      expect(() => chooseRemediationTarget(releases)).toThrow(expect.objectContaining({ code }) as Error);
+  });
 });
 
 describe("the target of a rollback", () => {

@@ -14,6 +14,8 @@ export const OPTIONS: Readonly<Record<DeploymentOperation, readonly OptionName[]
   rollback: ["refresh", "parallel"],
   // Of the whole stack: what was left out would read as clean.
   "detect-drift": ["parallel"],
+  // Always with a refresh, and of the whole stack: what the release says is what is to be there again.
+  "remediate-drift": ["parallel"],
 };
 
 /** Every move of a deployment's status that exists. The table deployment_moves holds the same, and the database refuses any other. */
@@ -158,6 +160,38 @@ export function chooseRollbackTarget<Release extends RollbackCandidate>(
   throw new SlipwayError("release_not_found", "There is no good release before the current one.", {
     remedy: "Deploy a version that passes its gates first, or name a release.",
   });
+}
+
+/**
+ * The release whose content undoes drift: the one that the stack runs. An older one would be a rollback, which is somebody else's decision. `releases` are newest first. Throws
+ * `release_not_found`, `release_not_good` and `quarantined`.
+ */
+export function chooseRemediationTarget<Release extends RollbackCandidate>(
+  releases: readonly Release[],
+): Release {
+  const [current] = releases;
+  if (current === undefined) {
+    throw new SlipwayError("release_not_found", "The stack has no release that could be deployed again.", {
+      remedy: "A stack of the Pulumi CLI: pulumi up --refresh. Else deploy it by Slipway first.",
+    });
+  }
+  if (current.health !== "good") {
+    throw new SlipwayError(
+      "release_not_good",
+      `Release ${current.number}, which the stack runs, is ${current.health}, not good.`,
+      { remedy: "Wait for its gates, deploy a version that passes them, or roll back." },
+    );
+  }
+  if (current.quarantined) {
+    throw new SlipwayError(
+      "quarantined",
+      `Release ${current.number}, which the stack runs, is quarantined.`,
+      {
+        remedy: "Deploy another version, or roll back.",
+      },
+    );
+  }
+  return current;
 }
 
 function requireGood<Release extends RollbackCandidate>(

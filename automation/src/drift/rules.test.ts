@@ -1,5 +1,16 @@
 import { describe, expect, test } from "vitest";
-import { countDrift, decideDriftEnding, MOST_TRIES, sentenceOf } from "./rules.ts";
+import type { Movement } from "./rules.ts";
+import {
+  BIRTH_WITHIN_MS,
+  countDrift,
+  decideDriftEnding,
+  isBirth,
+  isStorm,
+  isTooMuchGone,
+  learnMovement,
+  MOST_TRIES,
+  sentenceOf,
+} from "./rules.ts";
 
 describe("what differing resources make of a stack", () => {
   test("something gone or with another input is drift", () => {
@@ -17,6 +28,83 @@ describe("what differing resources make of a stack", () => {
     expect(counts).toMatchObject({ status: "clean", outputOnly: 2 });
     expect(sentenceOf(counts)).toBe("2 with other outputs only");
     expect(sentenceOf(countDrift([]))).toBe("nothing differs from the state");
+  });
+});
+
+describe("so much gone that nobody should believe it", () => {
+  test.each([
+    [1, 1, false],
+    [2, 2, false],
+    [2, 4, false],
+    [3, 3, true],
+    [3, 14, true],
+    [3, 15, false],
+    [20, 100, false],
+    [21, 100, true],
+  ])("%i of %i: %s", (gone, of, tooMuch) => {
+    expect(isTooMuchGone(gone, of)).toBe(tooMuch);
+  });
+});
+
+test("a birth check counts as one for an hour after the update, and no other check does", () => {
+  expect(isBirth("birth", BIRTH_WITHIN_MS)).toBe(true);
+  expect(isBirth("birth", BIRTH_WITHIN_MS + 1)).toBe(false);
+  expect(isBirth("whole", 0)).toBe(false);
+  expect(isBirth("second-read", 0)).toBe(false);
+});
+
+test("more than twenty alerts at once are a storm", () => {
+  expect([isStorm(20), isStorm(21)]).toEqual([false, true]);
+});
+
+describe("an output that moves", () => {
+  const seen = (values: readonly (readonly [state: number, value: string])[]): Movement | undefined =>
+    values.reduce<Movement | undefined>(
+      (before, [state, value]) => learnMovement(before, { state, value }),
+      undefined,
+    );
+
+  test("in three checks without an operation is learned", () => {
+    expect(
+      seen([
+        [1, "a"],
+        [1, "b"],
+      ]),
+    ).toMatchObject({ moves: 2, learned: false });
+    expect(
+      seen([
+        [1, "a"],
+        [1, "b"],
+        [1, "c"],
+      ]),
+    ).toMatchObject({ moves: 3, learned: true });
+  });
+  test("once, and stays there, is never learned", () => {
+    expect(
+      seen([
+        [1, "a"],
+        [1, "a"],
+        [1, "a"],
+        [1, "a"],
+      ]),
+    ).toMatchObject({ moves: 1, learned: false });
+  });
+  test("is counted anew after an operation, and stays learned once it is", () => {
+    expect(
+      seen([
+        [1, "a"],
+        [1, "b"],
+        [2, "c"],
+      ]),
+    ).toMatchObject({ moves: 1, learned: false });
+    expect(
+      seen([
+        [1, "a"],
+        [1, "b"],
+        [1, "c"],
+        [2, "c"],
+      ]),
+    ).toMatchObject({ learned: true });
   });
 });
 

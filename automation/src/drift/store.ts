@@ -1,97 +1,94 @@
-import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
-import { appendAudit } from "../audit/store.ts";
-import type { DriftCheck, DriftedResource } from "../contract/drift.ts";
+import type { DriftCheck, DriftCheckKind } from "../contract/drift.ts";
+import { DriftedResource, RawDrift } from "../contract/drift.ts";
 import type { InstantPlace } from "../database/instant-cursor.ts";
 import { placeInstant } from "../database/instant-cursor.ts";
 import type { Database, Transaction } from "../database.ts";
-import { enqueueNotification } from "../notifications/outbox-store.ts";
-import { countDrift, sentenceOf } from "./rules.ts";
+import type { Keyring } from "../secrets/keyring.ts";
+import { openJson, sealJson } from "./alerts-store.ts";
 
 /** Kept of one check; a stack that is gone as a whole needs no list of thousands. */
 const MOST_RESOURCES = 500;
 const LONGEST_CAUSE = 2_000;
 
-/** What a check that could be made has found. */
+/** A check that could be made, or whose result nobody should believe. */
 export interface NewDriftCheck {
+  id: string;
   deploymentId: string;
+  stackId: string;
+  kind: DriftCheckKind;
+  status: DriftCheck["status"];
+  cause: string | null;
+  /** 0: the stack has no state. */
+  stateNumber: number;
+  release: number | null;
+  gone: number;
+  inputChanged: number;
+  outputOnly: number;
+  unconfirmed: number;
+  quiet: number;
+  resources: readonly DriftedResource[];
+  raw: RawDrift;
+}
+
+/** Records a check; false when its deployment has one already. */
+export async function insertCheck(
+  trx: Transaction,
+  keyring: Keyring,
+  check: NewDriftCheck,
+): Promise<boolean> {
+  const sealed = check.raw.items.length === 0 ? null : await sealJson(keyring, trx, check.stackId, check.raw);
+  const { numAffectedRows } = await sql`
+    insert into drift_checks (id, stack_id, deployment_id, kind, status, cause, state_number, release_number, gone, input_changed,
+      output_only, unconfirmed, quiet, resources, sealed)
+    values (${check.id}, ${check.stackId}, ${check.deploymentId}, ${check.kind}, ${check.status}, ${check.cause},
+      nullif(${check.stateNumber}::integer, 0), ${check.release}, ${check.gone}, ${check.inputChanged}, ${check.outputOnly},
+      ${check.unconfirmed}, ${check.quiet}, ${JSON.stringify(check.resources.slice(0, MOST_RESOURCES))}, ${sealed})
+    on conflict (deployment_id) do nothing
+  `.execute(trx);
+  return numAffectedRows === 1n;
+}
+
+/** The stack whose check could not be made. */
+export interface UncheckedStack {
+  checkId: string;
   stackId: string;
   organisation: string;
   /** organisation/project/stack */
   subject: string;
-  /** Who made the check, for the audit log. */
-  principal: string;
-  /** 0: the stack has no state. */
-  stateNumber: number;
-  release: number | null;
-  resources: readonly DriftedResource[];
 }
 
-/** Records what a check found, with its audit entry and, for drift, its message. A second record of the same deployment changes nothing. */
-export async function recordDriftCheck(trx: Transaction, check: NewDriftCheck): Promise<void> {
-  const counts = countDrift(check.resources);
-  const { status } = counts;
-  const { numAffectedRows } = await sql`
-    insert into drift_checks (id, stack_id, deployment_id, status, state_number, release_number, gone, input_changed, output_only, resources)
-    values (${randomUUID()}, ${check.stackId}, ${check.deploymentId}, ${status}, nullif(${check.stateNumber}::integer, 0), ${check.release},
-      ${counts.gone}, ${counts.inputChanged}, ${counts.outputOnly}, ${JSON.stringify(check.resources.slice(0, MOST_RESOURCES))})
-    on conflict (deployment_id) do nothing
-  `.execute(trx);
-  if (numAffectedRows !== 1n) return;
-  const { organisation, subject, principal, deploymentId } = check;
-  await appendAudit(trx, {
-    principal,
-    action: "drift.checked",
-    organisation,
-    subject,
-    details: { deployment: deploymentId, ...counts },
-    requestId: null,
-  });
-  if (status !== "drifted") return;
-  await enqueueNotification(trx, {
-    organisation,
-    kind: "drift.found",
-    subject,
-    body: {
-      what: `${subject} has drifted: ${sentenceOf(counts)}.`,
-      who: null,
-      why: null,
-      nextAction:
-        "Look at the resources; deploy the release again to undo the drift, or change the program to keep it.",
-      page: `/stacks/${subject}?tab=drift`,
-    },
-    dedupeKey: deploymentId,
-  });
-}
-
-/** Records that the drift check of a deployment that ends now could not be made; nothing when the deployment is none. */
-export async function recordUnchecked(trx: Transaction, deploymentId: string, cause: string): Promise<void> {
-  const { rows } = await sql<{ organisation: string; subject: string }>`
+/** Records that the check of a deployment that ends now could not be made; undefined when the deployment is none, or has a record. */
+export async function insertUnchecked(
+  trx: Transaction,
+  deploymentId: string,
+  cause: string,
+): Promise<UncheckedStack | undefined> {
+  const { rows } = await sql<UncheckedStack>`
     with unchecked as (
-      insert into drift_checks (id, stack_id, deployment_id, status, cause, state_number, release_number)
-      select ${randomUUID()}, d.stack_id, d.id, 'unknown', ${cause.slice(0, LONGEST_CAUSE)},
-        (select nullif(l.state_number, 0) from attempt_looks l where l.stack_id = d.stack_id), d.target_release
+      insert into drift_checks (id, stack_id, deployment_id, status, cause, state_number, release_number, kind)
+      select gen_random_uuid(), d.stack_id, d.id, 'unknown', ${cause.slice(0, LONGEST_CAUSE)},
+        (select nullif(l.state_number, 0) from attempt_looks l where l.stack_id = d.stack_id), d.target_release,
+        coalesce((select f.kind from drift_follow_ups f where f.deployment_id = d.id and f.kind <> 'retry'), 'whole')
       from deployments d where d.id = ${deploymentId} and d.operation = 'detect-drift'
       on conflict (deployment_id) do nothing
-      returning stack_id
+      returning id, stack_id
     )
-    select p.organisation, concat_ws('/', p.organisation, p.name, s.name) as subject
+    select u.id as "checkId", u.stack_id as "stackId", p.organisation, concat_ws('/', p.organisation, p.name, s.name) as subject
     from unchecked u join stacks s on s.id = u.stack_id join projects p on p.id = s.project_id
   `.execute(trx);
-  const [stack] = rows;
-  if (stack === undefined) return;
-  await enqueueNotification(trx, {
-    ...stack,
-    kind: "drift.failed",
-    body: {
-      what: `Whether ${stack.subject} has drifted could not be found out.`,
-      who: null,
-      why: cause,
-      nextAction: "Correct what the reason names; the next check is made as planned.",
-      page: `/stacks/${stack.subject}?tab=drift`,
-    },
-    dedupeKey: deploymentId,
-  });
+  return rows[0];
+}
+
+/** How many of a stack's newest checks in a row could not be made. One that only waits for a second read could. */
+export async function unknownInARow(trx: Transaction, stackId: string): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*) as count from drift_checks c
+    where c.stack_id = ${stackId} and c.status = 'unknown' and c.unconfirmed = 0
+      and not exists (select 1 from drift_checks k where k.stack_id = c.stack_id and (k.status <> 'unknown' or k.unconfirmed > 0)
+        and (k.checked_at, k.id) > (c.checked_at, c.id))
+  `.execute(trx);
+  return rows[0]?.count ?? 0;
 }
 
 /** A check with its place in the list. */
@@ -109,8 +106,27 @@ export async function listDriftChecks(
     .selectFrom("drift_checks as c")
     .leftJoin("schedule_slots as l", "l.deployment_id", "c.deployment_id")
     .leftJoin("schedules as s", "s.id", "l.schedule_id")
-    .selectAll("c")
-    .select("s.name as schedule")
+    .select([
+      ...([
+        "c.id",
+        "c.deployment_id",
+        "c.kind",
+        "c.status",
+        "c.cause",
+        "c.checked_at",
+        "c.state_number",
+      ] as const),
+      ...([
+        "c.release_number",
+        "c.gone",
+        "c.input_changed",
+        "c.output_only",
+        "c.unconfirmed",
+        "c.quiet",
+      ] as const),
+      "c.resources",
+      "s.name as schedule",
+    ])
     .select(placeInstant("c.checked_at").as("place"))
     .where("c.stack_id", "=", stackId)
     .$if(known, (query) => query.where("c.status", "<>", "unknown"))
@@ -126,6 +142,7 @@ export async function listDriftChecks(
   return rows.map((row) => ({
     id: row.id,
     deploymentId: row.deployment_id,
+    kind: row.kind as DriftCheckKind,
     schedule: row.schedule,
     status: row.status as DriftCheck["status"],
     cause: row.cause,
@@ -135,9 +152,37 @@ export async function listDriftChecks(
     gone: row.gone,
     inputChanged: row.input_changed,
     outputOnly: row.output_only,
-    resources: row.resources as DriftedResource[],
+    unconfirmed: row.unconfirmed,
+    quiet: row.quiet,
+    // Rows of before there was anything quiet.
+    resources: DriftedResource.array().parse(row.resources),
     place: [row.place, row.id],
   }));
+}
+
+/** All that differed in one check; undefined when the stack has no such check. */
+export async function readRawDrift(
+  db: Database,
+  keyring: Keyring,
+  stackId: string,
+  checkId: string,
+): Promise<RawDrift | undefined> {
+  const row = await db
+    .selectFrom("drift_checks")
+    .select("sealed")
+    .where("stack_id", "=", stackId)
+    .where("id", "=", checkId)
+    .executeTakeFirst();
+  if (row === undefined) return undefined;
+  if (row.sealed === null) return { complete: true, items: [] };
+  return RawDrift.parse(await openJson(keyring, db, stackId, row.sealed));
+}
+
+/** The number of the release that a stack runs; null when Slipway has deployed none. */
+export async function newestRelease(db: Database, stackId: string): Promise<number | null> {
+  const { rows } = await sql<{ number: number | null }>`
+    select max(number) as number from releases where stack_id = ${stackId}`.execute(db);
+  return rows[0]?.number ?? null;
 }
 
 /** The schedule that checks a stack for drift next, by the database's plan; undefined when none does. */

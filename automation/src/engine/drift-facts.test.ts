@@ -1,5 +1,16 @@
 import { describe, expect, test } from "vitest";
-import { driftOf } from "./drift-facts.ts";
+import type { DriftFacts } from "./drift-facts.ts";
+import { cutValues, driftOf } from "./drift-facts.ts";
+
+/** Class, paths that count, and those of them that are sealed. */
+function told(facts: DriftFacts | null) {
+  const changes = facts?.changes.filter(({ formOnly }) => !formOnly) ?? [];
+  return {
+    class: facts?.class,
+    changed: changes.map(({ path }) => path),
+    sealed: changes.flatMap(({ path, sealed: isSealed }) => (isSealed ? [path] : [])),
+  };
+}
 
 const sealed = {
   "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
@@ -30,18 +41,21 @@ describe("what a refresh that only looks says of a resource", () => {
     expect(driftOf(event({ op: "delete", now: null }))).toMatchObject({ class: "gone" });
   });
 
-  test("another value of an input is named by its path, and the value stays behind", () => {
+  test("another value of an input is named by its path, before what the provider alone reports", () => {
     const facts = driftOf(
       event({
         old: { inputs: { tags: { a: "1" }, list: ["x", "y"] }, outputs: { arn: "a" } },
         now: { inputs: { tags: { a: "2" }, list: ["x"] }, outputs: { arn: "b" } },
       }),
     );
-    expect(facts).toEqual({
+    expect(told(facts)).toEqual({
       class: "input-changed",
-      changedProperties: ["tags.a", "list[1]"],
-      sealedProperties: [],
+      changed: ["tags.a", "list[1]", "arn"],
+      sealed: [],
     });
+    expect(facts?.changes.map(({ side }) => side)).toEqual(["input", "input", "output"]);
+    expect(facts?.changes[0]).toMatchObject({ before: '"1"', after: '"2"' });
+    expect(facts?.changes[1]).toMatchObject({ before: '"y"', after: null });
   });
 
   test("what only the provider reports is output only", () => {
@@ -49,29 +63,37 @@ describe("what a refresh that only looks says of a resource", () => {
       old: { inputs: { a: 1 }, outputs: { seen: 1 } },
       now: { inputs: { a: 1 }, outputs: { seen: 2 } },
     };
-    expect(driftOf(event(sides))).toMatchObject({ class: "output-only", changedProperties: ["seen"] });
+    expect(told(driftOf(event(sides)))).toEqual({ class: "output-only", changed: ["seen"], sealed: [] });
   });
 
-  test("what the provider itself calls the same is output only, and nothing when no text differs", () => {
+  test("what the provider itself calls the same is output only, of the form alone when it is one value, and nothing when no text differs", () => {
     const sides = {
-      old: { inputs: { policy: "{ }" }, outputs: { seen: 1 } },
-      now: { inputs: { policy: "{}" }, outputs: { seen: 1 } },
+      old: { inputs: { policy: "{ }", mode: "a" }, outputs: { seen: 1 } },
+      now: { inputs: { policy: "{}", mode: "b" }, outputs: { seen: 1 } },
     };
-    expect(driftOf(event({ op: "same", ...sides }))).toMatchObject({
+    expect(told(driftOf(event({ op: "same", ...sides })))).toMatchObject({
       class: "output-only",
-      changedProperties: ["policy"],
+      changed: ["mode"],
     });
-    expect(driftOf(event({ op: "same", old: sides.old, now: sides.old }))).toBeNull();
+    const form = { ...sides.old, inputs: { policy: "{}", mode: "a" } };
+    expect(driftOf(event({ op: "same", old: sides.old, now: form }))).toMatchObject({
+      class: "output-only",
+      changes: [{ path: "policy", formOnly: true }],
+    });
+    expect(driftOf(event({ op: "same", old: sides.old, now: sides.old }))).toEqual({
+      class: "same",
+      changes: [],
+    });
   });
 
   test("when the engine says that something differs and nothing readable does, a sealed input does", () => {
     const side = { inputs: { a: 1, password: sealed }, outputs: { a: 1, password: sealed } };
-    expect(driftOf(event({ old: side, now: side }))).toEqual({
+    expect(told(driftOf(event({ old: side, now: side })))).toEqual({
       class: "input-changed",
-      changedProperties: ["password"],
-      sealedProperties: ["password"],
+      changed: ["password"],
+      sealed: ["password"],
     });
-    expect(driftOf(event({ op: "same", old: side, now: side }))).toBeNull();
+    expect(driftOf(event({ op: "same", old: side, now: side }))).toMatchObject({ class: "same" });
   });
 
   test("a secret that comes back unsealed is no changed input, and its value is nowhere in the answer", () => {
@@ -81,17 +103,47 @@ describe("what a refresh that only looks says of a resource", () => {
         now: { inputs: { password: "hunter2" }, outputs: { password: "hunter2" } },
       }),
     );
-    expect(facts).toEqual({
-      class: "output-only",
-      changedProperties: ["password"],
-      sealedProperties: ["password"],
-    });
+    expect(told(facts)).toEqual({ class: "output-only", changed: ["password"], sealed: ["password"] });
     expect(JSON.stringify(facts)).not.toContain("hunter2");
   });
 
   test("a sealed input that went away is a changed input", () => {
     const sides = { old: { inputs: { password: sealed } }, now: { inputs: {} } };
-    expect(driftOf(event(sides))).toMatchObject({ class: "input-changed", changedProperties: ["password"] });
+    expect(told(driftOf(event(sides)))).toMatchObject({ class: "input-changed", changed: ["password"] });
+  });
+
+  test("a value that is sealed on any side is shown on none: mirrored in an output, in a text of JSON, or in another place of a list", () => {
+    const cases = [
+      {
+        old: { inputs: { key: sealed }, outputs: { key: "a" } },
+        now: { inputs: { key: sealed }, outputs: { key: "hunter2" } },
+      },
+      { old: { inputs: { doc: { key: sealed } } }, now: { inputs: { doc: '{"key":"hunter2"}' } } },
+      {
+        old: { inputs: { list: [{ v: sealed }, { v: "x" }] } },
+        now: { inputs: { list: [{ v: sealed }, { v: "hunter2" }] } },
+      },
+      {
+        old: { inputs: {}, outputs: { nested: { a: 1 } } },
+        now: { inputs: { nested: { a: sealed } }, outputs: { nested: { a: "hunter2" } } },
+      },
+    ];
+    for (const sides of cases) {
+      const facts = driftOf(event(sides));
+      expect(facts?.changes.length, JSON.stringify(sides)).toBeGreaterThan(0);
+      expect(JSON.stringify(facts)).not.toContain("hunter2");
+    }
+  });
+
+  test("values that are too long to be kept are cut, and still told apart", () => {
+    const of = (text: string) =>
+      driftOf(event({ old: { inputs: { text: "a" } }, now: { inputs: { text } } })) ?? {
+        class: "same" as const,
+        changes: [],
+      };
+    const [one, other] = [of(`${"x".repeat(9_000)}1`), of(`${"x".repeat(9_000)}2`)].map(cutValues);
+    expect(one?.changes[0]?.after?.length).toBeLessThan(4_100);
+    expect(one?.changes[0]?.valueDigest).not.toBe(other?.changes[0]?.valueDigest);
   });
 
   test("the stack, components and providers are bookkeeping of the engine", () => {

@@ -6,8 +6,8 @@ import type { Transaction } from "../database.ts";
 import type { Failure } from "../deployments/completion.ts";
 import { endDeployment, subjectOf } from "../deployments/completion.ts";
 import { appendEvents, notify, WORK_CHANNEL } from "../deployments/events-store.ts";
+import { recordDriftCheck } from "../drift/record.ts";
 import { decideDriftEnding, MOST_TRIES } from "../drift/rules.ts";
-import { recordDriftCheck } from "../drift/store.ts";
 import { endUpdatesOfAttempt } from "../state/end-update.ts";
 import type { AttemptRun } from "./attempt-run.ts";
 import { principalOf } from "./context.ts";
@@ -36,15 +36,16 @@ export async function concludeDrift(run: AttemptRun, failure: Failure | null): P
       return false;
     }
     if (ending === "record") {
-      await recordDriftCheck(trx, {
+      await recordDriftCheck(trx, context, {
         deploymentId: claim.deploymentId,
+        attemptId: claim.attemptId,
         stackId: claim.stackId,
         organisation: claim.organisation,
         subject: subjectOf(claim),
         principal,
         stateNumber,
         release: run.pinned?.number ?? null,
-        resources: results.drift ?? [],
+        read: results.drift ?? [],
       });
       await endDeployment(trx, context, claim, { status: "succeeded", failure: null, principal });
       return true;

@@ -17,8 +17,12 @@ export type StepName =
   | "gates-after"
   | "release";
 
-/** What each operation does, in order. */
-export type OperationLists = Readonly<Record<DeploymentOperation, readonly StepName[]>>;
+/** What each operation does, in order. An operation that came later is in no earlier version. */
+export type OperationLists = Readonly<
+  Record<Exclude<DeploymentOperation, "remediate-drift">, readonly StepName[]> & {
+    "remediate-drift"?: readonly StepName[];
+  }
+>;
 
 /**
  * The lists of each version of the operations that this program can run. A deployment keeps the version that it was queued with, so that a worker of a later program
@@ -55,5 +59,15 @@ export const OPERATION_LISTS: Readonly<Record<number, OperationLists>> = {
     destroy: ["prepare", "preview", "policy", "seal", "approval", "destroy"],
     rollback: ["prepare", "preview", "policy", "seal", "approval", "update", "gates-after", "release"],
     "detect-drift": ["prepare", "detect-drift"],
+    "remediate-drift": [
+      "prepare",
+      "preview",
+      "policy",
+      "seal",
+      "approval",
+      "update",
+      "gates-after",
+      "release",
+    ],
   },
 };

@@ -43,13 +43,17 @@ export function stepsOf(
   options: DeploymentOptions,
   version: number,
 ): StepName[] {
-  const lists = OPERATION_LISTS[version];
-  if (lists === undefined) {
-    throw new SlipwayError("internal", `version ${version} of the operations is not known here`, {
-      remedy: `This program knows ${KNOWN_VERSIONS.join(", ")}: run one that is as new as what queued the deployment.`,
-    });
+  const steps = OPERATION_LISTS[version]?.[operation];
+  if (steps === undefined) {
+    throw new SlipwayError(
+      "internal",
+      `${operation} in version ${version} of the operations is not known here`,
+      {
+        remedy: `This program knows ${KNOWN_VERSIONS.join(", ")}: run one that is as new as what queued the deployment.`,
+      },
+    );
   }
-  return lists[operation].filter(
+  return steps.filter(
     (step) =>
       !(step === "preview" && options.skipPreview === true && operation !== "preview") &&
       !(step === "test" && options.skipTests === true),

@@ -58,7 +58,12 @@ export function checkReconcile(evidence: ReconciliationEvidence, confirmed: bool
 }
 
 /** What changes resources by what a state says. A refresh, an import and an edit are how a state is put right. */
-const BY_STATE: ReadonlySet<DeploymentOperation | UpdateKind> = new Set(["update", "rollback", "destroy"]);
+const BY_STATE: ReadonlySet<DeploymentOperation | UpdateKind> = new Set([
+  "update",
+  "rollback",
+  "destroy",
+  "remediate-drift",
+]);
 
 /** Whether an operation, or a kind of update of the CLI that is no preview, waits until the stack is reconciled. */
 export function needsReconciled(operation: DeploymentOperation | UpdateKind): boolean {
