@@ -8,6 +8,7 @@ import type { EngineOperation, EngineOptions, RequestOutcome } from "../engine/r
 import { holdWhileDatabaseIsAway } from "../state/hold.ts";
 import type { AttemptRun, StepOutcome } from "./attempt-run.ts";
 import { preparedOf } from "./attempt-run.ts";
+import { listenToPacks, notePacks } from "./policy-findings.ts";
 import { placeOfSyntaxError, readProgramFailure } from "./program-failure.ts";
 import { runCommand } from "./run-command.ts";
 import { runRequest } from "./run-request.ts";
@@ -40,6 +41,8 @@ export async function runEngine(
     ...(artifactsFile === null ? {} : { SLIPWAY_ARTIFACTS: artifactsFile }),
   };
   const { organisation, project, stack } = run.claim;
+  const said = listenToPacks(run);
+  const packs = operation === "preview" || operation === "update" ? (run.results.policies?.packs ?? []) : [];
   return runRequest(
     run,
     {
@@ -51,6 +54,14 @@ export async function runEngine(
       stack: `${organisation}/${project}/${stack}`,
       config,
       options: engineOptions(run, operation),
+      ...(packs.length === 0
+        ? {}
+        : {
+            policyPacks: packs.map(({ path: folder, config: settings }) => ({
+              path: folder,
+              config: settings,
+            })),
+          }),
       ...(planPath === undefined ? {} : { planPath }),
       ...(reportPath === undefined ? {} : { reportPath }),
       ...(tracesTo === null ? {} : { tracesTo }),
@@ -60,6 +71,7 @@ export async function runEngine(
     (message) => {
       if (message.type === "engine-event") {
         onEngineEvent(message.event);
+        notePacks(said, message.event);
         const event = eventOf(step, message.event);
         if (event === null) return;
         if (mayChange(operation)) run.account.add(event);
@@ -164,7 +176,7 @@ function engineOptions(run: AttemptRun, operation: EngineOperation): EngineOptio
     };
   }
   return {
-    refresh: operation !== "refresh" && operation !== "preview-refresh" && (refresh === true || run.claim.operation === "remediate-drift"),
+    refresh: operation !== "refresh" && operation !== "preview-refresh" && refresh === true,
     ...(targets === undefined ? {} : { targets }),
     ...(targetDependents === undefined ? {} : { targetDependents }),
     ...(replace === undefined || !runsProgram ? {} : { replace }),

@@ -111,19 +111,21 @@ export async function readDeploymentPolicies(
             checkedAt: check.checked_at.toISOString(),
           },
     ...countFindings(shown),
-    items: shown.map(({ overridable: _, ...result }) => result),
+    items: shown.map(({ overridable: _, ruleId: __, ...result }) => result),
     override: (await findOverride(db, { of: deploymentId })) ?? null,
     letThroughBy: (await findOverride(db, { usedBy: deploymentId })) ?? null,
     overridable: stopping.length > 0 && stopping.every(({ overridable }) => overridable),
   };
 }
 
-async function resultsOf(
-  db: Database,
-  deploymentId: string,
-): Promise<(PolicyResult & { overridable: boolean })[]> {
-  const { rows } = await sql<PolicyResult & { overridable: boolean }>`
-    select x.attempt, x.step, x.pack, x.version, x.policy, x.level, x.outcome, x.urn, x.message,
+interface StoredResult extends PolicyResult {
+  ruleId: string | null;
+  overridable: boolean;
+}
+
+async function resultsOf(db: Database, deploymentId: string): Promise<StoredResult[]> {
+  const { rows } = await sql<StoredResult>`
+    select x.rule_id as "ruleId", x.attempt, x.step, x.pack, x.version, x.policy, x.level, x.outcome, x.urn, x.message,
       coalesce(r.overridable, false) as overridable
     from policy_results x left join policy_rules r on r.id = x.rule_id
     where x.deployment_id = ${deploymentId} order by x.attempt, x.id`.execute(db);
@@ -164,7 +166,7 @@ export async function stoppedCheck(
   const { attempt: _, ...rest } = check;
   return {
     ...rest,
-    findings: findings.map(({ pack, policy, urn }) => ({ pack, policy, urn })),
+    findings: findings.map(({ ruleId, policy, urn }) => ({ ruleId, policy, urn })),
     overridable: findings.every(({ overridable }) => overridable),
   };
 }

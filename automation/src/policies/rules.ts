@@ -54,8 +54,8 @@ export interface Judged extends Finding {
   outcome: Outcome;
 }
 
-/** What an override of a finding names: the policy at the resource. What a policy says of it may be worded anew each time. */
-export type FindingName = Pick<Finding, "pack" | "policy" | "urn">;
+/** What an override of a finding names: a rule's policy at the resource. What a policy says of it may be worded anew each time. */
+export type FindingName = Pick<Finding, "ruleId" | "policy" | "urn">;
 
 /** What was asked for, as far as it decides what policies look at. */
 export interface CheckedContent {
@@ -143,8 +143,8 @@ function mandatory(findings: readonly Finding[]): Finding[] {
   return findings.filter(({ level }) => level === "mandatory");
 }
 
-function nameOf({ pack, policy, urn }: FindingName): string {
-  return JSON.stringify([pack, policy, urn]);
+function nameOf({ ruleId, policy, urn }: FindingName): string {
+  return JSON.stringify([ruleId, policy, urn]);
 }
 
 /** JSON with the keys of objects in order: equal values give equal text. */

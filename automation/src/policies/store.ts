@@ -250,7 +250,9 @@ export async function listOverriders(db: Database, organisation: string): Promis
   }));
 }
 
-const Findings = z.array(z.object({ pack: z.string(), policy: z.string(), urn: z.string().nullable() }));
+const Findings = z.array(
+  z.object({ ruleId: z.string().nullable(), policy: z.string(), urn: z.string().nullable() }),
+);
 
 /** An override as the pipeline needs it. */
 export interface UsableOverride {

@@ -1,7 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { dependenciesMissing } from "../../dependencies/install.ts";
-import { installerArguments } from "../../dependencies/key.ts";
 import { linkDependencies } from "../../dependencies/link.ts";
 import { engineEnvironment } from "../../engine/environment.ts";
 import { SlipwayError } from "../../errors.ts";
@@ -12,10 +11,8 @@ import { holdWhileDatabaseIsAway } from "../../state/hold.ts";
 import type { AttemptRun, StepOutcome } from "../attempt-run.ts";
 import { failureOf } from "../attempt-run.ts";
 import { engineConfig } from "../engine-config.ts";
-import { describeFailure, runCommand } from "../run-command.ts";
-
-const INSTALL_PROGRESS_SECONDS = 10;
-const INSTALL_TIMEOUT_SECONDS = 900;
+import { installDependencies } from "../install-dependencies.ts";
+import { layOutPolicies } from "../lay-out-policies.ts";
 
 /** Lays out the attempt's own copy of the source with its dependencies, config and environment. */
 export async function prepare(run: AttemptRun): Promise<StepOutcome> {
@@ -50,6 +47,9 @@ export async function prepare(run: AttemptRun): Promise<StepOutcome> {
     );
     const detail = await provideDependencies(run, workDir, files);
     if (detail === "stopped") return { state: "stopped" };
+    const policies = await layOutPolicies(run, workDir, files);
+    if (policies === "stopped") return { state: "stopped" };
+    if (policies !== null) run.results.policies = policies;
     const programPath = [
       path.join(workDir, "node_modules", ".bin"),
       ...context.enginePath,
@@ -116,7 +116,8 @@ async function provideDependencies(
   const { workspaces } = files.manifest.install;
   const plan = { lockfileDigest, workspaces, nodeVersion: process.version };
   // A rollback and a promotion must not depend on a registry; a drift check may be made on a machine that has never deployed the stack.
-  if ((run.pinned !== null && claim.operation === "rollback") || run.promoted !== null) {
+  const repeatsRelease = claim.operation === "rollback" || claim.operation === "remediate-drift";
+  if ((run.pinned !== null && repeatsRelease) || run.promoted !== null) {
     const folder = await context.dependencies.find(plan);
     if (folder !== undefined) {
       await linkDependencies(folder, workDir);
@@ -131,45 +132,11 @@ async function provideDependencies(
     if (folder !== undefined) await linkDependencies(folder, workDir);
     return null;
   }
-  let stopped = false;
-  const provided = await context.dependencies
-    .provide(plan, workDir, async (argv, folder) => {
-      const tellProgress = (seconds: number): void => {
-        const soFar = seconds === 0 ? "" : ` (${seconds} s so far)`;
-        const detail = `Installing dependencies${soFar}; the next deployment with this lockfile finds them.`;
-        run.events.step("prepare", "running", detail);
-      };
-      tellProgress(0);
-      let seconds = 0;
-      const progress = setInterval(() => {
-        seconds += INSTALL_PROGRESS_SECONDS;
-        tellProgress(seconds);
-      }, INSTALL_PROGRESS_SECONDS * 1_000);
-      const env = {
-        ...context.installerEnvironment,
-        PATH: [...context.enginePath, context.hostPath].join(path.delimiter),
-      };
-      const { outcome, tail } = await runCommand(run, "prepare", {
-        argv,
-        cwd: folder,
-        env,
-        timeoutSeconds: INSTALL_TIMEOUT_SECONDS,
-        secrets: [],
-      }).finally(() => clearInterval(progress));
-      if (outcome.status === "succeeded") return;
-      stopped = outcome.status === "interrupted";
-      throw new SlipwayError(
-        "install_failed",
-        describeFailure(installerArguments(workspaces), outcome, tail),
-        {
-          remedy: "Run npm ci in the project: the lockfile must match, and the registry must be reachable.",
-        },
-      );
-    })
-    .catch((error: unknown) => {
-      if (stopped) return null;
-      throw run.pinned === null ? error : dependenciesMissing(lockfileDigest, error);
-    });
+  const provided = await installDependencies(run, plan, workDir, {
+    whose: "dependencies",
+    remedy: "Run npm ci in the project: the lockfile must match, and the registry must be reachable.",
+    ...(run.pinned === null ? {} : { failed: (error) => dependenciesMissing(lockfileDigest, error) }),
+  });
   if (provided === null) return "stopped";
   await linkDependencies(provided.folder, workDir);
   return provided.installed ? "installed dependencies" : null;

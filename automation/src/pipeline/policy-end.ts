@@ -1,0 +1,52 @@
+import { holdFence } from "../attempts/store.ts";
+import type { EngineOperation, RequestOutcome } from "../engine/runner-protocol.ts";
+import { insertResults } from "../policies/results-store.ts";
+import { judge } from "../policies/rules.ts";
+import { holdWhileDatabaseIsAway } from "../state/hold.ts";
+import type { AttemptRun, StepOutcome } from "./attempt-run.ts";
+import { endedByPackTrouble, findingsOfPacks } from "./policy-findings.ts";
+
+/** A pack that could not do its work is told as such: what the engine says of it sounds like a mistake of the program. */
+export function tellPackTrouble(run: AttemptRun, ended: RequestOutcome, outcome: StepOutcome): StepOutcome {
+  if (outcome.state !== "failed" || !endedByPackTrouble(run.results.policies, ended)) return outcome;
+  return {
+    state: "failed",
+    failure: {
+      code: "policy_unchecked",
+      detail: `A policy pack could not do its work: ${outcome.failure.detail}`,
+      remedy: "Nothing was changed. Correct the pack, or let an admin end the rule that asks for it.",
+    },
+  };
+}
+
+/** Records what packs found only during the update, in values that no preview knows. */
+export async function recordDuringUpdate(run: AttemptRun, operation: EngineOperation): Promise<void> {
+  const { claim, context, results } = run;
+  const { policies } = results;
+  if (operation !== "update" || policies === undefined) return;
+  const findings = findingsOfPacks(policies, results.packs);
+  if (findings.length === 0) return;
+  const judged = judge(findings, policies.override?.findings ?? []);
+  await holdWhileDatabaseIsAway(
+    () =>
+      context.db.transaction().execute(async (trx) => {
+        await holdFence(trx, claim);
+        await insertResults(trx, claim, "update", judged);
+      }),
+    run.stop,
+  );
+}
+
+/** An update that a policy ended half-way says which: the engine itself says nothing. */
+export function tellViolation(run: AttemptRun, outcome: StepOutcome): StepOutcome {
+  const violation = run.results.packs?.findings.find(({ level }) => level === "mandatory");
+  if (outcome.state !== "failed" || violation === undefined) return outcome;
+  const { pack, policy, message } = violation;
+  return {
+    state: "failed",
+    failure: {
+      ...outcome.failure,
+      detail: `${pack}/${policy} stopped the update, by a value that no preview knows: ${message.replace(/\.?$/, ".")} ${outcome.failure.detail}`,
+    },
+  };
+}

@@ -1,0 +1,81 @@
+import { packFindingOf, ranPacks } from "../engine/policy-events.ts";
+import type { RequestOutcome } from "../engine/runner-protocol.ts";
+import type { Finding } from "../policies/rules.ts";
+import type { AttemptRun } from "./attempt-run.ts";
+import type { LaidPolicies, PacksSaid } from "./policy-types.ts";
+
+/** What the engine says besides when a mandatory policy ends it. */
+const ENGINE_STOPPED = /^(?:preview|update|up) failed$/;
+/** How the engine begins when a pack could not do its work. */
+const PACK_TROUBLE =
+  /^(?:failed to run policy|validating policy config|failed to load Pulumi policy|could not (?:load|start) policy|closing transport|policy pack)/i;
+
+/** Whether there is anything that an attempt's change must satisfy. */
+export function hasPolicies({ results: { policies } }: AttemptRun): boolean {
+  return policies !== undefined && (policies.set.rules.length > 0 || policies.packs.length > 0);
+}
+
+/** Makes ready to listen to the packs of an engine operation. */
+export function listenToPacks(run: AttemptRun): PacksSaid {
+  const said: PacksSaid = { findings: [], ran: new Map(), stopped: false };
+  run.results.packs = said;
+  return said;
+}
+
+/** Notes what an engine event says of policies. */
+export function notePacks(said: PacksSaid, event: Readonly<Record<string, unknown>>): void {
+  const finding = packFindingOf(event);
+  if (finding !== null) said.findings.push(finding);
+  for (const [folder, pack] of ranPacks(event) ?? []) said.ran.set(folder, pack);
+}
+
+/** Whether an engine ended for what policies said and for nothing else: then what it said of the resources is whole. */
+export function endedByPolicies(said: PacksSaid | undefined, outcome: RequestOutcome): boolean {
+  return (
+    outcome.status === "failed" &&
+    said?.findings.some(({ level }) => level === "mandatory") === true &&
+    outcome.errors.every((error) => ENGINE_STOPPED.test(error.trim()))
+  );
+}
+
+/** Whether an engine with packs ended because one of them could not do its work. */
+export function endedByPackTrouble(laid: LaidPolicies | undefined, outcome: RequestOutcome): boolean {
+  return (
+    laid !== undefined &&
+    laid.packs.length > 0 &&
+    outcome.status === "failed" &&
+    outcome.errors.some((error) => PACK_TROUBLE.test(error.trim()))
+  );
+}
+
+/** Names of packs that were laid out and did not run, and names that several gave themselves: of neither it is known what they would have said. */
+export function unheardPacks({ packs }: LaidPolicies, said: PacksSaid | undefined): string[] {
+  const seen = new Set<string>();
+  return packs.flatMap(({ path, name }) => {
+    const ran = said?.ran.get(path);
+    if (ran === undefined) return [`${name} did not run`];
+    if (seen.has(ran.name)) return [`several packs are named ${ran.name}`];
+    seen.add(ran.name);
+    return [];
+  });
+}
+
+/** What packs said, with the rule that each finding comes from. A policy that the engine was told is advisory, because an override names it, counts as what it is. */
+export function findingsOfPacks({ packs }: LaidPolicies, said: PacksSaid | undefined): Finding[] {
+  const byName = new Map(
+    packs.flatMap((pack) => {
+      const ran = said?.ran.get(pack.path);
+      return ran === undefined ? [] : [[ran.name, pack] as const];
+    }),
+  );
+  return (said?.findings ?? []).map((finding) => {
+    const pack = byName.get(finding.pack);
+    const isPassedOver = pack?.passedOver.includes(finding.policy) === true && finding.level === "advisory";
+    return {
+      ...finding,
+      level: isPassedOver ? "mandatory" : finding.level,
+      ruleId: pack?.ruleId ?? null,
+      overridable: pack?.overridable === true,
+    };
+  });
+}
