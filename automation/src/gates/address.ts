@@ -1,5 +1,5 @@
 import type { HttpCheck, MetricCheck } from "../contract/gates.ts";
-import { fillTemplate, templateNames } from "../contract/gates.ts";
+import { fillTemplate } from "../contract/gates.ts";
 import type { Look, Surroundings } from "./look.ts";
 import { cannotStart } from "./look.ts";
 
@@ -27,15 +27,13 @@ export function fill(
   return missing === undefined ? { text: filled } : { look: missing };
 }
 
-/** The address that a check looks at, without a slash at its end, or why there is none. */
+/** The address that a check looks at, or why there is none. */
 export function addressOf(
   check: Pick<HttpCheck | MetricCheck, "url" | "output">,
   surroundings: Surroundings,
 ): { url: URL } | { look: Look } {
   if (check.url !== undefined) {
-    // A value of an output is the beginning of an address or a part of one: it is taken as it is.
-    const isWhole = templateNames(check.url).length === 1 && check.url.trim().startsWith("{{");
-    const filled = fill(check.url, surroundings, (value) => (isWhole ? value : encodeURIComponent(value)), 0);
+    const filled = fill(check.url, surroundings, encodeURIComponent, 0);
     return "look" in filled ? filled : parsed(filled.text, `'${filled.text}'`);
   }
   const name = check.output ?? "";
@@ -48,12 +46,16 @@ export function addressOf(
   return parsed(value, `the output '${name}'`);
 }
 
+/** Adds a path to that of an address. */
+export function appendPath(url: URL, path: string): void {
+  url.pathname = url.pathname.replace(/\/+$/, "") + path;
+}
+
 function parsed(value: unknown, what: string): { url: URL } | { look: Look } {
   const url = typeof value === "string" && URL.canParse(value) ? new URL(value) : null;
   if (url === null || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") {
     return { look: cannotStart(`${what} is not an http address without credentials`) };
   }
-  url.pathname = url.pathname.replace(/\/+$/, "");
   return { url };
 }
 

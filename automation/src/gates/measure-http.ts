@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Gate, HttpCheck } from "../contract/gates.ts";
-import { addressOf, fill } from "./address.ts";
+import { addressOf, appendPath, fill } from "./address.ts";
 import type { HttpAnswer } from "./http-answer.ts";
 import { describeBody, getOnce, parseJson } from "./http-answer.ts";
 import type { Look, Surroundings } from "./look.ts";
@@ -20,7 +20,7 @@ export async function measureHttp(
     const path = fill(check.path, surroundings, encodeURIComponent, 0);
     if ("look" in path) return path.look;
     const [pathname = "", ...query] = path.text.split("?");
-    url.pathname += pathname;
+    appendPath(url, pathname);
     if (query.length > 0) url.search = query.join("?");
   }
   const answer = await getOnce(url, timeoutSeconds * 1000, surroundings.signal);

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Gate, MetricCheck } from "../contract/gates.ts";
-import { addressOf, fill } from "./address.ts";
+import { addressOf, appendPath, fill } from "./address.ts";
 import { describeThresholds, judge, thresholdsOf } from "./comparison.ts";
 import type { HttpAnswer } from "./http-answer.ts";
 import { describeBody, getOnce, parseJson } from "./http-answer.ts";
@@ -52,7 +52,7 @@ export async function measureMetric(
   const query = fill(check.query, surroundings, quoteForQuery, window);
   if ("look" in query) return query.look;
   const { url } = address;
-  url.pathname += "/api/v1/query";
+  appendPath(url, "/api/v1/query");
   url.search = new URLSearchParams({ query: query.text, timeout: `${timeoutSeconds}s` }).toString();
 
   const askedAtMs = surroundings.nowMs();
