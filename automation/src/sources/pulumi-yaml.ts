@@ -96,6 +96,7 @@ export function parseStackConfig(text: string, file: string, projectName: string
       secretsprovider: z.string().nullish(),
       encryptedkey: z.string().nullish(),
       encryptionsalt: z.string().nullish(),
+      environment: z.unknown(),
     })
     .nullish()
     .safeParse(parseYaml(text, file));
@@ -103,6 +104,16 @@ export function parseStackConfig(text: string, file: string, projectName: string
     throw new SlipwayError("source_invalid", `${file}: config must be a map, the other fields texts`, {
       remedy: `Correct ${file}.`,
     });
+  }
+  if (parsed.data?.environment !== undefined) {
+    // Left out in silence, what it brings would be missing; carried out, it could set the variables that say where the state is.
+    throw new SlipwayError(
+      "source_invalid",
+      `${file}: 'environment' has no meaning for Slipway's state backend`,
+      {
+        remedy: 'Put what it brings into config: PUT .../config/<key>, secrets with "secret": true.',
+      },
+    );
   }
   const values: Record<string, string> = {};
   const encrypted: Record<string, unknown> = {};
