@@ -45,7 +45,7 @@ export async function continueDeployment(
       details: { issues: strangers.map((urn) => ({ path: "body.clearPendingCreates", message: urn })) },
     });
   }
-  if (operation === "update" || operation === "rollback")
+  if (operation === "update" || operation === "rollback" || operation === "remediate-drift")
     await refuseQuarantined(trx, content.stackId, content);
 
   const cleared = pending.map(({ urn }) => urn);

@@ -1,4 +1,8 @@
 import { randomUUID } from "node:crypto";
+import type { Actor } from "../access/rules.ts";
+import { allowEmergency, recordEmergency } from "../approvals/emergency.ts";
+import { refuseSkippedPreview } from "../approvals/refuse.ts";
+import { recordAuthors } from "../approvals/requesters-store.ts";
 import { recordArtifact } from "../artifacts/store.ts";
 import { appendAudit } from "../audit/store.ts";
 import type { Clock } from "../clock.ts";
@@ -21,7 +25,7 @@ import type { Keyring } from "../secrets/keyring.ts";
 import { readStoredConfig } from "../stacks/config-store.ts";
 import type { StackName } from "../stacks/store.ts";
 import { appendEvents } from "./events-store.ts";
-import { checkRequiredConfig, chooseRollbackTarget } from "./rules.ts";
+import { checkRequiredConfig, chooseRemediationTarget, chooseRollbackTarget } from "./rules.ts";
 import type { RequestedSource } from "./source.ts";
 import type { DeployedContent, DeploymentContent } from "./store.ts";
 import { findDeployment, findQuarantine, insertDeployment, listReleaseContents } from "./store.ts";
@@ -35,8 +39,8 @@ export interface DeploymentRequest {
   source: RequestedSource | null;
   /** Where that came from, when it is another stack's release. */
   promotion?: Promotion | null;
-  /** An emergency, which somebody who has that right answers for, passes a freeze. */
-  emergency?: boolean;
+  /** Who answers for the emergency that the body asks for, which passes votes and a freeze. Without them it is refused. */
+  actor?: Actor;
   /** Of a schedule no request did. */
   caller: Pick<Caller, "principal"> & { requestId: string | null };
 }
@@ -56,8 +60,11 @@ export async function queueDeployment(
   await refuseFrozen(trx, stackId, {
     operation: body.operation,
     automaticRollback: false,
-    emergency: request.emergency === true,
+    emergency: body.emergency !== undefined,
   });
+  if (body.options.skipPreview === true) await refuseSkippedPreview(trx, stackId);
+  if (body.emergency !== undefined)
+    await allowEmergency(trx, { stackId, operation: body.operation }, request.actor);
   if (body.operation === "update") {
     refuseUnpromoted(name.stack, await placeOf(trx, stackId), promotion?.stack ?? null);
   }
@@ -67,15 +74,20 @@ export async function queueDeployment(
     source === null
       ? body.operation === "detect-drift"
         ? await lookedAtContent(trx, keyring, stackId)
-        : await rollbackContent(trx, stackId, body.release)
+        : body.operation === "remediate-drift"
+          ? await remediationContent(trx, stackId)
+          : await rollbackContent(trx, stackId, body.release)
       : { content: await overlaidContent(trx, keyring, stackId, source), targetRelease: null };
   const { sourceDigest } = chosen.content;
+  // What really is there is read first: without it the engine takes the state's word, and changes nothing.
+  const options = body.operation === "remediate-drift" ? { ...body.options, refresh: true } : body.options;
   if ((body.operation === "update" || body.operation === "rollback") && sourceDigest !== null) {
     await refuseQuarantined(trx, stackId, { ...chosen.content, sourceDigest });
   }
   if (source !== null && source.sizeBytes !== null) {
     await recordArtifact(trx, { digest: source.sourceDigest, kind: "source", sizeBytes: source.sizeBytes });
   }
+  if (source !== null) await recordAuthors(trx, source.sourceDigest, source.authors ?? []);
 
   const id = randomUUID();
   const number = await insertDeployment(trx, {
@@ -84,13 +96,18 @@ export async function queueDeployment(
     stackId,
     operation: body.operation,
     operationVersion: OPERATION_VERSION,
-    options: body.options,
+    options,
     message: body.message ?? null,
     requestedBy: caller.principal,
     targetRelease: chosen.targetRelease,
     promotedFrom: promotion?.releaseId ?? null,
     steps: stepsOf(body.operation, body.options, OPERATION_VERSION),
   });
+  if (body.emergency !== undefined && request.actor !== undefined) {
+    const { emergency: asked } = body;
+    const { requestId } = caller;
+    await recordEmergency(trx, { deploymentId: id, stackId, actor: request.actor, asked, requestId });
+  }
   await appendEvents(trx, { deploymentId: id, attempt: 0, fence: null }, [
     { at: clock.now().toISOString(), body: { type: "status", status: "queued", detail: null } },
   ]);
@@ -103,7 +120,7 @@ export async function queueDeployment(
       deployment: id,
       number,
       operation: body.operation,
-      options: body.options,
+      options,
       sourceDigest: chosen.content.sourceDigest,
       configDigest: chosen.content.configDigest,
       ...(chosen.targetRelease === null ? {} : { targetRelease: chosen.targetRelease }),
@@ -123,6 +140,14 @@ async function rollbackContent(
   asked: number | undefined,
 ): Promise<{ content: DeploymentContent; targetRelease: number }> {
   const release = chooseRollbackTarget(await listReleaseContents(trx, stackId), asked);
+  return { content: release, targetRelease: release.number };
+}
+
+async function remediationContent(
+  trx: Transaction,
+  stackId: string,
+): Promise<{ content: DeploymentContent; targetRelease: number }> {
+  const release = chooseRemediationTarget(await listReleaseContents(trx, stackId));
   return { content: release, targetRelease: release.number };
 }
 

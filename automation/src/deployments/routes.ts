@@ -145,7 +145,7 @@ async function requestDeployment(
         return promotedSource(options, { ...params, id: stack.id }, body.promote);
       }
       if (body.operation === "detect-drift") return null;
-      if (body.operation === "rollback") {
+      if (body.operation === "rollback" || body.operation === "remediate-drift") {
         await refuseForeignState(db, keyring, { id: stack.id, name: params.stack });
         return null;
       }
@@ -164,6 +164,7 @@ async function requestDeployment(
         body,
         source: taken?.source ?? null,
         promotion: taken?.promotion ?? null,
+        actor: call.actor,
         caller,
       };
       const deployment = await queueDeployment(trx, { keyring, clock, hints }, request);

@@ -88,7 +88,7 @@ describe("the CLI's arguments", () => {
     ["refresh", { options: { refresh: true } }, "refresh"],
     ["destroy", { planPath: "/p" }, "plan"],
     ["detect-drift", { options: { refresh: true, runProgram: true } }, "refresh"],
-    ["detect-drift", { options: { refresh: false, runProgram: true, targets: ["urn:a"] } }, "targets"],
+    ["detect-drift", { options: { refresh: false, runProgram: true, replace: ["urn:a"] } }, "replace"],
     ["detect-drift", { options: { refresh: false } }, "runProgram"],
     ["refresh", { options: { refresh: false, runProgram: true } }, "runProgram"],
     ["update", { options: { refresh: false, targetDependents: true } }, "targetDependents"],

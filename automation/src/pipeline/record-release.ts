@@ -14,6 +14,7 @@ import { preparedOf } from "./attempt-run.ts";
 import { commitOnce } from "./commit-once.ts";
 import { principalOf } from "./context.ts";
 import { recordChanges } from "./facts-store.ts";
+import { markVerifying } from "./verification.ts";
 
 /** A cancelled attempt has to be concluded too, so that its own signal does not end a wait. */
 const NEVER = new AbortController().signal;
@@ -45,12 +46,14 @@ export async function recordRelease(
 ): Promise<{ id: string; number: number }> {
   const { claim, context, pinned, results } = run;
   const id = randomUUID();
+  // What undoes drift repeats a release too, and goes back to nothing.
+  const rollbackOf = claim.operation === "remediate-drift" ? null : (pinned?.number ?? null);
   const number = await insertRelease(trx, {
     id,
     stackId: claim.stackId,
     deploymentId: claim.deploymentId,
     health,
-    rollbackOf: pinned?.number ?? null,
+    rollbackOf,
     sourceDigest: pinned?.sourceDigest ?? claim.sourceDigest ?? "",
     lockfileDigest: pinned === null ? claim.lockfileDigest : pinned.lockfileDigest,
     commit: pinned === null ? claim.commit : pinned.commit,
@@ -64,7 +67,7 @@ export async function recordRelease(
     message: claim.message,
     artifacts: results.artifacts,
   });
-  await auditRelease(trx, run, "release.recorded", number, { health, rollbackOf: pinned?.number ?? null });
+  await auditRelease(trx, run, "release.recorded", number, { health, rollbackOf });
   return { id, number };
 }
 
@@ -87,6 +90,7 @@ export async function completeUpdate(run: AttemptRun, detail: string | null): Pr
     const release = run.results.release ?? (await recordRelease(trx, run, facts, "pending"));
     await recordChanges(trx, run.claim.deploymentId, run.results.engine?.changes);
     await appendStep(trx, run, "update", detail);
+    await markVerifying(trx, run, release.number);
     return release;
   });
 }
