@@ -9,6 +9,7 @@ import type { Figure } from "./figure.ts";
 import { measureList } from "./list.ts";
 import type { BenchOptions } from "./options.ts";
 import { measureOverhead } from "./overhead.ts";
+import { measurePage } from "./page.ts";
 import { measureQueue } from "./queue.ts";
 import { measureRunnerSettings } from "./runner-settings.ts";
 import { measureStart } from "./start.ts";
@@ -23,6 +24,7 @@ const BENCHES: Record<string, (options: BenchOptions) => Promise<Figure[]>> = {
   content: ({ pairs }) => measureContent(pairs),
   events: measureEvents,
   list: measureList,
+  page: measurePage,
   queue: ({ pairs }) => measureQueue(pairs),
   "runner-settings": measureRunnerSettings,
   state: measureState,

@@ -56,7 +56,8 @@ export const PlannedGraph = z
     /** Fewer resources are kept than there were. */
     truncated: z.boolean(),
     nodes: z.array(
-      PlannedStep.pick({ urn: true, type: true, name: true, operation: true, protect: true }).extend({
+      // Type and name are parts of the URN.
+      PlannedStep.pick({ urn: true, operation: true, protect: true }).extend({
         parent: z.int().nullable(),
         dependencies: z.array(z.int()),
         /** Properties that make it a replacement, and whether their new value is known before the update. */

@@ -6,10 +6,8 @@ export function plannedGraph(steps: readonly PlannedStep[]): PlannedGraph["nodes
   steps.forEach(({ urn }, place) => {
     if (!places.has(urn)) places.set(urn, place);
   });
-  return steps.map(({ urn, type, name, operation, protect, parent, dependencies, changes }) => ({
+  return steps.map(({ urn, operation, protect, parent, dependencies, changes }) => ({
     urn,
-    type,
-    name,
     operation,
     protect,
     parent: parent === null ? null : (places.get(parent) ?? null),

@@ -1,4 +1,4 @@
-import { Checkbox, Group, Text, Title } from "@mantine/core";
+import { Button, Checkbox, Group, Text, Title } from "@mantine/core";
 import {
   type DeploymentProgress,
   isUnchanged,
@@ -7,11 +7,16 @@ import {
   type ResourceProgress,
   resourceRows,
 } from "@slipway/automation/client";
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { DataTable } from "../components/DataTable.tsx";
 import { Elapsed } from "../components/Elapsed.tsx";
 
-/** One row a resource, as the engine reports on it. */
+/** More rows than this are drawn on request only: all are drawn anew with each event. */
+const PAGE_ROWS = 100;
+/** What a person wants to see first of very many. */
+const ORDER: readonly ResourceProgress["state"][] = ["failed", "unknown", "started", "planned", "succeeded"];
+
+/** One row a resource, as the engine reports on it; of very many those first that failed or are under way. */
 export function Resources({
   progress,
   ended,
@@ -23,9 +28,17 @@ export function Resources({
   wholeSeconds?: boolean;
 }) {
   const [includeUnchanged, setIncludeUnchanged] = useState(false);
+  const [drawn, setDrawn] = useState(PAGE_ROWS);
+  const { rows, unchanged } = useMemo(() => {
+    const all = resourceRows(progress, { includeUnchanged: true });
+    const shown = includeUnchanged ? all : all.filter((one) => !isUnchanged(one));
+    const isLong = shown.length > PAGE_ROWS;
+    return {
+      rows: isLong ? shown.toSorted((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state)) : shown,
+      unchanged: all.filter(isUnchanged).length,
+    };
+  }, [progress, includeUnchanged]);
   if (progress.resources.length === 0) return null;
-  const unchanged = resourceRows(progress, { includeUnchanged: true }).filter(isUnchanged).length;
-  const rows = resourceRows(progress, { includeUnchanged });
   return (
     <section aria-labelledby="resources">
       <Group justify="space-between" mb="xs">
@@ -42,7 +55,7 @@ export function Resources({
       </Group>
       <DataTable
         caption="What happens to each resource"
-        rows={rows}
+        rows={rows.slice(0, drawn)}
         keyOf={(one) => one.urn}
         columns={[
           { label: "State", cell: (one) => <State one={one} /> },
@@ -56,6 +69,11 @@ export function Resources({
         ]}
         empty={<Text c="dimmed">No resource needs a change.</Text>}
       />
+      {drawn < rows.length && (
+        <Button variant="default" mt="md" onClick={() => setDrawn(drawn + PAGE_ROWS)}>
+          Show {Math.min(PAGE_ROWS, rows.length - drawn)} more of {rows.length - drawn}
+        </Button>
+      )}
     </section>
   );
 }

@@ -8,6 +8,7 @@ export function graphSteps({ nodes }: PlannedGraph): PlannedStep[] {
   };
   return nodes.map(({ parent, dependencies, replacing, ...step }) => ({
     ...step,
+    ...partsOf(step.urn),
     provider: null,
     parent: parent === null ? null : (urnOf(parent)[0] ?? null),
     dependencies: dependencies.flatMap(urnOf),
@@ -20,4 +21,10 @@ export function graphSteps({ nodes }: PlannedGraph): PlannedStep[] {
       after: null,
     })),
   }));
+}
+
+/** The name of a resource is the end of its URN; its type comes after the types of its parents. */
+function partsOf(urn: string): { type: string; name: string } {
+  const [, , types = "", ...names] = urn.slice("urn:pulumi:".length).split("::");
+  return { type: types.slice(types.lastIndexOf("$") + 1), name: names.join("::") };
 }
