@@ -92,6 +92,8 @@ export interface Endpoint {
   readonly params?: Schema;
   readonly query?: Schema;
   readonly body?: Schema;
+  /** Of the body; left out: what is usual. */
+  readonly bodyLimitBytes?: number;
   /** Success status and its body; null: no content. Problems are common to all. */
   readonly success: { readonly status: 200 | 201 | 202 | 204; readonly body: Schema | null };
   /** Takes an Idempotency-Key header. */

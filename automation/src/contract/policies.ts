@@ -27,6 +27,10 @@ export const PolicyPack = z
   .meta({ id: "PolicyPack" });
 export type PolicyPack = z.infer<typeof PolicyPack>;
 
+/** Most bytes of a pack's files. */
+export const MOST_PACK_BYTES = 8 * 1024 * 1024;
+/** Base64 is a third longer than what it stands for, and names come on top. */
+const PACK_BODY_BYTES = 12 * 1024 * 1024;
 /** Most files of a pack, without what its lockfile installs. */
 export const MOST_PACK_FILES = 500;
 /** A folder's files as they are sent: content in base64. */
@@ -227,6 +231,7 @@ export const policyEndpoints = {
     permission: "policy.manage",
     params: OrganisationPath,
     body: PublishPack,
+    bodyLimitBytes: PACK_BODY_BYTES,
     success: { status: 201, body: PolicyPack },
   },
   enablePolicy: {

@@ -31,6 +31,7 @@ export const PROBLEMS = {
   quarantined: [409, "This source and config are quarantined"],
   paused: [409, "It is paused"],
   frozen: [409, "Nothing may change in this window"],
+  policy_pack_invalid: [422, "The policy pack cannot be used"],
   stack_not_empty: [409, "The stack still has resources"],
   unreconciled: [409, "The stack was restored and not yet compared with what is there"],
   sign_in_required: [403, "Only a person who has signed in can do this"],

@@ -54,7 +54,13 @@ describe("a window", () => {
 
 test("of two windows that stand the one that holds longer is named", () => {
   const friday = at("2026-12-25T20:00:00Z");
-  const found = frozenBy([{ times: weekends, id: 1 }, { times: once, id: 2 }], friday);
+  const found = frozenBy(
+    [
+      { times: weekends, id: 1 },
+      { times: once, id: 2 },
+    ],
+    friday,
+  );
   expect(found?.freeze.id).toBe(2);
   expect(frozenBy([{ times: weekends }], at("2026-12-23T20:00:00Z"))).toBeUndefined();
 });

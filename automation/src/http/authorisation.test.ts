@@ -33,6 +33,15 @@ const BODIES: Readonly<Record<string, (place: Place) => unknown>> = {
   pauseStack: () => ({ reason: "x" }),
   setInstallationLimit: () => ({ most: 1 }),
   setProjectLimit: () => ({ most: 1 }),
+  publishPack: () => ({
+    name: "rules",
+    version: "1.0.0",
+    files: [{ path: "PulumiPolicy.yaml", content: "" }],
+  }),
+  enablePolicy: () => ({ kind: "protected-types", config: { types: ["x:*"] } }),
+  overridePolicies: () => ({ seal: `sha256:${"0".repeat(64)}`, reason: "somebody has to" }),
+  createFreeze: () => ({ until: "2100-01-01T00:00:00Z", reason: "x" }),
+  previewFreeze: () => ({ until: "2100-01-01T00:00:00Z" }),
   createDestination: () => ({ type: "webhook", name: "ops", url: "https://receiver.example/" }),
   changeDestination: () => ({ paused: true }),
   rotateDestinationSecret: () => ({}),
@@ -117,6 +126,8 @@ async function ask(name: EndpointName, place: Place, token: string) {
     readerProject: place.project,
     readerStack: place.stack,
     quarantine: randomUUID(),
+    rule: randomUUID(),
+    freeze: randomUUID(),
   };
   const url = endpoint.path.replace(/:(\w+)/g, (_, part: string) => values[part] ?? `no value for ${part}`);
   const answer = await api.ask(endpoint.method, url, {

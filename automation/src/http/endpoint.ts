@@ -48,6 +48,7 @@ export function serve<E extends Endpoint>(
   app.route({
     method: endpoint.method,
     url: endpoint.path,
+    ...(endpoint.bodyLimitBytes === undefined ? {} : { bodyLimit: endpoint.bodyLimitBytes }),
     config: {
       permission: endpoint.permission,
       ...(endpoint.about === undefined ? {} : { about: endpoint.about }),

@@ -71,6 +71,7 @@ export async function addTotals(
 export async function pinnedLockfiles(db: Database): Promise<Set<string>> {
   const { rows } = await sql<{ digest: string }>`
     select lockfile_digest as digest from releases where health <> 'bad' and lockfile_digest is not null
+    union select k.lockfile_digest from policy_rules r join policy_packs k on k.id = r.pack_id where r.disabled_at is null
     union select lockfile_digest from deployments where finished_at is null and lockfile_digest is not null
     union select d.lockfile_digest from stacks s cross join lateral (
       select lockfile_digest from deployments where stack_id = s.id order by number desc limit 3) d

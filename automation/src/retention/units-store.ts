@@ -22,6 +22,7 @@ const PINNED_CONTENTS = sql`
   select source_digest as digest from releases where health <> 'bad'
   union all select a.digest from release_artifacts a join releases r on r.id = a.release_id where r.health <> 'bad'
   union all select source_digest from deployments where finished_at is null and source_digest is not null
+  union all select digest from policy_packs
   union all select source_digest from quarantines where lifted_at is null
   -- What a destroy takes when the project's folder is gone, and what an interrupted deployment goes on with.
   union all select d.source_digest from stacks s cross join lateral (
