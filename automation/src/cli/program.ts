@@ -54,6 +54,22 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "go back to an earlier good release",
     load: async () => (await import("./commands/rollback.ts")).register,
   },
+  promote: {
+    summary: "deploy a good release of another stack",
+    load: async () => (await import("./commands/promote.ts")).register,
+  },
+  environments: {
+    summary: "the order in which a project's stacks take releases",
+    load: async () => (await import("./commands/environments.ts")).register,
+  },
+  deliveries: {
+    summary: "bring one release to several stacks, wave by wave",
+    load: async () => (await import("./commands/deliveries.ts")).register,
+  },
+  figures: {
+    summary: "how builds, tests, gates and updates of a project went, and their budgets",
+    load: async () => (await import("./commands/figures.ts")).register,
+  },
   destroy: {
     summary: "delete all resources of a stack",
     load: async () => (await import("./commands/destroy.ts")).register,

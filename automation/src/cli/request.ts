@@ -62,7 +62,7 @@ export function engineOptions(options: RequestOptions): DeploymentOptions {
 export async function requestAndWatch(
   context: CliContext,
   options: RequestOptions,
-  what: Pick<RequestDeployment, "operation" | "release">,
+  what: Pick<RequestDeployment, "operation" | "release" | "promote">,
   confirm: (client: Client, stack: StackPath) => Promise<boolean> = () => Promise.resolve(true),
 ): Promise<void> {
   const client = await connect(context, options);
@@ -78,6 +78,7 @@ export async function requestAndWatch(
       operation: what.operation,
       options: engineOptions(options),
       ...(what.release === undefined ? {} : { release: what.release }),
+      ...(what.promote === undefined ? {} : { promote: what.promote }),
       ...(options.message === undefined ? {} : { message: options.message }),
     },
     // A retry below this line (a lost answer) must not deploy twice.
