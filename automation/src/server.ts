@@ -1,5 +1,6 @@
 import { ensureOwnerToken } from "./access/owner-token.ts";
 import { buildApp } from "./app.ts";
+import { watchApprovals } from "./approvals/watch.ts";
 import { openContentStore } from "./artifacts/content-store.ts";
 import { uploadEarlierFiles } from "./artifacts/upload-earlier.ts";
 import { systemClock } from "./clock.ts";
@@ -13,6 +14,7 @@ import { foldersToWatch, openDiskGuard } from "./disk/guard.ts";
 import { tellOfDisk } from "./disk/tell.ts";
 import { openBoss } from "./dispatch/boss.ts";
 import { shareBoss } from "./dispatch/shared-boss.ts";
+import { keepDrift } from "./drift/keep.ts";
 import { messageOf, SlipwayError, systemCode } from "./errors.ts";
 import { createLogger } from "./logger.ts";
 import { detectDoubleExecutions } from "./monitoring/detector.ts";
@@ -97,6 +99,10 @@ async function serve(): Promise<void> {
     stopping.signal,
   );
   const watching = disk.watch((status) => tellOfDisk(db, logger, status), stopping.signal);
+  const deciding = watchApprovals(
+    { db, logger, onPass: progress.watch("approvals", STALLED_LOOP_MS) },
+    stopping.signal,
+  );
   const collecting = collectHourly({ db, dataDir: config.dataDir, now: Date.now, logger }, stopping.signal);
   const uploading = uploadEarlierFiles({ db, artifacts, logger }, stopping.signal);
   const detecting = detectDoubleExecutions(
@@ -114,6 +120,17 @@ async function serve(): Promise<void> {
       disk,
       projectRoots: config.projectRoots,
       onPass: progress.watch("schedules", STALLED_SCHEDULES_MS),
+    },
+    stopping.signal,
+  );
+  const keepingDrift = keepDrift(
+    {
+      db,
+      keyring,
+      clock: systemClock,
+      logger,
+      hints: jobs,
+      onPass: progress.watch("drift", STALLED_LOOP_MS),
     },
     stopping.signal,
   );
@@ -154,6 +171,7 @@ async function serve(): Promise<void> {
       stopping.abort();
       await app.close();
       await Promise.all([
+        deciding,
         reaping,
         watching,
         collecting,
@@ -161,6 +179,7 @@ async function serve(): Promise<void> {
         detecting,
         scheduling,
         delivering,
+        keepingDrift,
         notifying,
       ]);
       await jobs.close();

@@ -1,5 +1,6 @@
 import type { Database } from "../database.ts";
 import type { Actor } from "./rules.ts";
+import { findActorOfSignIn } from "./sign-ins-store.ts";
 import { findActorOfAttempt, findActorOfToken } from "./store.ts";
 import { hashToken, kindOfToken } from "./token.ts";
 
@@ -11,5 +12,12 @@ export async function actorOf(db: Database, token: string): Promise<Actor | unde
   const kind = kindOfToken(token);
   if (kind === undefined) return undefined;
   const hash = hashToken(token);
-  return kind === "attempt" ? findActorOfAttempt(db, hash) : findActorOfToken(db, hash);
+  switch (kind) {
+    case "attempt":
+      return findActorOfAttempt(db, hash);
+    case "session":
+      return findActorOfSignIn(db, hash);
+    default:
+      return findActorOfToken(db, hash);
+  }
 }

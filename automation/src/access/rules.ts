@@ -21,6 +21,8 @@ export interface Actor {
   roles: Readonly<Record<string, Role>>;
   /** Of an attempt's engine. */
   attempt: AttemptGrant | null;
+  /** Of a person whose request carries a session and not one of their tokens; what only people do asks for it. */
+  signIn?: { id: string };
 }
 
 /** What an attempt's engine may do: its own stack, and read the outputs of stacks that allow it. */

@@ -42,6 +42,7 @@ export function tokenRoutes(app: FastifyInstance, { db }: { db: Database }): voi
         hash: hashToken(value),
         name: body.name,
         days: body.expiresInDays,
+        createdBy: caller.principal,
       });
       await appendAudit(trx, {
         ...caller,

@@ -5,10 +5,10 @@ const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 /** 43 characters of 62 hold 256 bits. */
 const RANDOM_LENGTH = 43;
 const CHECK_LENGTH = 6;
-const KINDS = ["owner", "worker", "user", "service", "attempt"] as const;
+const KINDS = ["owner", "worker", "user", "service", "attempt", "session"] as const;
 const FORM = new RegExp(`^slp_(${KINDS.join("|")})_([0-9A-Za-z]{43})([0-9A-Za-z]{6})$`);
 
-/** What a token says of its holder. `attempt`: the engine of one attempt. */
+/** What a token says of its holder. `attempt`: the engine of one attempt. `session`: a person who signed in some hours ago at most. */
 export type TokenKind = (typeof KINDS)[number];
 
 /** A new token: `slp_<kind>_`, 43 random characters and a checksum that tells a typing error from a wrong token. */

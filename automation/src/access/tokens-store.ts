@@ -13,7 +13,7 @@ export interface ListedToken extends AccessToken {
 /** Adds a token of a principal; `days` is its life by the database's clock. */
 export async function insertToken(
   trx: Transaction,
-  token: { id: string; holder: TokenHolder; hash: Buffer; name: string; days: number },
+  token: { id: string; holder: TokenHolder; hash: Buffer; name: string; days: number; createdBy: string },
 ): Promise<AccessToken> {
   const row = await trx
     .insertInto("tokens")
@@ -23,6 +23,7 @@ export async function insertToken(
       kind: token.holder.kind,
       hash: token.hash,
       name: token.name,
+      created_by: token.createdBy,
       expires_at: sql<Date>`now() + ${token.days} * interval '1 day'`,
     })
     .returning(["id", "principal", "kind", "name", "created_at", "expires_at", "revoked_at"])

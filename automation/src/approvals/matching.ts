@@ -37,12 +37,17 @@ const GUARDED: readonly string[] = GuardedOperation.options;
 /** Known to change nothing. Every other operation is taken for one that does. */
 const LOOKING: readonly string[] = ["preview", "detect-drift"];
 
+/** Whether an operation is known to change nothing. */
+export function isLooking(operation: string): boolean {
+  return LOOKING.includes(operation);
+}
+
 /** The requirements that a change has to meet; none for one that changes nothing. */
 export function rulesFor(
   change: Change,
   { rules, production }: { rules: readonly ApprovalRule[]; production: boolean },
 ): ApprovalRule[] {
-  if (LOOKING.includes(change.operation) || change.risk?.tier === "none") return [];
+  if (isLooking(change.operation) || change.risk?.tier === "none") return [];
   const matching = rules.filter((rule) => matches(rule, change));
   return matching.length === 0 && production ? [PRODUCTION_RULE] : matching;
 }

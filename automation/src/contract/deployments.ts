@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { RequestEmergency } from "./approvals.ts";
 import { Digest, Id, Instant, OrganisationName, ProjectName, StackName } from "./identifiers.ts";
 import { PromotedFrom, PromoteFrom } from "./promotions.ts";
 import { Consent, Hold, Verification } from "./verification.ts";
@@ -68,6 +69,8 @@ export const RequestDeployment = z.strictObject({
   acknowledge: Id.optional(),
   /** update and preview only: take source and artifacts of another stack's good release, in place of the project's folder. */
   promote: PromoteFrom.optional(),
+  /** Pass the votes and a freeze by; of a person who has signed in and whom the stack's rules name for it. */
+  emergency: RequestEmergency.optional(),
   options: DeploymentOptions.default({}),
 });
 export type RequestDeployment = z.infer<typeof RequestDeployment>;

@@ -6,6 +6,8 @@ import type { StoredConfig } from "../database/tables.ts";
 import type { Database } from "../database.ts";
 import { SlipwayError, systemCode } from "../errors.ts";
 import type { Keyring } from "../secrets/keyring.ts";
+import type { CommitAuthor } from "../sources/git.ts";
+import { commitAuthors } from "../sources/git.ts";
 import type { ProjectFiles } from "../sources/project-files.ts";
 import { committedConfig } from "../sources/project-files.ts";
 import { snapshotSource } from "../sources/snapshot.ts";
@@ -15,7 +17,7 @@ import { refuseForeignState } from "./foreign-state.ts";
 import { requiredBy } from "./required-config.ts";
 import { checkRequiredConfig } from "./rules.ts";
 import type { DeploymentContent } from "./store.ts";
-import { findLastContent } from "./store.ts";
+import { findLastContent, lastGoodCommit } from "./store.ts";
 
 /** The source that a deployment runs, before the server's config is laid over it. */
 export interface RequestedSource extends Omit<DeploymentContent, "configDigest"> {
@@ -23,6 +25,8 @@ export interface RequestedSource extends Omit<DeploymentContent, "configDigest">
   sizeBytes: number | null;
   /** Config keys that the program needs a value for. */
   required: readonly string[];
+  /** Who wrote its commits since the stack's last good release; left out when that is known of the source, or nobody can know. */
+  authors?: readonly CommitAuthor[];
 }
 
 export interface SourceOptions {
@@ -77,7 +81,9 @@ export async function requestedSource(
   const required = requiredBy(snapshot);
   const { digest, sizeBytes, lockfileDigest, commit, dirty } = snapshot;
   const config = await configOf(snapshot);
-  return { sourceDigest: digest, sizeBytes, lockfileDigest, commit, dirty, config, required };
+  const authors =
+    commit === null ? [] : await commitAuthors(folder, { commit, since: await lastGoodCommit(db, stack.id) });
+  return { sourceDigest: digest, sizeBytes, lockfileDigest, commit, dirty, config, required, authors };
 }
 
 async function isGone(folder: string): Promise<boolean> {

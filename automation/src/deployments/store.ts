@@ -165,6 +165,19 @@ export async function findLastContent(db: Database, stackId: string): Promise<De
   };
 }
 
+/** The commit that the stack's newest good release was made of; null when there is none, or it came from no commit. */
+export async function lastGoodCommit(db: Database, stackId: string): Promise<string | null> {
+  const row = await db
+    .selectFrom("releases")
+    .select("git_commit")
+    .where("stack_id", "=", stackId)
+    .where("health", "=", "good")
+    .orderBy("number", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return row?.git_commit ?? null;
+}
+
 /** Why a source and config are refused on a stack; undefined when they are not. */
 export async function findQuarantine(
   db: Database,

@@ -65,6 +65,8 @@ export interface AttemptRun {
   readonly completed: ChangingUpdate | undefined;
   /** Why it must not run at all: its source and config crash whoever runs them. */
   readonly refusal: string | null;
+  /** Why it must not begin any more: refused meanwhile, or the stack is frozen since a rollback failed. */
+  readonly halted: Failure | null;
   /** That its stack required when the attempt began. */
   readonly requiredGates: readonly Gate[];
   readonly results: {

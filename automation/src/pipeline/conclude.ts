@@ -1,16 +1,17 @@
-import { appendAudit } from "../audit/store.ts";
+import { setAside } from "../approvals/begin.ts";
 import type { Transaction } from "../database.ts";
 import { countsOf, describeAccount } from "../deployments/account-rules.ts";
 import type { Failure } from "../deployments/completion.ts";
-import {
-  awaitApproval,
-  endDeployment,
-  startAutomaticRollback,
-  subjectOf,
-} from "../deployments/completion.ts";
-import { decideByGates, startsRollback } from "../releases/rules.ts";
-import { decideHealth, newestGoodRelease, pinnedRelease, quarantine } from "../releases/store.ts";
+import { awaitApproval, endDeployment } from "../deployments/completion.ts";
+import { requeueWaiting } from "../deployments/end-waiting.ts";
+import { decideByGates } from "../releases/rules.ts";
+import { decideHealth } from "../releases/store.ts";
+import { holdForConsent } from "../rollbacks/consent.ts";
+import { decideAfterFailure } from "../rollbacks/rules.ts";
+import { holdAttempt, markBad, undo } from "../rollbacks/undo.ts";
+import { lockVerification, moveVerification } from "../rollbacks/verification-store.ts";
 import type { AttemptRun } from "./attempt-run.ts";
+import { changeNow, changingOf } from "./change-now.ts";
 import { concludeLoss } from "./conclude-lost.ts";
 import { principalOf } from "./context.ts";
 import { recordChanges } from "./facts-store.ts";
@@ -35,6 +36,7 @@ export async function concludeSuccess(run: AttemptRun, facts: ReleaseFacts | nul
         await auditRelease(trx, run, "release.marked_good", release.number, {});
       }
       await appendStep(trx, run, "release", `release ${release.number}`);
+      await verify(trx, run, `release ${release.number} is good`);
     }
     await recordChanges(trx, claim.deploymentId, results.engine?.changes);
     await endDeployment(trx, context, claim, {
@@ -45,75 +47,100 @@ export async function concludeSuccess(run: AttemptRun, facts: ReleaseFacts | nul
   });
 }
 
-/** A step failed. Undoes an update by a rollback when the rules say so and there is a release to go back to. */
+/** Good is only what has been verified, if only by gates that there are none of. */
+async function verify(trx: Transaction, run: AttemptRun, reason: string): Promise<void> {
+  const { claim, context, results } = run;
+  const principal = principalOf(context);
+  const gates = results.gates.map(({ name, verdict }) => ({ name, verdict }));
+  // Of one that an earlier program began nothing was noted.
+  if ((await lockVerification(trx, claim.deploymentId)) === null) return;
+  await moveVerification(trx, claim, "verifying", { reason: "the update is complete", principal });
+  await moveVerification(trx, claim, "succeeded", { reason, evidence: { gates }, principal });
+}
+
+/** A step failed. What an update did is undone, or held for a person, when the rules say so. */
 export async function concludeFailure(run: AttemptRun, step: string, failure: Failure): Promise<void> {
   const { claim, context, results } = run;
-  const rollsBack = startsRollback({
+  const gates = step === "gates-after" ? decideByGates(results.gates) : null;
+  const after = decideAfterFailure({
     operation: claim.operation,
     cause: claim.cause,
-    cancelled: false,
-    updateFailedHalfway: step === "update" && run.account.hasBegun(),
-    gates: step === "gates-after" ? decideByGates(results.gates) : null,
+    ending: "failed",
+    step,
+    hasBegun: step === "update" && run.account.hasBegun(),
+    gates,
+    unhealthyBefore: results.gates.some(
+      ({ required, verdict, unhealthyBefore }) => required && verdict === "fail" && unhealthyBefore === true,
+    ),
   });
+  const principal = principalOf(context);
   await run.events.flush();
   await inFence(run, async (trx) => {
     await recordChanges(trx, claim.deploymentId, results.engine?.changes);
-    if (
-      results.release !== undefined &&
-      step === "gates-after" &&
-      decideByGates(results.gates).kind === "bad"
-    ) {
-      await decideHealth(trx, results.release.id, "bad");
-      await auditRelease(trx, run, "release.marked_bad", results.release.number, { reason: failure.detail });
-    }
     // What was begun and not ended must be known also of one that says itself that it failed.
     if (changingStepOf([step]) !== undefined && step !== "gates-after")
       await settleUpdates(trx, context, claim, "expired");
-    if (rollsBack) await undo(trx, run, failure);
-    else
-      await endDeployment(trx, context, claim, {
-        status: "failed",
-        failure,
-        principal: principalOf(context),
-      });
+    const { release } = results;
+    switch (after.kind) {
+      case "undo": {
+        if (claim.sourceDigest === null) throw new Error("an update without a source cannot have run");
+        const { sourceDigest, configDigest } = claim;
+        const content = { sourceDigest, configDigest };
+        const evidence = evidenceOf(run, step);
+        await undo(trx, context, claim, { as: after.as, failure, evidence, content, release, principal });
+        return;
+      }
+      case "hold":
+        await holdAttempt(trx, context, claim, { why: after.why, failure, detail: null, principal });
+        return;
+      case "end":
+        if (gates?.kind === "bad") await markBad(trx, claim, { release, failure, principal });
+        await endDeployment(trx, context, claim, { status: "failed", failure, principal });
+    }
   });
 }
 
-/** Without a release to go back to nothing is quarantined either: refusing to try again would leave the stack as broken as it is. */
-async function undo(trx: Transaction, run: AttemptRun, failure: Failure): Promise<void> {
-  const { claim, context } = run;
-  const principal = principalOf(context);
-  if (claim.sourceDigest === null) throw new Error("an update without a source cannot have run");
-  const content = { sourceDigest: claim.sourceDigest, configDigest: claim.configDigest };
-  const number = await newestGoodRelease(trx, claim.stackId, content);
-  const target = number === null ? undefined : await pinnedRelease(trx, claim.stackId, number);
-  if (target === undefined) {
-    const ending: Failure = {
-      ...failure,
-      detail: `${failure.detail} There is no good release to roll back to; the resources stay as they are.`,
-      remedy: "Correct what the message names and deploy again.",
-    };
-    await endDeployment(trx, context, claim, { status: "failed", failure: ending, principal });
-    return;
-  }
-  const { stackId, deploymentId } = claim;
-  await quarantine(trx, { stackId, ...content, reason: failure.detail, kind: "health", deploymentId });
-  await appendAudit(trx, {
-    principal,
-    action: "quarantine.set",
-    organisation: claim.organisation,
-    subject: subjectOf(claim),
-    details: { deployment: claim.deploymentId, ...content },
-    requestId: null,
-  });
-  await startAutomaticRollback(trx, context, claim, target, failure, principal);
+/** What was seen when it went wrong. */
+function evidenceOf(run: AttemptRun, step: string): Record<string, unknown> {
+  if (step !== "gates-after") return { account: run.account.describe() };
+  return {
+    gates: run.results.gates.map(({ name, required, verdict, detail }) => ({
+      name,
+      required,
+      verdict,
+      detail,
+    })),
+  };
 }
 
 /** People have to decide: the attempt ends and the stack is free until they have. */
 export async function concludeWaiting(run: AttemptRun, detail: string): Promise<void> {
   const { claim, context } = run;
   await run.events.flush();
-  await inFence(run, (trx) => awaitApproval(trx, context, claim, detail));
+  await inFence(run, async (trx) => {
+    await awaitApproval(trx, context, claim, detail);
+    const { rollback } = run.results;
+    if (rollback?.asks === true) await holdForConsent(trx, claim, rollback.steps, principalOf(context));
+  });
+}
+
+/**
+ * Votes are missing. They are asked for in the transaction that frees the stack: nobody votes about what a worker still has. Of one that was decided about in this moment the decision counts.
+ */
+export async function concludeUnapproved(run: AttemptRun, detail: string): Promise<void> {
+  const { claim, context } = run;
+  await run.events.flush();
+  await inFence(run, async (trx) => {
+    const now = await changeNow(run, trx);
+    const aside = await setAside(trx, changingOf(run), { ...now, operation: claim.operation });
+    if (aside.kind === "over") {
+      const { status, failure } = aside;
+      await endDeployment(trx, context, claim, { status, failure, principal: principalOf(context) });
+      return;
+    }
+    await awaitApproval(trx, context, claim, detail);
+    if (aside.kind === "again") await requeueWaiting(trx, claim, "Enough people have approved it meanwhile.");
+  });
 }
 
 /** What was approved is no longer what would run, or was not approved. Nothing has been changed. */

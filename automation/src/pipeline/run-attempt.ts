@@ -12,6 +12,7 @@ import { readRequiredGates } from "../gates/required-store.ts";
 import { readPromoted } from "../promotions/store.ts";
 import type { PinnedRelease } from "../releases/store.ts";
 import { pinnedRelease, releaseOf } from "../releases/store.ts";
+import { refusedMeanwhile } from "../rollbacks/refusals.ts";
 import type { AttemptRun, Step, StepOutcome } from "./attempt-run.ts";
 import { failureOf } from "./attempt-run.ts";
 import { openAttemptSpans } from "./attempt-spans.ts";
@@ -44,11 +45,13 @@ import type { ChangingUpdate } from "./settle-updates.ts";
 import { completedIn, lockChangingUpdates } from "./settle-updates.ts";
 import { approval } from "./steps/approval.ts";
 import { build, test } from "./steps/build.ts";
+import { consent } from "./steps/consent.ts";
 import { detectDrift } from "./steps/detect-drift.ts";
 import { destroy, preview, refresh, update } from "./steps/engine.ts";
 import { gatesAfter, gatesBefore } from "./steps/gates.ts";
 import { policy } from "./steps/policy.ts";
 import { prepare } from "./steps/prepare.ts";
+import { reconcile } from "./steps/reconcile.ts";
 import { seal } from "./steps/seal.ts";
 import type { StopSwitch } from "./stop-reason.ts";
 import type { ReadyContainment } from "./warm-containments.ts";
@@ -60,6 +63,8 @@ const STEPS: Readonly<Record<Exclude<StepName, "release">, Step>> = {
   build,
   test,
   "gates-before": gatesBefore,
+  reconcile,
+  consent,
   preview,
   policy,
   seal,
@@ -145,7 +150,7 @@ async function begin(
   stop: StopSwitch,
   onLost: () => void,
 ): Promise<AttemptRun> {
-  const { earlier, pinned, promoted, completed, release, refusal, requiredGates, traceParent } =
+  const { earlier, pinned, promoted, completed, release, refusal, halted, requiredGates, traceParent } =
     await context.db.transaction().execute(async (trx) => {
       // A worker that was stopped since its claim may have been taken over: then there is nothing to begin, and nothing to tell of.
       await holdFence(trx, claim);
@@ -171,9 +176,10 @@ async function begin(
         promoted,
         earlier: await stepResults(trx, claim.deploymentId),
         pinned: target ?? null,
-        completed: completedIn(await lockChangingUpdates(trx, claim.deploymentId)),
+        completed: completedIn(await lockChangingUpdates(trx, claim), claim.operation),
         release: await releaseOf(trx, claim.deploymentId),
         refusal: crash?.reason ?? promoted?.refusal ?? null,
+        halted: await refusedMeanwhile(trx, claim),
         requiredGates: (await readRequiredGates(trx, claim.stackId)).items.map(({ gate }) => gate),
         traceParent: context.tracing.isOn ? await readTraceParent(trx, claim.deploymentId) : null,
       };
@@ -199,6 +205,7 @@ async function begin(
     completed,
     promoted: promoted ?? null,
     refusal,
+    halted,
     requiredGates,
     results: {
       artifacts: pinned?.artifacts ?? promoted?.artifacts ?? [],
@@ -293,6 +300,8 @@ function stepsOfClaim({ operation, options, operationVersion }: Claim): StepName
 }
 
 async function runSteps(run: AttemptRun, startedSteps: string[]): Promise<Result> {
+  if (run.halted !== null && run.completed === undefined)
+    return { kind: "failed", step: "prepare", failure: run.halted };
   if (run.refusal !== null && run.completed === undefined) {
     return {
       kind: "failed",

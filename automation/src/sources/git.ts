@@ -8,6 +8,15 @@ const MAX_OUTPUT_CHARACTERS = 50_000_000;
 /** `fsmonitor` would run a program that the repository names. */
 const SAFE = ["-c", "core.fsmonitor=false", "-c", "core.quotePath=false"];
 
+const GIT_ENVIRONMENT = {
+  GIT_OPTIONAL_LOCKS: "0",
+  GIT_TERMINAL_PROMPT: "0",
+  LC_ALL: "C",
+  GIT_DIR: undefined,
+  GIT_WORK_TREE: undefined,
+  GIT_INDEX_FILE: undefined,
+} as const;
+
 /** One path that git knows of; `tracked` is false for one that is neither committed nor ignored. */
 export interface GitPath {
   path: string;
@@ -58,6 +67,49 @@ export async function describeGit(folder: string): Promise<{ commit: string | nu
   return { commit: commit ?? null, dirty: records.some((record) => !record.startsWith("# ")) };
 }
 
+/** Somebody whom git names as an author. */
+export interface CommitAuthor {
+  name: string;
+  email: string;
+}
+
+/** More commits than this are not looked at: whoever brings so many at once is one of their authors, or asks for the deployment. */
+const MOST_COMMITS = 1_000;
+
+/**
+ * Who wrote what a folder got since an earlier commit: authors, committers and co-authors. Of a history that does not lead from there, or of no earlier commit, those of the last
+ * commit alone.
+ */
+export async function commitAuthors(
+  folder: string,
+  { commit, since }: { commit: string; since: string | null },
+): Promise<CommitAuthor[]> {
+  const range =
+    since !== null && (await leadsTo(folder, since, commit)) ? [`${since}..${commit}`] : ["-1", commit];
+  const format = "--format=%an <%ae>%n%cn <%ce>%n%(trailers:key=Co-authored-by,valueonly)";
+  const out = await git(folder, ["log", `--max-count=${MOST_COMMITS}`, format, ...range, "--", "."]);
+  const authors = new Map<string, CommitAuthor>();
+  for (const line of out.split("\n")) {
+    const [, name = "", email = ""] = /^(.*?)\s*<([^<>]*)>\s*$/.exec(line.trim()) ?? [];
+    if (name !== "" || email !== "")
+      authors.set(`${name} <${email}>`, { name: name.slice(0, 200), email: email.slice(0, 320) });
+  }
+  return [...authors.values()];
+}
+
+async function leadsTo(folder: string, earlier: string, commit: string): Promise<boolean> {
+  if (earlier === commit) return false;
+  // Its exit code is the answer, also for a commit that this clone does not have.
+  const { exitCode } = await execa("git", [...SAFE, "merge-base", "--is-ancestor", earlier, commit], {
+    cwd: folder,
+    timeout: GIT_TIMEOUT_MS,
+    stdin: "ignore",
+    reject: false,
+    env: GIT_ENVIRONMENT,
+  });
+  return exitCode === 0;
+}
+
 /** Falling back to a plain walk would put ignored files, secrets among them, into the source: git's refusal is ours. */
 async function git(folder: string, args: string[]): Promise<string> {
   try {
@@ -67,14 +119,7 @@ async function git(folder: string, args: string[]): Promise<string> {
       maxBuffer: MAX_OUTPUT_CHARACTERS,
       stdin: "ignore",
       stripFinalNewline: false,
-      env: {
-        GIT_OPTIONAL_LOCKS: "0",
-        GIT_TERMINAL_PROMPT: "0",
-        LC_ALL: "C",
-        GIT_DIR: undefined,
-        GIT_WORK_TREE: undefined,
-        GIT_INDEX_FILE: undefined,
-      },
+      env: GIT_ENVIRONMENT,
     });
     return stdout;
   } catch (error) {

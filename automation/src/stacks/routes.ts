@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { FastifyInstance } from "fastify";
 import { missing } from "../access/missing.ts";
 import { listableOrganisations } from "../access/rules.ts";
+import { refuseUnprotecting } from "../approvals/refuse.ts";
 import { appendAudit } from "../audit/store.ts";
 import { endpoints } from "../contract/endpoints.ts";
 import { InstantPlace } from "../database/instant-cursor.ts";
@@ -75,8 +76,9 @@ export function stackRoutes(app: FastifyInstance, { db, keyring }: StackRoutesOp
     }),
   );
 
-  serve(app, endpoints.replaceTags, async ({ params, body, caller }) =>
+  serve(app, endpoints.replaceTags, async ({ params, body, caller, actor }) =>
     change(db, params, async (trx, stack) => {
+      await refuseUnprotecting(trx, { stackId: stack.id, actor, tags: body.tags });
       await store.replaceTags(trx, stack.id, body.tags);
       await audit(trx, caller, "stack.tags_replaced", params, { tags: body.tags });
       return found(await store.findStack(trx, params), params);

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Actor } from "../access/rules.ts";
 import { hashToken } from "../access/token.ts";
+import { keepProtection, refuseUnapproved } from "../approvals/refuse.ts";
 import { appendAudit } from "../audit/store.ts";
 import type { UpdateKind } from "../contract/updates.ts";
 import type { Transaction } from "../database.ts";
@@ -33,6 +34,8 @@ import { deploymentWithoutHolder, freeWriter, lockWriter, takeWriter } from "./w
 const TOKEN_BYTES = 32;
 const MS_PER_SECOND = 1_000;
 
+const RUN_OF_THE_CLI = "A run of the Pulumi CLI";
+
 /** What the CLI asks for when it creates an update. */
 export interface UpdateRequest {
   stackId: string;
@@ -58,6 +61,9 @@ export async function createUpdate(
 ): Promise<{ updateId: string; dryRun: boolean }> {
   const id = randomUUID();
   const dryRun = isDryRun(request.kind, request.options);
+  // Asked again when it starts; here, so that the CLI says so before it shows what it would do.
+  if (!dryRun && actor.attempt === null)
+    await holdWhileDatabaseIsAway(() => refuseUnapproved(db, request.stackId, RUN_OF_THE_CLI), signal);
   const row = {
     ...request,
     id,
@@ -131,6 +137,7 @@ async function startOnce(
   if (update === undefined || update.stackId !== stackId || update.isRemoved) {
     throw new SlipwayError("not_found", "The stack has no such update.");
   }
+  if (!update.dryRun && actor.attempt === null) await refuseUnapproved(trx, stackId, RUN_OF_THE_CLI);
   if (!update.dryRun) await refuseUnreconciled(trx, { ...update, stackId }, update.kind);
   const rollbackPending = writer.holder === null ? await deploymentWithoutHolder(trx, stackId) : null;
   const decision = decideStart({ ...update, actor, writer, rollbackPending });
@@ -165,7 +172,8 @@ async function startOnce(
       epoch = await takeWriter(trx, { stackId, updateId, leaseMs: request.leaseMs ?? UPDATE_LEASE_MS });
       break;
   }
-  if (request.tags !== undefined && epoch !== null) await replaceTags(trx, stackId, request.tags);
+  if (request.tags !== undefined && epoch !== null)
+    await replaceTags(trx, stackId, await keepProtection(trx, stackId, request.tags));
   const journalVersion = Math.min(request.journalVersion, JOURNAL_VERSION);
   const leaseMs = request.leaseMs ?? UPDATE_LEASE_MS;
   const started = await startUpdateRow(trx, { updateId, stackId, epoch, tokenHash, leaseMs, journalVersion });

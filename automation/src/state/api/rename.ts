@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import { refuseUnapproved } from "../../approvals/refuse.ts";
 import type { Transaction } from "../../database.ts";
 import { withTransaction } from "../../database.ts";
 import { SlipwayError } from "../../errors.ts";
@@ -46,6 +47,7 @@ async function renameStack(
 ): Promise<void> {
   const { stackId, name: from } = stack;
   await lockFreeStack(trx, stack);
+  await refuseUnapproved(trx, stackId, "A rename");
   const project = await findOrMakeProject(trx, { ...to, actor, request });
   if ((await referStack(trx, to)) !== undefined) {
     throw new SlipwayError("already_exists", `The stack ${subjectOf(to)} already exists.`, {

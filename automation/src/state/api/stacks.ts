@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { decide } from "../../access/rules.ts";
+import { refuseUnapproved, refuseUnprotecting } from "../../approvals/refuse.ts";
 import { OrganisationName, ProjectName } from "../../contract/identifiers.ts";
 import { withTransaction } from "../../database.ts";
 import { SlipwayError } from "../../errors.ts";
@@ -91,6 +92,8 @@ export function stackRoutes(api: FastifyInstance, dependencies: StateApiDependen
         await lockFreeStack(trx, stack);
         const use = await readStackUse(trx, stack.stackId);
         if (force === "false") checkRemoval(use);
+        // Without its state nobody could change its resources with approval any more.
+        else if (use.resourceCount !== 0) await refuseUnapproved(trx, stack.stackId, "A forced removal");
         await markStackRemoved(trx, stack.stackId);
         await auditStack(trx, { actor, request, stack: stack.name }, "stack.removed", {
           forced: force === "true",
@@ -109,6 +112,7 @@ export function stackRoutes(api: FastifyInstance, dependencies: StateApiDependen
       const tags = parseBody(request, TagsRequest) ?? {};
       await withTransaction(db, async (trx) => {
         await lockStack(trx, stack);
+        await refuseUnprotecting(trx, { stackId: stack.stackId, actor, tags });
         await replaceTags(trx, stack.stackId, tags);
         await auditStack(trx, { actor, request, stack: stack.name }, "stack.tags_replaced", { tags });
       });

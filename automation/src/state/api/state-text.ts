@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { z } from "zod";
 import { noteExport } from "../../access/exports.ts";
+import { refuseUnapproved } from "../../approvals/refuse.ts";
 import { withTransaction } from "../../database.ts";
 import { SlipwayError } from "../../errors.ts";
 import { putState, readImport } from "../put-state.ts";
@@ -53,6 +54,11 @@ export function stateTextRoutes(api: FastifyInstance, dependencies: StateApiDepe
       const kind = commandOf(request) === "stack-import" ? "import" : "edit";
       const { updateId } = await withTransaction(db, async (trx) => {
         await lockFreeStack(trx, stack);
+        await refuseUnapproved(
+          trx,
+          stack.stackId,
+          kind === "import" ? "An import of a state" : "An edit of the state",
+        );
         const put = await putState(trx, keyring, {
           stackId: stack.stackId,
           text,

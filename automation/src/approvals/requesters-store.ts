@@ -1,0 +1,66 @@
+import { sql } from "kysely";
+import type { Database, Transaction } from "../database.ts";
+
+/** Somebody with a part in a change, who may not decide about it, and which part. */
+export interface Requester {
+  principal: string;
+  why: string;
+}
+
+/**
+ * Everybody with a part in a deployment (invariant 7): who asked for it; who made the token of the service account that did; who wrote the commits of its source; who set the stack's
+ * config, rules, required gates or tags, or changed a group that the rules name, since its last good release. `groups`: those that the rules name.
+ */
+export async function requestersOf(
+  db: Database,
+  deploymentId: string,
+  groups: readonly string[],
+): Promise<Requester[]> {
+  const { rows } = await sql<Requester>`
+    with about as (
+      select d.requested_by, d.source_digest, p.organisation, p.organisation || '/' || p.name || '/' || s.name as subject,
+        coalesce((select max(r.created_at) from releases r where r.stack_id = d.stack_id and r.health = 'good'), '-infinity') as since
+      from deployments d join stacks s on s.id = d.stack_id join projects p on p.id = s.project_id
+      where d.id = ${deploymentId}
+    )
+    select requested_by as principal, 'asked for it' as why from about
+    union
+    select t.created_by, 'made the token of ' || t.principal
+    from about join tokens t on t.principal = about.requested_by and t.kind = 'service' and t.created_by is not null
+    union
+    select p.id, 'wrote commits of the source'
+    from about
+    join source_authors a on a.source_digest = about.source_digest
+    join principals p on p.kind in ('user', 'owner') and p.removed_at is null
+      and lower(p.name) in (lower(a.name), lower(a.email), lower(split_part(a.email, '@', 1)))
+    union
+    select e.principal, case
+        when e.action like 'config.%' then 'changed the config since the last good release'
+        when e.action like 'approval_rules.%' then 'changed the rules since the last good release'
+        when e.action like 'gate%' or e.action like 'required_gates.%' then 'changed the required gates since the last good release'
+        when e.action like 'polic%' then 'changed or overrode policies since the last good release'
+        else 'changed the tags since the last good release' end
+    from about join audit_entries e on e.subject = about.subject and e.at > about.since
+    where e.action like any (array['config.%', 'approval_rules.%', 'gate%', 'required_gates.%', 'polic%', 'stack.tags_replaced'])
+    union
+    select e.principal, 'changed a group of the rules since the last good release'
+    from about join audit_entries e on e.subject = about.organisation and e.at > about.since
+    where e.action like 'group.%' and e.details ->> 'group' = any(${[...groups]})
+    order by 1, 2
+  `.execute(db);
+  return rows;
+}
+
+/** Keeps who wrote the commits of a source. */
+export async function recordAuthors(
+  trx: Transaction,
+  sourceDigest: string,
+  authors: readonly { name: string; email: string }[],
+): Promise<void> {
+  if (authors.length === 0) return;
+  await trx
+    .insertInto("source_authors")
+    .values(authors.map(({ name, email }) => ({ source_digest: sourceDigest, name, email })))
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+}

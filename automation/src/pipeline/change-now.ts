@@ -1,0 +1,36 @@
+import type { ChangeNow, Changing } from "../approvals/begin.ts";
+import { riskOf } from "../approvals/risk.ts";
+import { readGuard } from "../approvals/rule-sets-store.ts";
+import { sealOf } from "../approvals/store.ts";
+import type { Database } from "../database.ts";
+import type { AttemptRun } from "./attempt-run.ts";
+
+/** The deployment of an attempt as approvals know it. */
+export function changingOf({ claim }: AttemptRun): Changing {
+  const { deploymentId, stackId, attemptId, organisation, project, stack, cause } = claim;
+  return { deploymentId, stackId, attemptId, organisation, project, stack, cause };
+}
+
+/** What is to change, by this attempt's own preview and the stack's settings of now. Without a preview nobody knows. */
+export async function changeNow(run: AttemptRun, db: Database): Promise<ChangeNow> {
+  const { claim, results } = run;
+  const seal = (await sealOf(db, claim.deploymentId)) ?? null;
+  if (results.previewed === undefined)
+    return { seal, change: { operation: claim.operation, risk: null, types: [] } };
+  const { steps } = results.previewed;
+  const guard = await readGuard(db, claim.stackId);
+  const { tier, reasons, counts } = riskOf(steps, claim.operation, {
+    statefulTypes: guard?.rules.statefulTypes ?? [],
+  });
+  const types = new Set(
+    steps.filter(({ operation }) => counts[operation] !== undefined).map(({ type }) => type),
+  );
+  return {
+    seal,
+    change: {
+      operation: claim.operation,
+      risk: { tier, reasons: [...reasons], counts: { ...counts } },
+      types: [...types].sort(),
+    },
+  };
+}
