@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { writeProject } from "./trivial-project.ts";
 
@@ -12,6 +12,19 @@ export interface Shelf {
   forgetCalls(): void;
   /** Puts something else onto the shelf, behind Pulumi's back. */
   put(item: string, content: { text: unknown; touched?: number; sealed?: boolean }): void;
+  /** Changes parts of what is on the shelf, behind Pulumi's back. */
+  edit(
+    item: string,
+    change: {
+      text?: unknown;
+      sealed?: boolean;
+      inputs?: Readonly<Record<string, unknown>>;
+      outputs?: Readonly<Record<string, unknown>>;
+      hidden?: readonly string[];
+    },
+  ): void;
+  /** Takes an item away, and answers how to put it back. */
+  take(item: string): () => void;
 }
 
 /** Makes a shelf in a folder. */
@@ -32,6 +45,23 @@ export function openShelf(folder: string): Shelf {
     forgetCalls: () => writeFileSync(file, ""),
     put: (item, { touched = 0, ...content }) =>
       writeFileSync(path.join(folder, `${item}.json`), JSON.stringify({ touched, ...content })),
+    edit: (item, { inputs, outputs, ...change }) => {
+      const place = path.join(folder, `${item}.json`);
+      const now = JSON.parse(readFileSync(place, "utf8")) as Record<string, Record<string, unknown>>;
+      const after = {
+        ...now,
+        ...change,
+        inputs: { ...now.inputs, ...inputs },
+        outputs: { ...now.outputs, ...outputs },
+      };
+      writeFileSync(place, JSON.stringify(after));
+    },
+    take: (item) => {
+      const place = path.join(folder, `${item}.json`);
+      const content = readFileSync(place);
+      rmSync(place);
+      return () => writeFileSync(place, content);
+    },
   };
 }
 
@@ -43,10 +73,13 @@ export function writeShelfProject(
     shelf,
     items,
     sealed = [],
+    inputs = {},
     provider = SHELF_PROVIDER,
   }: {
     shelf: Shelf;
     items: Readonly<Record<string, string>>;
+    /** More inputs, by item. */
+    inputs?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
     sealed?: readonly string[];
     provider?: string;
   },
@@ -67,8 +100,9 @@ class Item extends pulumi.CustomResource {
   constructor(name, inputs) { super("shelf:index:Item", name, inputs); }
 }
 const sealed = ${JSON.stringify(sealed)};
+const inputs = ${JSON.stringify(inputs)};
 for (const [name, text] of Object.entries(${JSON.stringify(items)})) {
-  new Item(name, { shelf: ${JSON.stringify(shelf.folder)}, text: sealed.includes(name) ? pulumi.secret(text) : text });
+  new Item(name, { shelf: ${JSON.stringify(shelf.folder)}, text: sealed.includes(name) ? pulumi.secret(text) : text, ...inputs[name] });
 }
 `,
     "slipway.yaml": "gates: []\n",

@@ -11,6 +11,8 @@ import * as provider from "@pulumi/pulumi/provider/index.js";
 interface ItemInputs {
   shelf: string;
   text: unknown;
+  /** Whatever else the program sets. */
+  [name: string]: unknown;
 }
 
 const POLL_MS = 50;
@@ -21,6 +23,12 @@ interface Item {
   touched: number;
   /** The shelf answers the text as a secret, as providers do whose schema says so. */
   sealed?: boolean;
+  /** What else the program has set, as it is now. */
+  inputs?: Record<string, unknown>;
+  /** What else the shelf alone knows. */
+  outputs?: Record<string, unknown>;
+  /** Inputs that the shelf does not tell of: it answers what it is asked about. */
+  hidden?: string[];
 }
 
 /** How Pulumi marks secrets on the wire. */
@@ -41,8 +49,8 @@ function fileOf(shelf: string, id: string): string {
   return path.join(shelf, `${id}.json`);
 }
 
-function put(shelf: string, id: string, text: unknown): Item {
-  const item: Item = { text, touched: 0 };
+function put(id: string, { shelf, text, ...inputs }: ItemInputs): Item {
+  const item: Item = { text, touched: 0, inputs };
   writeFileSync(fileOf(shelf, id), JSON.stringify(item));
   return item;
 }
@@ -61,14 +69,15 @@ class ShelfProvider implements provider.Provider {
     news: ItemInputs,
   ): Promise<provider.DiffResult> {
     log(news.shelf, "diff", id);
-    return { changes: JSON.stringify(olds.text) !== JSON.stringify(news.text) };
+    const names = new Set(Object.keys(news));
+    return { changes: [...names].some((name) => JSON.stringify(olds[name]) !== JSON.stringify(news[name])) };
   }
 
   async create(urn: pulumi.URN, inputs: ItemInputs): Promise<provider.CreateResult> {
     const id = urn.split("::").at(-1) ?? urn;
     log(inputs.shelf, "create", id);
     enter(inputs.shelf);
-    return { id, outs: { ...inputs, touched: put(inputs.shelf, id, inputs.text).touched } };
+    return { id, outs: { ...inputs, touched: put(id, inputs).touched } };
   }
 
   async read(id: pulumi.ID, _urn: pulumi.URN, props: ItemInputs): Promise<provider.ReadResult> {
@@ -79,10 +88,11 @@ class ShelfProvider implements provider.Provider {
     while (existsSync(slow) && performance.now() < until) await pause(POLL_MS);
     const file = fileOf(props.shelf, id);
     if (!existsSync(file)) return {};
-    const { text: found, touched, sealed = false } = JSON.parse(readFileSync(file, "utf8")) as Item;
-    const text = sealed ? { [SECRET]: SECRET_MARK, value: found } : found;
-    const inputs = { shelf: props.shelf, text };
-    return { id, props: { ...inputs, touched }, inputs };
+    const item = JSON.parse(readFileSync(file, "utf8")) as Item;
+    const text = item.sealed === true ? { [SECRET]: SECRET_MARK, value: item.text } : item.text;
+    const told = Object.fromEntries((item.hidden ?? []).map((name) => [name, props[name]]));
+    const inputs = { shelf: props.shelf, text, ...item.inputs, ...told };
+    return { id, props: { ...inputs, touched: item.touched, ...item.outputs }, inputs };
   }
 
   async update(
@@ -93,7 +103,7 @@ class ShelfProvider implements provider.Provider {
   ): Promise<provider.UpdateResult> {
     log(news.shelf, "update", id);
     enter(news.shelf);
-    return { outs: { ...news, touched: put(news.shelf, id, news.text).touched } };
+    return { outs: { ...news, touched: put(id, news).touched } };
   }
 
   async delete(id: pulumi.ID, _urn: pulumi.URN, props: ItemInputs): Promise<void> {

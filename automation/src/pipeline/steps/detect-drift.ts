@@ -31,6 +31,8 @@ export async function detectDrift(run: AttemptRun): Promise<StepOutcome> {
     if (!parsed.success) return;
     const { drift, resOutputsEvent } = parsed.data;
     const { urn, type } = resOutputsEvent.metadata;
+    // The program's own step for a resource comes after what its provider has answered, and says nothing of that.
+    if (drift.class === "same" && read.has(urn)) return;
     read.set(urn, { urn, resourceType: type, ...drift });
     const changed = drift.changes.filter(({ formOnly }) => !formOnly);
     if (drift.class === "same" || (drift.class !== "gone" && changed.length === 0)) return;
