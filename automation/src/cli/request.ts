@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
 import type { Client } from "../client/index.ts";
-import type { DeploymentOptions, RequestDeployment } from "../contract/deployments.ts";
+import type { Deployment, DeploymentOptions, RequestDeployment } from "../contract/deployments.ts";
 import type { StackPath } from "../contract/identifiers.ts";
 import { connect } from "./connection.ts";
 import type { CliContext, StackOptions } from "./context.ts";
@@ -24,6 +24,8 @@ export interface RequestOptions extends StackOptions {
   readonly parallel?: number;
   readonly skipPreview?: boolean;
   readonly skipTests?: boolean;
+  /** Digest of what a preview showed. */
+  readonly seal?: string;
 }
 
 /** Adds what every command takes that requests a deployment. */
@@ -80,10 +82,21 @@ export async function requestAndWatch(
       ...(what.release === undefined ? {} : { release: what.release }),
       ...(what.promote === undefined ? {} : { promote: what.promote }),
       ...(options.message === undefined ? {} : { message: options.message }),
+      ...(options.seal === undefined ? {} : { seal: options.seal }),
     },
     // A retry below this line (a lost answer) must not deploy twice.
     idempotencyKey: options.idempotencyKey ?? randomUUID(),
   });
+  await watchRequested(context, client, options, deployment);
+}
+
+/** Watches a deployment that was just requested to its end, or says how to. */
+export async function watchRequested(
+  context: CliContext,
+  client: Client,
+  options: Pick<RequestOptions, "json" | "wait">,
+  deployment: Deployment,
+): Promise<void> {
   const json = options.json === true;
   if (!options.wait) {
     if (json) printJson(context, deployment);

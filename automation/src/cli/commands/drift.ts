@@ -9,11 +9,13 @@ import { allPages } from "../pages.ts";
 import type { Register } from "../program.ts";
 import { type RequestOptions, requestAndWatch, withRequestOptions } from "../request.ts";
 import { chooseStack, stackLabel, withStackArgument } from "../stack-choice.ts";
+import { registerAlerts } from "./drift-alerts.ts";
+import { registerIgnores } from "./drift-ignores.ts";
 
 export const register: Register = (program, context) => {
   const drift = program
     .command("drift")
-    .description("whether a stack's resources are still what its state says; changes nothing");
+    .description("whether a stack's resources are still what its state says, and what to do when not");
 
   withStackOptions(drift.command("show", { isDefault: true }))
     .description("what the newest check found, and when the next one is made")
@@ -26,7 +28,7 @@ export const register: Register = (program, context) => {
         printJson(context, found);
         return;
       }
-      const { latest, lastKnown, next } = found;
+      const { latest, lastKnown, openAlerts, next } = found;
       if (latest === null) printLine(context, `${stackLabel(stack)} has never been checked for drift.`);
       else printCheck(context, latest);
       if (latest?.status === "unknown" && lastKnown !== null) {
@@ -36,6 +38,8 @@ export const register: Register = (program, context) => {
         );
         printCheck(context, lastKnown);
       }
+      if (openAlerts > 0)
+        printLine(context, `${openAlerts} alerts are open: slipway drift alerts ${stackLabel(stack)}`);
       printLine(
         context,
         next === null
@@ -84,6 +88,9 @@ export const register: Register = (program, context) => {
       const { latest } = await client.getDrift({ params: await chooseStack(context, client, chosen) });
       if (latest !== null) printCheck(context, latest);
     });
+
+  registerAlerts(drift, context);
+  registerIgnores(drift, context);
 };
 
 function printCheck(context: CliContext, check: DriftCheck): void {
@@ -97,16 +104,24 @@ function printCheck(context: CliContext, check: DriftCheck): void {
   printTable(
     context,
     ["RESOURCE", "TYPE", "WHAT", "PROPERTIES"],
-    check.resources.map((one) => [
-      one.name,
-      one.resourceType,
-      WHAT[one.class],
-      one.changedProperties
-        .map((property) => (one.sealedProperties.includes(property) ? `${property} (sealed)` : property))
-        .join(", "),
-    ]),
-    "Nothing differs from the state.",
+    check.resources
+      .filter(({ quiet }) => quiet === null || quiet === "unconfirmed")
+      .map((one) => [
+        one.name,
+        one.resourceType,
+        one.quiet === null ? WHAT[one.class] : "not found once",
+        one.changedProperties
+          .map((property) => (one.sealedProperties.includes(property) ? `${property} (sealed)` : property))
+          .join(", "),
+      ]),
+    "Nothing differs from the state in a way that counts.",
   );
+  if (check.quiet > 0) {
+    printLine(
+      context,
+      `${check.quiet} more differ in ways that count for nothing (form, known since the update, volatile, ignored): slipway drift raw`,
+    );
+  }
 }
 
 const WHAT = { gone: "gone", "input-changed": "changed", "output-only": "other outputs only" } as const;
