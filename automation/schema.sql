@@ -1093,6 +1093,7 @@ create table rollback_consents (
 create table rollback_settings (
   stack_id uuid not null,
   automatic boolean not null default true,
+  covers_requested boolean not null default false,
   on_hold_expiry text not null default 'keep'::text,
   on_first_failure text not null default 'keep'::text,
   updated_at timestamp with time zone not null default now(),

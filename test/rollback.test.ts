@@ -178,7 +178,12 @@ test("a rollback by hand previews and makes a new release, and a deployment in t
   expect(back.body).toMatchObject({ status: "succeeded", release: 3, targetRelease: 1, cause: "request" });
   expect((back.body.steps as AnswerBody[]).map((step) => step.name)).toEqual([
     "prepare",
+    "reconcile",
     "preview",
+    "consent",
+    "policy",
+    "seal",
+    "approval",
     "update",
     "gates-after",
     "release",

@@ -95,6 +95,8 @@ create table rollback_settings (
   stack_id uuid primary key references stacks (id),
   -- Whether a rollback that can be undone itself begins without being asked for.
   automatic boolean not null default true,
+  -- Whether such a rollback passes approvals and freezes also when somebody asks for it.
+  covers_requested boolean not null default false,
   on_hold_expiry text not null default 'keep' check (on_hold_expiry in ('keep', 'rollback')),
   on_first_failure text not null default 'keep' check (on_first_failure in ('keep', 'destroyCreated')),
   updated_at timestamptz not null default now(),

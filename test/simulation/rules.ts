@@ -6,7 +6,7 @@ import { decideCancel } from "../../automation/src/deployments/rules.ts";
 import { afterAttempt } from "../../automation/src/notifications/rules.ts";
 import { CONTAINED_MS } from "../../automation/src/pipeline/lease-keeper.ts";
 import { isKept, stepsOf } from "../../automation/src/pipeline/operations.ts";
-import { startsRollback } from "../../automation/src/releases/rules.ts";
+import { decideAfterFailure } from "../../automation/src/rollbacks/rules.ts";
 
 /**
  * What is simulated around the rules: what the transactions and processes of the product do besides asking a rule. Each is one thing that a mistake could leave out.
@@ -43,7 +43,7 @@ export interface Rules {
   decideTakeover: typeof decideTakeover;
   decideCancel: typeof decideCancel;
   decideApproval: typeof decideApproval;
-  startsRollback: typeof startsRollback;
+  decideAfterFailure: typeof decideAfterFailure;
   afterAttempt: typeof afterAttempt;
   stepsOf: typeof stepsOf;
   isKept: typeof isKept;
@@ -57,7 +57,7 @@ export const PRODUCT: Rules = {
   decideTakeover,
   decideCancel,
   decideApproval,
-  startsRollback,
+  decideAfterFailure,
   afterAttempt,
   stepsOf,
   isKept,

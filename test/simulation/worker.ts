@@ -215,14 +215,16 @@ function* runAttempt(system: System, worker: Process, claimed: Claimed, containm
     const { goodReleases } = yield* hold(system, () =>
       transact(system, worker, "read", (trx) => trx.get("stacks", claimed.stackId)),
     );
-    const undoes = rules.startsRollback({
+    const after = rules.decideAfterFailure({
       operation,
       cause: claimed.deployment.cause,
-      cancelled: false,
-      updateFailedHalfway: step === "update",
+      ending: "failed",
+      step,
+      hasBegun: step === "update",
       gates: step === "gates-after" ? { kind: "bad", gate: "g", detail: outcome } : null,
+      unhealthyBefore: false,
     });
-    if (!undoes || goodReleases === 0) return yield* closeAndConclude("failed");
+    if (after.kind !== "undo" || goodReleases === 0) return yield* closeAndConclude("failed");
     yield* hold(system, () =>
       transact(system, worker, `${claimed.attemptId} is undone`, (trx) =>
         statements.startRollback(trx, rules, claimed),

@@ -33,7 +33,7 @@ export async function lockClaims(trx: Transaction): Promise<void> {
  * What each clause is for: one claim at a time keeps limits exact and each stack's order; `skip locked` passes by what is just being cancelled; the conflict clause re-reads the
  * writer's row after waiting for its lock; a bare update of the CLI whose time is up must first have its journal made into a state, so that its
  * row is left alone until somebody did; the `running` clause leaves a stack alone while an attempt lives, was lost but not yet
- * taken over, or waits for its automatic rollback (which alone may start then); the `earlier` clause keeps each stack's order,
+ * taken over, or waits for its automatic rollback (which alone may start then), but not while it is held for a person; the `earlier` clause keeps each stack's order,
  * also behind a deployment that this program does not know how to run and leaves to a later one; an automatic rollback starts although all is paused, since it finishes
  * what ran; what the local target has deployed can only be reached by workers of its keeper's machine. What only looks for drift takes no right to write and holds nobody up.
  * The audit entry is part of the statement, because a second round trip would be made under the lock that all claims wait for.
@@ -80,6 +80,7 @@ export function claimStatement(worker: { workerId: string; attemptId: string }):
         and not exists (
           select 1 from deployments running
           where running.stack_id = d.stack_id and running.status = 'running' and running.id is distinct from d.caused_by
+            and running.verification is distinct from 'held'
             and (running.operation <> 'detect-drift' or d.operation = 'detect-drift') offset 0)
         and not exists (
           select 1 from deployments earlier

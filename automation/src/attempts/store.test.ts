@@ -8,9 +8,11 @@ import type { TestDatabase } from "../../../test/helpers/postgres.ts";
 import { testPostgres } from "../../../test/helpers/postgres.ts";
 import type { OpenDatabase } from "../database.ts";
 import { openDatabase } from "../database.ts";
-import { endDeployment, settleOrphanedCauses, startAutomaticRollback } from "../deployments/completion.ts";
+import { endDeployment, settleOrphanedCauses } from "../deployments/completion.ts";
 import { appendEvents } from "../deployments/events-store.ts";
-import { insertRelease, pinnedRelease } from "../releases/store.ts";
+import { insertRelease } from "../releases/store.ts";
+import { undo } from "../rollbacks/undo.ts";
+import { moveVerification } from "../rollbacks/verification-store.ts";
 import { defaultKeySettings } from "../secrets/key-settings.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { openKeyring } from "../secrets/open-keyring.ts";
@@ -216,16 +218,29 @@ async function failedWithRollback(): Promise<{ cause: Claim; rollbackId: string;
   const waiting = await queue(stack);
   const rollbackId = await open.db.transaction().execute(async (trx) => {
     await holdFence(trx, cause);
-    const target = await pinnedRelease(trx, stack, 1);
-    if (target === undefined) throw new Error("the release is gone");
-    return startAutomaticRollback(
+    const principal = "worker:test";
+    for (const to of ["updating", "verifying"] as const)
+      await moveVerification(trx, cause, to, { reason: "test", principal });
+    const other = `sha256:${"b".repeat(64)}`;
+    await undo(
       trx,
       { keyring },
-      cause,
-      target,
-      { code: "gate_failed", detail: "no.", remedy: null },
-      "worker:test",
+      { ...cause },
+      {
+        as: "verification_failed",
+        failure: { code: "gate_failed", detail: "no.", remedy: null },
+        evidence: {},
+        content: { sourceDigest: other, configDigest: other },
+        release: undefined,
+        principal,
+      },
     );
+    const row = await trx
+      .selectFrom("deployments")
+      .select("rolled_back_by")
+      .where("id", "=", cause.deploymentId)
+      .executeTakeFirstOrThrow();
+    return row.rolled_back_by ?? "";
   });
   return { cause, rollbackId, waiting };
 }

@@ -38,6 +38,11 @@ function deployment(more: Partial<Deployment>): Deployment {
     cancellation: null,
     resources: null,
     nextAction: null,
+    verification: null,
+    hold: null,
+    consent: null,
+    binding: null,
+    moved: null,
     ...more,
   };
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { RequestEmergency } from "./approvals.ts";
 import { Digest, Id, Instant, OrganisationName, ProjectName, StackName } from "./identifiers.ts";
 import { PromotedFrom, PromoteFrom } from "./promotions.ts";
+import { Binding, MovedItem } from "./seals.ts";
 import { Consent, Hold, Verification } from "./verification.ts";
 
 export const DeploymentOperation = z.enum([
@@ -71,6 +72,8 @@ export const RequestDeployment = z.strictObject({
   promote: PromoteFrom.optional(),
   /** Pass the votes and a freeze by; of a person who has signed in and whom the stack's rules name for it. */
   emergency: RequestEmergency.optional(),
+  /** Digest of a seal of the stack, of a preview say: nothing but what was sealed then may run. Not for drift checks. */
+  seal: Digest.optional(),
   options: DeploymentOptions.default({}),
 });
 export type RequestDeployment = z.infer<typeof RequestDeployment>;
@@ -143,6 +146,8 @@ export const ContinueDeployment = z.strictObject({
   /** URNs of pending creates that are known not to exist: they are dropped from the state, and created anew. */
   clearPendingCreates: z.array(z.string().min(1).max(1000)).max(5000).default([]),
   message: z.string().max(1000).optional(),
+  /** On a stack that a failed rollback has frozen: the deployment that was to be undone. */
+  acknowledge: Id.optional(),
 });
 export type ContinueDeployment = z.infer<typeof ContinueDeployment>;
 
@@ -223,6 +228,10 @@ export const Deployment = z
       })
       .nullable(),
     nextAction: NextAction.nullable(),
+    /** How what runs is bound to what was sealed; null before its preview, and of one that goes without. */
+    binding: Binding.nullable(),
+    /** What was not as it was sealed, of one that is stale. */
+    moved: z.array(MovedItem).nullable(),
     /** Set once it was held for a person's decision. */
     hold: Hold.nullable(),
     /** rollback: its irreversible steps, once they are known. */
@@ -238,6 +247,8 @@ export const DeploymentSummary = Deployment.omit({
   cancellation: true,
   resources: true,
   nextAction: true,
+  binding: true,
+  moved: true,
   hold: true,
   consent: true,
 }).meta({

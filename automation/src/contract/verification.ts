@@ -103,6 +103,8 @@ export const RollbackSettings = z
   .object({
     /** Whether a rollback without irreversible steps begins by itself, and passes queues, pauses, freezes and approvals. */
     automatic: z.boolean(),
+    /** Whether such a rollback passes approvals and freezes also when somebody asks for it. */
+    coversRequested: z.boolean(),
     onHoldExpiry: z.enum(["keep", "rollback"]),
     /** Of a first release, which nothing can be gone back from: `destroyCreated` removes what it created, after consent. */
     onFirstFailure: z.enum(["keep", "destroyCreated"]),
@@ -114,6 +116,7 @@ export type RollbackSettings = z.infer<typeof RollbackSettings>;
 
 export const SetRollbackSettings = z.strictObject({
   automatic: z.boolean().optional(),
+  coversRequested: z.boolean().optional(),
   onHoldExpiry: z.enum(["keep", "rollback"]).optional(),
   onFirstFailure: z.enum(["keep", "destroyCreated"]).optional(),
 });

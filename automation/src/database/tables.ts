@@ -336,6 +336,7 @@ export interface Tables {
   rollback_settings: {
     stack_id: string;
     automatic: Generated<boolean>;
+    covers_requested: Generated<boolean>;
     on_hold_expiry: Generated<"keep" | "rollback">;
     on_first_failure: Generated<"keep" | "destroyCreated">;
     updated_at: Instant;

@@ -34,6 +34,11 @@ export async function cancelDeployment(
         },
       );
     }
+    if (deployment.isHeld) {
+      throw new SlipwayError("conflict", "Nothing of the deployment runs: it is held for a decision.", {
+        remedy: `Keep what it left, or roll it back: slipway hold ${id} keep, slipway hold ${id} rollback`,
+      });
+    }
     const at = clock.now().toISOString();
     const target = { deploymentId: id, attempt: 0, fence: null };
     if (decision === "ended-now") {

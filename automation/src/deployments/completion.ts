@@ -1,17 +1,20 @@
-import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
 import type { Claim, LostAttempt } from "../attempts/store.ts";
 import { endAttempt } from "../attempts/store.ts";
 import { appendAudit } from "../audit/store.ts";
 import type { DeploymentStatus } from "../contract/deployments.ts";
+import type { Verification } from "../contract/verification.ts";
 import type { Database, Transaction } from "../database.ts";
-import { recordUnchecked } from "../drift/store.ts";
+import { recordUnchecked } from "../drift/record.ts";
 import { SlipwayError } from "../errors.ts";
-import { tellEnd, tellRollback } from "../notifications/deployment-messages.ts";
-import { OPERATION_VERSION, stepsOf } from "../pipeline/operations.ts";
-import type { PinnedRelease } from "../releases/store.ts";
+import { tellEnd, tellRollbackEnd } from "../notifications/deployment-messages.ts";
+import { causeEnd } from "../rollbacks/cause-end.ts";
+import { outcomeOfRollback } from "../rollbacks/rules.ts";
+import { decideHoldRow, insertFailedRollback, settleFailedRollback } from "../rollbacks/store.ts";
+import { lockVerification, moveVerification } from "../rollbacks/verification-store.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { endUpdatesOfAttempt } from "../state/end-update.ts";
+import { findAccount } from "./accounts-store.ts";
 import { appendEvents, notify, WORK_CHANNEL } from "./events-store.ts";
 
 /** Why a deployment did not succeed, in words for a person. */
@@ -68,11 +71,13 @@ export async function endDeployment(
   await settle(trx, deployment, ending.status, ending.failure, ending.principal, deployment.attempt);
   // Before the attempt's lease goes, which knows what was looked at.
   if (ending.status === "failed" || ending.status === "interrupted") {
-    await recordUnchecked(trx, deployment.deploymentId, ending.failure?.detail ?? ending.status);
+    const { failure, status } = ending;
+    const why = { cause: failure?.detail ?? status, wasBusy: failure?.code === "stack_moved" };
+    await recordUnchecked(trx, deps, deployment.deploymentId, why);
   }
   await endAttempt(trx, deployment, attemptStatusOf(ending.status));
   if (deployment.cause === "automatic-rollback" && deployment.causedBy !== null) {
-    await settleCause(trx, deployment, deployment.causedBy, ending.status === "succeeded", ending.principal);
+    await settleCause(trx, deployment, deployment.causedBy, ending, ending.principal);
   }
   await notify(trx, WORK_CHANNEL, deployment.stackId);
 }
@@ -156,60 +161,6 @@ async function putBack(
   await notify(trx, WORK_CHANNEL, lost.stackId);
 }
 
-/**
- * Starts the one automatic rollback of a deployment: the deployment stays `running` without an attempt until the rollback has ended. Answers the rollback's id.
- */
-export async function startAutomaticRollback(
-  trx: Transaction,
-  deps: { keyring: Keyring },
-  deployment: EndingDeployment,
-  target: PinnedRelease,
-  failure: Failure,
-  principal: string,
-): Promise<string> {
-  const id = randomUUID();
-  const message = `Automatic rollback: ${failure.detail}`.slice(0, 1000);
-  await sql`
-    with numbered as (
-      update stacks set next_deployment = next_deployment + 1 where id = ${deployment.stackId}
-      returning next_deployment - 1 as number
-    )
-    insert into deployments (id, stack_id, number, operation, operation_version, message, requested_by, cause, caused_by, target_release,
-      source_digest, lockfile_digest, git_commit, git_dirty, config, config_digest)
-    select ${id}, ${deployment.stackId}, number, 'rollback', ${OPERATION_VERSION}, ${message}, ${SLIPWAY}, 'automatic-rollback',
-      ${deployment.deploymentId}, ${target.number}, ${target.sourceDigest}, ${target.lockfileDigest}, ${target.commit},
-      ${target.dirty}, ${JSON.stringify(target.config)}, ${target.configDigest}
-    from numbered
-  `.execute(trx);
-  await insertSteps(trx, id, stepsOf("rollback", {}, OPERATION_VERSION));
-  await sql`
-    update deployments set rolled_back_by = ${id}, failure = ${JSON.stringify(failure)}
-    where id = ${deployment.deploymentId} and status = 'running'
-  `.execute(trx);
-  await finishSteps(trx, deployment.deploymentId);
-  await endUpdatesOfAttempt(trx, deps, deployment.attemptId, "expired");
-  await endAttempt(trx, deployment, "failed");
-  await appendStatus(
-    trx,
-    deployment.deploymentId,
-    deployment.attempt,
-    "running",
-    `${failure.detail} Rolling back to release ${target.number} by deployment ${id}.`,
-  );
-  await appendStatus(trx, id, 0, "queued", `Undoes deployment ${deployment.deploymentId}: ${failure.detail}`);
-  await audit(trx, deployment, "deployment.requested", SLIPWAY, {
-    deployment: id,
-    operation: "rollback",
-    cause: "automatic-rollback",
-    causedBy: deployment.deploymentId,
-    targetRelease: target.number,
-    worker: principal,
-  });
-  await tellRollback(trx, deployment, { release: target.number, why: failure.detail });
-  await notify(trx, WORK_CHANNEL, deployment.stackId);
-  return id;
-}
-
 /** The steps of a deployment as rows; those that are there already stay as they are. */
 export async function insertSteps(
   trx: Transaction,
@@ -226,7 +177,7 @@ export async function insertSteps(
 /** Deployments whose automatic rollback has ended without ending them too, because it was cancelled while it waited. */
 export async function settleOrphanedCauses(db: Database): Promise<void> {
   await db.transaction().execute(async (trx) => {
-    const { rows } = await sql<{ rollback: EndingDeployment; causedBy: string; status: string }>`
+    const { rows } = await sql<{ rollback: StackSubject; causedBy: string; status: DeploymentStatus }>`
       select r.caused_by as "causedBy", r.status, jsonb_build_object('stackId', r.stack_id, 'deploymentId', r.id,
         'organisation', p.organisation, 'project', p.name, 'stack', s.name) as rollback
       from deployments c
@@ -235,12 +186,13 @@ export async function settleOrphanedCauses(db: Database): Promise<void> {
       where c.status = 'running' and r.finished_at is not null
       for update of c skip locked
     `.execute(trx);
-    for (const row of rows)
-      await settleCause(trx, row.rollback, row.causedBy, row.status === "succeeded", "system");
+    for (const { rollback, causedBy, status } of rows)
+      await settleCause(trx, rollback, causedBy, { status, failure: null }, "system");
   });
 }
 
-type StackSubject = {
+/** A deployment with the names of its stack. */
+export type StackSubject = {
   stackId: string;
   deploymentId: string;
   organisation: string;
@@ -248,55 +200,103 @@ type StackSubject = {
   stack: string;
 };
 
-/** Ends the deployment that an automatic rollback was for. */
-async function settleCause(
+interface Cause {
+  failure: Failure | null;
+  verification: Verification | null;
+  attempt: number;
+  target: number | null;
+  /** Of the rollback. */
+  own: Verification | null;
+  before: string | null;
+}
+
+/** Ends the deployment that an automatic rollback was for, in the transaction that ends the rollback. Freezes the stack when that failed. */
+export async function settleCause(
   trx: Transaction,
   rollback: StackSubject,
   causedBy: string,
-  succeeded: boolean,
+  ended: { status: DeploymentStatus; failure: Failure | null },
   principal: string,
 ): Promise<void> {
-  const { rows } = await sql<{ failure: Failure | null; attempt: number; target: number | null }>`
-    select c.failure, (select coalesce(max(number), 0) from attempts a where a.deployment_id = c.id) as attempt,
-      r.target_release as target
+  const { rows } = await sql<Cause>`
+    select c.failure, c.verification, (select coalesce(max(number), 0) from attempts a where a.deployment_id = c.id) as attempt,
+      r.target_release as target, r.verification as own,
+      (select v.state from verifications v where v.deployment_id = c.id and v.state in ('update_failed', 'verification_failed')
+       order by v.id desc limit 1) as before
     from deployments c join deployments r on r.id = ${rollback.deploymentId}
     where c.id = ${causedBy} and c.status = 'running' for update of c
   `.execute(trx);
   const cause = rows[0];
   if (cause === undefined) return;
   const before = cause.failure ?? { code: "update_failed", detail: "The update failed.", remedy: null };
-  const failure: Failure = succeeded
-    ? {
-        ...before,
-        detail: `${before.detail} Slipway rolled back to release ${cause.target}.`,
-        remedy:
-          "The stack runs the release before. Correct the program or its config; this source and config are quarantined on the stack.",
-      }
-    : {
-        ...before,
-        detail: `${before.detail} The automatic rollback to release ${cause.target} did not succeed.`,
-        remedy: `Read deployment ${rollback.deploymentId}, correct what it names, and roll back or deploy by hand.`,
-      };
+  const outcome = outcomeOfRollback({
+    status: ended.status,
+    verification: cause.own,
+    causeWas: cause.verification,
+  });
+  const why = ended.failure?.detail ?? null;
+  const account = await findAccount(trx, rollback.deploymentId);
+  const said = causeEnd(outcome, { target: cause.target, rollbackId: rollback.deploymentId, why, account });
+  const failure: Failure = { ...before, detail: `${before.detail} ${said.detail}`, remedy: said.remedy };
   const subject = { ...rollback, deploymentId: causedBy };
-  await settle(trx, subject, succeeded ? "rolled_back" : "failed", failure, principal, cause.attempt);
+  // One that an earlier program began has no verification.
+  if (cause.verification !== null) {
+    const to =
+      outcome !== "not-begun"
+        ? outcome
+        : cause.before === "update_failed"
+          ? "update_failed"
+          : "verification_failed";
+    await moveVerification(trx, subject, to, {
+      reason: said.detail,
+      evidence: { rollback: rollback.deploymentId, status: ended.status },
+      principal,
+    });
+  }
+  if (outcome === "rollback_failed") {
+    await insertFailedRollback(trx, {
+      deploymentId: causedBy,
+      stackId: rollback.stackId,
+      rollbackId: rollback.deploymentId,
+      detail: said.detail,
+    });
+    await audit(trx, subject, "stack.frozen_by_failed_rollback", SLIPWAY, {
+      deployment: causedBy,
+      rollback: rollback.deploymentId,
+    });
+  }
+  if (outcome === "rollback_failed" || outcome === "rolled_back_unhealthy")
+    await tellRollbackEnd(trx, subject, outcome, { why: said.detail, remedy: said.remedy });
+  if (outcome === "not-begun") {
+    await decideHoldRow(trx, causedBy, { decision: "keep", by: principal, reason: said.detail });
+  }
+  const status = outcome === "rolled_back" ? "rolled_back" : "failed";
+  await settle(trx, subject, status, failure, principal, cause.attempt);
 }
 
-async function settle(
+/**
+ * Ends a deployment in the caller's transaction: its row, its steps, its verification, its event, its audit entry, its message, and what was to come after it. `from`: the status that it has.
+ */
+export async function settle(
   trx: Transaction,
   deployment: StackSubject,
   status: DeploymentStatus,
   failure: Failure | null,
   principal: string,
   attempt: number,
+  from: "running" | "waiting_approval" = "running",
 ): Promise<void> {
   const { numAffectedRows } = await sql`
     update deployments set status = ${status}, finished_at = now(), failure = ${failure === null ? null : JSON.stringify(failure)}
-    where id = ${deployment.deploymentId} and status = 'running'
+    where id = ${deployment.deploymentId} and status = ${from}
   `.execute(trx);
   // A terminal status never moves again; whoever set it knew something that we do not.
   if (numAffectedRows !== 1n) {
     throw new SlipwayError("conflict", `deployment ${deployment.deploymentId} is not running any more`);
   }
+  if (status !== "succeeded") await closeVerification(trx, deployment, status, failure, principal);
+  else if ((await settleFailedRollback(trx, deployment.deploymentId)) !== undefined)
+    await audit(trx, deployment, "stack.unfrozen", principal, { deployment: deployment.deploymentId });
   await finishSteps(trx, deployment.deploymentId);
   await appendStatus(trx, deployment.deploymentId, attempt, status, failure?.detail ?? null);
   await audit(trx, deployment, `deployment.${status}`, principal, {
@@ -335,8 +335,23 @@ export async function cancelFollowers(
   }
 }
 
+/** Nothing that has ended is still updated or verified: what was not seen to pass has failed. */
+async function closeVerification(
+  trx: Transaction,
+  deployment: StackSubject,
+  status: DeploymentStatus,
+  failure: Failure | null,
+  principal: string,
+): Promise<void> {
+  const now = await lockVerification(trx, deployment.deploymentId);
+  const to = now === "updating" ? "update_failed" : now === "verifying" ? "verification_failed" : null;
+  if (to === null) return;
+  const reason = failure?.detail ?? `The deployment is ${status}.`;
+  await moveVerification(trx, deployment, to, { reason, evidence: { status }, principal });
+}
+
 /** No step of an ended deployment waits or runs. */
-async function finishSteps(trx: Transaction, deploymentId: string): Promise<void> {
+export async function finishSteps(trx: Transaction, deploymentId: string): Promise<void> {
   await sql`
     update deployment_steps set state = case state when 'running' then 'failed' else 'skipped' end,
       finished_at = case state when 'running' then now() end
@@ -344,7 +359,8 @@ async function finishSteps(trx: Transaction, deploymentId: string): Promise<void
   `.execute(trx);
 }
 
-async function appendStatus(
+/** The event that a deployment has a status, and why. */
+export async function appendStatus(
   trx: Transaction,
   deploymentId: string,
   attempt: number,
@@ -357,7 +373,8 @@ async function appendStatus(
   ]);
 }
 
-async function audit(
+/** An audit entry about a stack without a request. */
+export async function audit(
   trx: Transaction,
   stack: { organisation: string; project: string; stack: string },
   action: string,

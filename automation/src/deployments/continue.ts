@@ -7,6 +7,7 @@ import type { Transaction } from "../database.ts";
 import { SlipwayError } from "../errors.ts";
 import type { Caller } from "../http/endpoint.ts";
 import { OPERATION_VERSION, stepsOf } from "../pipeline/operations.ts";
+import { refuseAfterFailedRollback } from "../rollbacks/refusals.ts";
 import { undecided } from "./account-rules.ts";
 import { appendEvents, notify, WORK_CHANNEL } from "./events-store.ts";
 import { refuseQuarantined } from "./request.ts";
@@ -48,6 +49,8 @@ export async function continueDeployment(
   if (operation === "update" || operation === "rollback" || operation === "remediate-drift")
     await refuseQuarantined(trx, content.stackId, content);
 
+  const acknowledges = body.acknowledge ?? null;
+  await refuseAfterFailedRollback(trx, content.stackId, { operation, acknowledges });
   const cleared = pending.map(({ urn }) => urn);
   const options = cleared.length === 0 ? {} : { clearPendingCreates: cleared };
   const why = `Goes on with ${operation} #${deployment.number}, which was ${deployment.status}.`;
@@ -68,6 +71,7 @@ export async function continueDeployment(
       message,
       requestedBy: caller.principal,
       continues: id,
+      acknowledges,
       steps: stepsOf(kind, more.options, OPERATION_VERSION),
     });
     await appendEvents(trx, { deploymentId: added, attempt: 0, fence: null }, [

@@ -20,6 +20,10 @@ import type { Promotion } from "../promotions/source.ts";
 import { requestedRelease } from "../promotions/source.ts";
 import { placeOf } from "../promotions/store.ts";
 import { refuseUnreconciled } from "../reconciliation/refuse.ts";
+import { cancelRunning } from "../rollbacks/cancel-running.ts";
+import { refuseAfterFailedRollback } from "../rollbacks/refusals.ts";
+import { putConsent, readSettings } from "../rollbacks/store.ts";
+import { requestedSeal } from "../seals/request.ts";
 import { configDigest } from "../secrets/config-secrets.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { readStoredConfig } from "../stacks/config-store.ts";
@@ -57,9 +61,15 @@ export async function queueDeployment(
   const { stackId, name, body, source, caller } = request;
   const promotion = request.promotion ?? null;
   await refuseUnreconciled(trx, { ...name, stackId }, body.operation);
+  refuseRollbackOptions(body);
+  await refuseAfterFailedRollback(trx, stackId, {
+    operation: body.operation,
+    acknowledges: body.acknowledge ?? null,
+  });
   await refuseFrozen(trx, stackId, {
     operation: body.operation,
-    automaticRollback: false,
+    // Of one that the stack agreed to beforehand its preview decides whether a freeze holds it up.
+    automaticRollback: body.operation === "rollback" && (await readSettings(trx, stackId)).coversRequested,
     emergency: body.emergency !== undefined,
   });
   if (body.options.skipPreview === true) await refuseSkippedPreview(trx, stackId);
@@ -89,6 +99,10 @@ export async function queueDeployment(
   }
   if (source !== null) await recordAuthors(trx, source.sourceDigest, source.authors ?? []);
 
+  const boundTo =
+    body.seal === undefined
+      ? null
+      : await requestedSeal(trx, keyring, stackId, body.seal, { ...body, options, content: chosen.content });
   const id = randomUUID();
   const number = await insertDeployment(trx, {
     ...chosen.content,
@@ -101,8 +115,13 @@ export async function queueDeployment(
     requestedBy: caller.principal,
     targetRelease: chosen.targetRelease,
     promotedFrom: promotion?.releaseId ?? null,
+    acknowledges: body.acknowledge ?? null,
+    boundTo,
     steps: stepsOf(body.operation, body.options, OPERATION_VERSION),
   });
+  if (body.consent !== undefined)
+    await putConsent(trx, id, { steps: body.consent, by: caller.principal, reason: body.message ?? null });
+  if (body.cancelRunning === true) await cancelRunning(trx, stackId, caller);
   if (body.emergency !== undefined && request.actor !== undefined) {
     const { emergency: asked } = body;
     const { requestId } = caller;
@@ -126,12 +145,32 @@ export async function queueDeployment(
       ...(chosen.targetRelease === null ? {} : { targetRelease: chosen.targetRelease }),
       ...(promotion === null ? {} : { promotedFrom: { stack: promotion.stack, release: promotion.release } }),
       ...(body.message === undefined ? {} : { message: body.message }),
+      ...(body.seal === undefined ? {} : { seal: body.seal }),
+      ...(body.acknowledge === undefined ? {} : { acknowledges: body.acknowledge }),
+      ...(body.consent === undefined ? {} : { consent: body.consent }),
     },
   });
   await hintStack(trx, hints, stackId);
   const deployment = await findDeployment(trx, id);
   if (deployment === undefined) throw new Error("the deployment that was just inserted is not there");
   return deployment;
+}
+
+/** Throws SlipwayError `option_not_supported` for what only a rollback takes. */
+function refuseRollbackOptions(body: RequestDeployment): void {
+  if (body.operation === "rollback") return;
+  const given = (["cancelRunning", "consent"] as const).filter((name) => body[name] !== undefined);
+  if (given.length === 0) return;
+  throw new SlipwayError(
+    "option_not_supported",
+    `The operation '${body.operation}' does not support ${given.join(", ")}.`,
+    {
+      remedy: "Only a rollback takes it.",
+      details: {
+        issues: given.map((name) => ({ path: `body.${name}`, message: "has effect on rollback only" })),
+      },
+    },
+  );
 }
 
 async function rollbackContent(

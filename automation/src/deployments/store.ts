@@ -50,6 +50,8 @@ export interface NewDeployment extends DeployedContent {
   runsAfter?: string | null;
   /** The failed rollback that whoever asked knows of. */
   acknowledges?: string | null;
+  /** The deployment whose seal is what may run. */
+  boundTo?: string | null;
 }
 
 /** Queues a deployment with its steps under the stack's next number, which it answers. The caller has locked the stack. */
@@ -82,6 +84,7 @@ export async function insertDeployment(trx: Transaction, deployment: NewDeployme
       continues: deployment.continues ?? null,
       runs_after: deployment.runsAfter ?? null,
       acknowledges: deployment.acknowledges ?? null,
+      bound_to: deployment.boundTo ?? null,
       // Of two in one transaction the second is the younger one, in lists too.
       requested_at: sql<Date>`clock_timestamp()`,
     })
@@ -228,6 +231,8 @@ export async function findDeployment(db: Database, id: string): Promise<Deployme
     nextAction: isTerminal(summary.status)
       ? nextActionOf({ ...summary, account, isSuperseded: await supersededBy(db, row) })
       : null,
+    binding: row.binding,
+    moved: row.moved,
     hold: await findHold(db, id),
     consent: await findConsent(db, id),
     steps: steps.map((step) => ({
@@ -371,6 +376,8 @@ export interface CancelState {
   cancelRequested: boolean;
   /** The automatic rollback that it waits for. */
   rolledBackBy: string | null;
+  /** It waits for a person to keep or to undo what it left. */
+  isHeld: boolean;
 }
 
 /** Locks a deployment until the end of the transaction: no worker claims it meanwhile. */
@@ -382,6 +389,11 @@ export async function lockForCancel(trx: Transaction, id: string): Promise<Cance
     .select(["deployments.stack_id as stackId", "projects.organisation", "projects.name as project"])
     .select(["stacks.name as stack", "deployments.status", "deployments.rolled_back_by as rolledBackBy"])
     .select(sql<boolean>`deployments.cancel_requested_at is not null`.as("cancelRequested"))
+    .select(
+      sql<boolean>`deployments.status = 'running' and deployments.verification is not distinct from 'held'`.as(
+        "isHeld",
+      ),
+    )
     .where("deployments.id", "=", id)
     .forUpdate("deployments")
     .executeTakeFirst();

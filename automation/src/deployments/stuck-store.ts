@@ -22,7 +22,7 @@ export interface StuckRun {
 
 /**
  * Rows that have not ended and that nobody will end. Every one of them must have a live owner or a timer that is due soon:
- * a running deployment has an attempt with a live lease, or an automatic rollback that has not ended; an attempt has the
+ * a running deployment has an attempt with a live lease, or an automatic rollback that has not ended, or is held for a person; an attempt has the
  * right to write or a lease to look; a waiting deployment that could be claimed is claimed while a worker has room; an update of the CLI has a live lease.
  */
 export async function stuckRuns(db: Database): Promise<StuckRun[]> {
@@ -43,6 +43,8 @@ export async function stuckRuns(db: Database): Promise<StuckRun[]> {
       and not exists (
         select 1 from deployments back where back.id = d.rolled_back_by
           and (back.finished_at is null or back.finished_at > late.at))
+      -- A person has time to decide, and the sweep ends it after that.
+      and not exists (select 1 from deployment_holds h where h.deployment_id = d.id and h.decision is null and h.expires_at > late.at)
       -- Its last attempt has ended this moment, and its own end follows.
       and not exists (select 1 from attempts a where a.deployment_id = d.id and a.finished_at > late.at)
     union all
@@ -75,7 +77,8 @@ export async function stuckRuns(db: Database): Promise<StuckRun[]> {
       and not exists (select 1 from pauses p where p.scope = 'everything' or p.project_id = s.project_id or p.stack_id = s.id)
       and not exists (select 1 from stack_writers w where w.stack_id = d.stack_id and w.holder is not null)
       and not exists (
-        select 1 from deployments other where other.stack_id = d.stack_id and other.status = 'running' and other.id is distinct from d.caused_by)
+        select 1 from deployments other where other.stack_id = d.stack_id and other.status = 'running' and other.id is distinct from d.caused_by
+          and other.verification is distinct from 'held')
       and not exists (
         select 1 from deployments earlier where earlier.stack_id = d.stack_id and earlier.status = 'queued'
           and (earlier.queue_rank, earlier.number) < (d.queue_rank, d.number))

@@ -65,7 +65,7 @@ export async function readQueue(db: Database, stackIds: readonly string[] | "all
       select d.id, d.stack_id, s.project_id, d.operation, d.number, coalesce(d.started_at, d.requested_at) as started_at, a.worker_id
       from deployments d join stacks s on s.id = d.stack_id
       left join attempts a on a.deployment_id = d.id and a.status in ('claimed', 'running')
-      where d.status = 'running'
+      where d.status = 'running' and d.verification is distinct from 'held'
     )
     select jsonb_build_object(
       'now', ${msOf(sql`now()`)},

@@ -130,7 +130,7 @@ function badText(value: unknown, place: string): string | undefined {
   return undefined;
 }
 
-const ACTIONS = new Set(["cancel", "continue", "lift"]);
+const ACTIONS = new Set(["cancel", "consent", "continue", "hold", "lift"]);
 
 function tagOf(path: string): string {
   const words = path.split("/").filter((part) => part !== "" && part !== "v1" && !part.startsWith(":"));

@@ -61,16 +61,69 @@ export async function tellEnd(
 export async function tellRollback(
   trx: Transaction,
   deployment: ToldDeployment,
-  rollback: { release: number; why: string },
+  rollback: { release: number | null; why: string },
 ): Promise<void> {
   const facts = await factsOf(trx, deployment.deploymentId);
   if (facts === undefined) return;
   await tell(trx, deployment, "deployment.rolling_back", {
-    what: `Slipway rolls deployment ${facts.number} back to release ${rollback.release}.`,
+    what:
+      rollback.release === null
+        ? `Slipway removes what deployment ${facts.number} created, once somebody agrees to it.`
+        : `Slipway rolls deployment ${facts.number} back to release ${rollback.release}.`,
     who: facts.requestedBy,
     why: rollback.why,
     nextAction: "Nothing now: another message tells how it ended.",
   });
+}
+
+/** Tells that a deployment waits for a person, in the transaction that holds it. */
+export async function tellHeld(
+  trx: Transaction,
+  deployment: ToldDeployment,
+  held: { why: string; onExpiry: "keep" | "rollback" },
+): Promise<void> {
+  const facts = await factsOf(trx, deployment.deploymentId);
+  if (facts === undefined) return;
+  const then = held.onExpiry === "keep" ? "what runs stays" : "it is rolled back";
+  await tell(trx, deployment, "deployment.held", {
+    what: `Deployment ${facts.number} (${facts.operation}) is held: somebody has to decide whether what it left stays.`,
+    who: facts.requestedBy,
+    why: held.why,
+    nextAction: `Decide within the hour: slipway hold ${deployment.deploymentId} keep, or slipway hold ${deployment.deploymentId} rollback. After that ${then}.`,
+  });
+}
+
+/** Tells that a rollback does something that nobody can undo, and waits for consent. */
+export async function tellConsent(
+  trx: Transaction,
+  rollback: ToldDeployment,
+  steps: readonly { detail: string }[],
+): Promise<void> {
+  const facts = await factsOf(trx, rollback.deploymentId);
+  if (facts === undefined) return;
+  await tell(trx, rollback, "rollback.consent", {
+    what: `Rollback ${facts.number} would do ${steps.length === 1 ? "something" : `${steps.length} things`} that nobody can undo, and waits for consent.`,
+    who: facts.requestedBy,
+    why: steps.map(({ detail }) => detail).join(" "),
+    nextAction: `Read each step; then slipway consent ${rollback.deploymentId}, or cancel it: slipway cancel ${rollback.deploymentId}. Within the hour; after that what runs stays.`,
+  });
+}
+
+/** Tells how an automatic rollback ended that did not help. */
+export async function tellRollbackEnd(
+  trx: Transaction,
+  deployment: ToldDeployment,
+  outcome: "rollback_failed" | "rolled_back_unhealthy",
+  { why, remedy }: { why: string; remedy: string },
+): Promise<void> {
+  const facts = await factsOf(trx, deployment.deploymentId);
+  if (facts === undefined) return;
+  const kind = outcome === "rollback_failed" ? "rollback.failed" : "rollback.unhealthy";
+  const what =
+    outcome === "rollback_failed"
+      ? `The rollback of deployment ${facts.number} failed, and the stack is frozen.`
+      : `Deployment ${facts.number} was rolled back, and what runs now is unhealthy too.`;
+  await tell(trx, deployment, kind, { what, who: facts.requestedBy, why, nextAction: remedy });
 }
 
 /** Tells that a worker was lost in the middle of a deployment, in the transaction that takes it over. */

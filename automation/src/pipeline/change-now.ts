@@ -6,9 +6,10 @@ import type { Database } from "../database.ts";
 import type { AttemptRun } from "./attempt-run.ts";
 
 /** The deployment of an attempt as approvals know it. */
-export function changingOf({ claim }: AttemptRun): Changing {
+export function changingOf({ claim, results }: AttemptRun): Changing {
   const { deploymentId, stackId, attemptId, organisation, project, stack, cause } = claim;
-  return { deploymentId, stackId, attemptId, organisation, project, stack, cause };
+  const covered = results.rollback?.covered === true;
+  return { deploymentId, stackId, attemptId, organisation, project, stack, cause, covered };
 }
 
 /** What is to change, by this attempt's own preview and the stack's settings of now. Without a preview nobody knows. */

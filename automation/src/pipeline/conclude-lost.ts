@@ -33,7 +33,7 @@ export async function concludeLoss(
   const counts = crashed && history.wasRunning;
   if (counts) await markCrashed(trx, lost.attemptId);
   // Locked: what the engine says to the state backend at this moment is waited for, and then seen.
-  const isComplete = completedIn(await lockChangingUpdates(trx, lost.deploymentId)) !== undefined;
+  const isComplete = completedIn(await lockChangingUpdates(trx, lost), lost.operation) !== undefined;
   const crashes = history.before + (counts ? 1 : 0);
   const takeover = decideTakeover({ ...lost, isComplete, crashes });
   switch (takeover.kind) {

@@ -19,6 +19,7 @@ export async function frozenMeanwhile(run: AttemptRun, step: StepName): Promise<
   try {
     await holdWhileDatabaseIsAway(async () => {
       const passes = await passesFreezes(context.db, claim.deploymentId);
+      if (run.results.rollback?.covered === true) return;
       await refuseFrozen(context.db, claim.stackId, { operation: claim.operation, ...passes });
     }, run.stop);
     return null;

@@ -6,7 +6,9 @@ export type StepName =
   | "build"
   | "test"
   | "gates-before"
+  | "reconcile"
   | "preview"
+  | "consent"
   | "policy"
   | "seal"
   | "approval"
@@ -56,8 +58,19 @@ export const OPERATION_LISTS: Readonly<Record<number, OperationLists>> = {
       "release",
     ],
     refresh: ["prepare", "preview", "seal", "approval", "refresh"],
-    destroy: ["prepare", "preview", "policy", "seal", "approval", "destroy"],
-    rollback: ["prepare", "preview", "policy", "seal", "approval", "update", "gates-after", "release"],
+    destroy: ["prepare", "preview", "consent", "policy", "seal", "approval", "destroy"],
+    rollback: [
+      "prepare",
+      "reconcile",
+      "preview",
+      "consent",
+      "policy",
+      "seal",
+      "approval",
+      "update",
+      "gates-after",
+      "release",
+    ],
     "detect-drift": ["prepare", "detect-drift"],
     "remediate-drift": [
       "prepare",

@@ -22,7 +22,9 @@ const LOOKING_STEPS: readonly string[] = [
   "build",
   "test",
   "gates-before",
+  "reconcile",
   "preview",
+  "consent",
   "policy",
   "seal",
   "approval",
@@ -84,6 +86,8 @@ export function isKept(
   switch (step) {
     case "build":
     case "test":
+    // What is approved later names the state that it left.
+    case "reconcile":
       return true;
     case "gates-before":
       return recorded.ageMs < GATE_KEEPS_MS;

@@ -2,7 +2,7 @@ import { packFindingOf, ranPacks } from "../engine/policy-events.ts";
 import type { RequestOutcome } from "../engine/runner-protocol.ts";
 import type { Finding } from "../policies/rules.ts";
 import type { AttemptRun } from "./attempt-run.ts";
-import type { LaidPolicies, PacksSaid } from "./policy-types.ts";
+import type { LaidPack, LaidPolicies, PacksSaid } from "./policy-types.ts";
 
 /** What the engine says besides when a mandatory policy ends it. */
 const ENGINE_STOPPED = /^(?:preview|update|up) failed$/;
@@ -48,13 +48,13 @@ export function endedByPackTrouble(laid: LaidPolicies | undefined, outcome: Requ
   );
 }
 
-/** Names of packs that were laid out and did not run, and names that several gave themselves: of neither it is known what they would have said. */
+/** Names of packs that were laid out and did not run, and of those that cannot be told from another: of neither it is known what they would have said. */
 export function unheardPacks({ packs }: LaidPolicies, said: PacksSaid | undefined): string[] {
   const seen = new Set<string>();
-  return packs.flatMap(({ path, name }) => {
-    const ran = said?.ran.get(path);
-    if (ran === undefined) return [`${name} did not run`];
-    if (seen.has(ran.name)) return [`several packs are named ${ran.name}`];
+  return packs.flatMap((pack) => {
+    const [ran, ...more] = ranAs(pack, said);
+    if (ran === undefined) return [`${pack.name} did not run`];
+    if (more.length > 0 || seen.has(ran.name)) return [`${pack.name} cannot be told from another pack`];
     seen.add(ran.name);
     return [];
   });
@@ -62,12 +62,7 @@ export function unheardPacks({ packs }: LaidPolicies, said: PacksSaid | undefine
 
 /** What packs said, with the rule that each finding comes from. A policy that the engine was told is advisory, because an override names it, counts as what it is. */
 export function findingsOfPacks({ packs }: LaidPolicies, said: PacksSaid | undefined): Finding[] {
-  const byName = new Map(
-    packs.flatMap((pack) => {
-      const ran = said?.ran.get(pack.path);
-      return ran === undefined ? [] : [[ran.name, pack] as const];
-    }),
-  );
+  const byName = new Map(packs.flatMap((pack) => ranAs(pack, said).map(({ name }) => [name, pack] as const)));
   return (said?.findings ?? []).map((finding) => {
     const pack = byName.get(finding.pack);
     const isPassedOver = pack?.passedOver.includes(finding.policy) === true && finding.level === "advisory";
@@ -78,4 +73,18 @@ export function findingsOfPacks({ packs }: LaidPolicies, said: PacksSaid | undef
       overridable: pack?.overridable === true,
     };
   });
+}
+
+/** Under which names the engine says to have run a pack. It shows a long folder with its middle left out. */
+export function ranAs(
+  { path }: Pick<LaidPack, "path">,
+  said: PacksSaid | undefined,
+): { name: string; version: string }[] {
+  return [...(said?.ran ?? [])].filter(([shown]) => isShownAs(path, shown)).map(([, ran]) => ran);
+}
+
+function isShownAs(path: string, shown: string): boolean {
+  const [start = "", end, ...more] = shown.split("/.../");
+  if (end === undefined || more.length > 0) return path === shown;
+  return path.startsWith(`${start}/`) && path.endsWith(`/${end}`);
 }

@@ -3,6 +3,8 @@ import type { RequestOutcome } from "../engine/runner-protocol.ts";
 import type { AttemptRun } from "./attempt-run.ts";
 import { runRequest } from "./run-request.ts";
 
+export { describeFailure } from "../engine/command-end.ts";
+
 /** Output lines beyond this are not stored; the end of a command says the most, so a mark tells where it was cut. */
 const MAX_LINES = 20_000;
 const LAST_LINES = 20;
@@ -56,26 +58,4 @@ export async function runCommand(
     },
   );
   return { outcome, tail };
-}
-
-/** One sentence on how a command ended that did not succeed: the first thing that it said went wrong, as far as that can be told. */
-export function describeFailure(
-  argv: readonly string[],
-  outcome: RequestOutcome,
-  tail: readonly string[],
-): string {
-  const shown = argv.join(" ");
-  const said =
-    outcome.errors[0] ??
-    tail.find((line) => /\b(error|failed|cannot|not found)\b/i.test(line)) ??
-    tail.at(-1);
-  const how =
-    outcome.status === "timed-out"
-      ? `did not end within ${Math.round(outcome.durationMs / 1000)} s`
-      : outcome.signal !== null
-        ? `was ended by ${outcome.signal}`
-        : outcome.exitCode === null
-          ? "could not be started"
-          : `exited with ${outcome.exitCode}`;
-  return `'${shown}' ${how}${said === undefined ? "" : `: ${said.trim().slice(0, 500)}`}`;
 }

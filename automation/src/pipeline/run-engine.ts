@@ -4,6 +4,8 @@ import path from "node:path";
 import { makeAttemptToken } from "../access/attempt-tokens.ts";
 import { unpackedServiceFolder } from "../artifacts/service-folder.ts";
 import { eventOf } from "../engine/map-event.ts";
+import type { PlanViolation } from "../engine/plan-violation.ts";
+import { planViolationIn } from "../engine/plan-violation.ts";
 import type { EngineOperation, EngineOptions, RequestOutcome } from "../engine/runner-protocol.ts";
 import { holdWhileDatabaseIsAway } from "../state/hold.ts";
 import type { AttemptRun, StepOutcome } from "./attempt-run.ts";
@@ -28,6 +30,7 @@ export async function runEngine(
   operation: EngineOperation,
   { planPath, reportPath }: EnginePaths = {},
   onEngineEvent: (event: Readonly<Record<string, unknown>>) => void = () => {},
+  more: Pick<EngineOptions, "targets"> = {},
 ): Promise<RequestOutcome> {
   const { workDir, config, secrets, engineEnvironment } = preparedOf(run);
   const artifactsFile = await writeArtifacts(run);
@@ -53,7 +56,7 @@ export async function runEngine(
       workDir,
       stack: `${organisation}/${project}/${stack}`,
       config,
-      options: engineOptions(run, operation),
+      options: { ...engineOptions(run, operation), ...more },
       ...(packs.length === 0
         ? {}
         : {
@@ -74,7 +77,8 @@ export async function runEngine(
         notePacks(said, message.event);
         const event = eventOf(step, message.event);
         if (event === null) return;
-        if (mayChange(operation)) run.account.add(event);
+        // What is only read again before a rollback is no change of it.
+        if (mayChange(operation) && step !== "reconcile") run.account.add(event);
         run.events.emit(event);
       } else if (message.type === "output" && message.stream === "stderr" && isForPeople(message.line)) {
         run.events.emit({ type: "output", step, stream: "stderr", line: message.line });
@@ -131,6 +135,18 @@ export async function failedEngine(
       ? `pulumi ended with ${outcome.signal ?? outcome.exitCode ?? "no exit code"}`
       : await firstFailingLine(run, operation, error);
   const account = mayChange(operation) ? ` ${run.account.describe()}` : "";
+  const violation = operation === "update" ? violationOf(outcome.errors) : null;
+  if (violation !== null) {
+    return {
+      state: "failed",
+      failure: {
+        code: "plan_violation",
+        detail: `${describeViolation(violation)}${account}`,
+        remedy:
+          "The program wanted something else than it had in the preview. Make it depend on its source and config alone, and deploy again.",
+      },
+    };
+  }
   return {
     state: "failed",
     failure: {
@@ -155,6 +171,16 @@ async function firstFailingLine(run: AttemptRun, step: string, error: string): P
   });
   const place = placeOfSyntaxError(tail, workDir);
   return place === null ? said : said.replace(unplacedIn, place);
+}
+
+/** The first place where a bound update left its plan. */
+function violationOf(errors: readonly string[]): PlanViolation | null {
+  return errors.map(planViolationIn).find((one) => one !== null) ?? null;
+}
+
+function describeViolation({ urn, properties }: PlanViolation): string {
+  const named = properties.length === 0 ? "" : ` in ${properties.join(", ")}`;
+  return `The update left its plan at ${urn ?? "a resource that the engine did not name"}${named}.`;
 }
 
 function sentence(text: string): string {

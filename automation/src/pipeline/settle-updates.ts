@@ -24,6 +24,7 @@ export interface Settled extends Pick<Fence, "attemptId" | "stackId"> {
 /** An update that an engine of a deployment ran and that may have changed the stack. */
 export interface ChangingUpdate {
   id: string;
+  kind: string;
   status: string;
   baseState: string | null;
   changes: Record<string, number> | null;
@@ -44,9 +45,12 @@ const PLANNED: Readonly<Record<string, PlannedOperation["operation"]>> = {
  * The updates of a deployment that may have changed the stack, locked: whoever completes one at this moment is waited for, and then seen. The caller holds the writer's row, as whoever
  * locks both.
  */
-export async function lockChangingUpdates(trx: Transaction, deploymentId: string): Promise<ChangingUpdate[]> {
+export async function lockChangingUpdates(
+  trx: Transaction,
+  { deploymentId }: { deploymentId: string },
+): Promise<ChangingUpdate[]> {
   const { rows } = await sql<ChangingUpdate>`
-    select id, status, base_state as "baseState", resource_changes as changes from updates
+    select id, kind, status, base_state as "baseState", resource_changes as changes from updates
     where deployment_id = ${deploymentId} and not dry_run and number is not null and kind in ('update', 'refresh', 'destroy')
     order by number
     for update
@@ -54,9 +58,17 @@ export async function lockChangingUpdates(trx: Transaction, deploymentId: string
   return rows;
 }
 
+/** What the engine calls that which an operation is for. A rollback also refreshes before. */
+function isFor(operation: DeploymentOperation, { kind }: ChangingUpdate): boolean {
+  return kind === (operation === "refresh" || operation === "destroy" ? operation : "update");
+}
+
 /** The update that did what a deployment was for; undefined as long as none has. */
-export function completedIn(updates: readonly ChangingUpdate[]): ChangingUpdate | undefined {
-  const last = updates.at(-1);
+export function completedIn(
+  updates: readonly ChangingUpdate[],
+  operation: DeploymentOperation,
+): ChangingUpdate | undefined {
+  const last = updates.findLast((update) => isFor(operation, update));
   return last?.status === "succeeded" ? last : undefined;
 }
 
@@ -72,7 +84,7 @@ export async function settleUpdates(
 ): Promise<Account> {
   const { attemptId, stackId, deploymentId } = about;
   await endUpdatesOfAttempt(trx, { keyring }, attemptId, status);
-  const updates = await lockChangingUpdates(trx, deploymentId);
+  const updates = (await lockChangingUpdates(trx, about)).filter((update) => isFor(about.operation, update));
   const journaled = [];
   for (const { id } of updates) {
     const batches = await readBatches(trx, id);

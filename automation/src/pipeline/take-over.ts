@@ -4,6 +4,7 @@ import { lostAttempts } from "../attempts/worker-store.ts";
 import { loseLocksWhenFrozen } from "../database/frozen.ts";
 import { settleOrphanedCauses } from "../deployments/completion.ts";
 import { tellLostWorker } from "../notifications/deployment-messages.ts";
+import { endHolds } from "../rollbacks/holds.ts";
 import { concludeLoss } from "./conclude-lost.ts";
 import type { WorkerContext } from "./context.ts";
 import { expireDeadLeases } from "./dead-leases.ts";
@@ -38,6 +39,7 @@ export async function takeOverLost(context: TakeOverContext): Promise<number> {
     await keepFailure(context.dataDir, lost.stackId, folder);
   }
   await settleOrphanedCauses(context.db);
+  await endHolds(context.db);
   return count;
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { decideByGates, refuseAsTarget, startsRollback } from "./rules.ts";
+import { decideByGates, refuseAsTarget } from "./rules.ts";
 
 const gate = (verdict: "pass" | "fail" | "inconclusive" | "error", required = true) => ({
   name: verdict,
@@ -14,26 +14,6 @@ test("only required gates decide, and a fail decides before anything else", () =
   expect(decideByGates([gate("inconclusive"), gate("fail")]).kind).toBe("bad");
   expect(decideByGates([gate("pass"), gate("inconclusive")]).kind).toBe("undecided");
   expect(decideByGates([gate("pass"), gate("error")]).kind).toBe("undecided");
-});
-
-test("a rollback starts only for an update that somebody asked for and that broke something", () => {
-  const bad = {
-    operation: "update",
-    cause: "request",
-    cancelled: false,
-    updateFailedHalfway: false,
-    gates: decideByGates([gate("fail")]),
-  };
-  expect(startsRollback(bad)).toBe(true);
-  expect(startsRollback({ ...bad, gates: null, updateFailedHalfway: true })).toBe(true);
-  expect(startsRollback({ ...bad, gates: null })).toBe(false);
-  expect(startsRollback({ ...bad, gates: decideByGates([gate("inconclusive")]) })).toBe(false);
-  expect(startsRollback({ ...bad, gates: decideByGates([gate("error")]) })).toBe(false);
-  expect(startsRollback({ ...bad, operation: "rollback" })).toBe(false);
-  expect(startsRollback({ ...bad, operation: "rollback", cause: "automatic-rollback" })).toBe(false);
-  expect(startsRollback({ ...bad, cancelled: true })).toBe(false);
-  for (const operation of ["preview", "refresh", "destroy"])
-    expect(startsRollback({ ...bad, operation })).toBe(false);
 });
 
 test("only a good release that is not quarantined can be gone back to", () => {

@@ -20,19 +20,6 @@ export function decideByGates(results: readonly Judged[]): GatesDecision {
   return { kind: "good" };
 }
 
-/** Whether a failed deployment starts an automatic rollback. Never a rollback itself (no ping-pong), never a cancel. */
-export function startsRollback(ended: {
-  operation: string;
-  cause: string;
-  cancelled: boolean;
-  /** The update failed after the engine had begun to change a resource. */
-  updateFailedHalfway: boolean;
-  gates: GatesDecision | null;
-}): boolean {
-  if (ended.operation !== "update" || ended.cause === "automatic-rollback" || ended.cancelled) return false;
-  return ended.updateFailedHalfway || ended.gates?.kind === "bad";
-}
-
 /** Throws `release_not_good` or `quarantined` for a release that nobody may go back to. */
 export function refuseAsTarget(release: {
   number: number;

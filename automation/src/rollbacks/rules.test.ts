@@ -129,9 +129,15 @@ test("consent is to exactly the steps that there are", () => {
 });
 
 test("only a rollback that can be undone itself is covered by what the stack agreed to beforehand", () => {
-  expect(isCovered({ automatic: true }, 0)).toBe(true);
-  expect(isCovered({ automatic: true }, 1)).toBe(false);
-  expect(isCovered({ automatic: false }, 0)).toBe(false);
+  const usual = { automatic: true, coversRequested: false };
+  const automatic = { cause: "automatic-rollback", irreversible: 0 } as const;
+  const asked = { cause: "request", irreversible: 0 } as const;
+  expect(isCovered(usual, automatic)).toBe(true);
+  expect(isCovered(usual, { ...automatic, irreversible: 1 })).toBe(false);
+  expect(isCovered({ ...usual, automatic: false }, automatic)).toBe(false);
+  expect(isCovered(usual, asked)).toBe(false);
+  expect(isCovered({ ...usual, coversRequested: true }, asked)).toBe(true);
+  expect(isCovered({ ...usual, coversRequested: true }, { ...asked, irreversible: 1 })).toBe(false);
 });
 
 test.each([

@@ -114,10 +114,15 @@ export function isConsentTo(consented: readonly string[] | null, steps: readonly
 }
 
 /**
- * Whether a rollback is covered by what the stack agreed to beforehand: then no approval, no freeze and no pause delays it. One with a step that cannot be undone never is.
+ * Whether a rollback is covered by what the stack agreed to beforehand: then no approval and no freeze delays it. One with a step that cannot be undone never is, and one that somebody
+ * asks for only on a stack that wants that: else a rollback would be a way round its approvals.
  */
-export function isCovered(settings: Pick<RollbackSettings, "automatic">, irreversible: number): boolean {
-  return settings.automatic && irreversible === 0;
+export function isCovered(
+  settings: Pick<RollbackSettings, "automatic" | "coversRequested">,
+  rollback: { cause: "request" | "automatic-rollback"; irreversible: number },
+): boolean {
+  if (rollback.irreversible > 0) return false;
+  return rollback.cause === "automatic-rollback" ? settings.automatic : settings.coversRequested;
 }
 
 /** How the rollback of a deployment ended. */

@@ -16,6 +16,7 @@ export const HOLD_SECONDS = 3_600;
 /** What a stack does when an update goes wrong, until somebody sets it otherwise. */
 export const USUAL_SETTINGS: RollbackSettings = {
   automatic: true,
+  coversRequested: false,
   onHoldExpiry: "keep",
   onFirstFailure: "keep",
   updatedAt: null,
@@ -32,6 +33,7 @@ export async function readSettings(db: Database, stackId: string): Promise<Rollb
   if (row === undefined) return USUAL_SETTINGS;
   return {
     automatic: row.automatic,
+    coversRequested: row.covers_requested,
     onHoldExpiry: row.on_hold_expiry,
     onFirstFailure: row.on_first_failure,
     updatedAt: row.updated_at.toISOString(),
@@ -43,14 +45,15 @@ export async function readSettings(db: Database, stackId: string): Promise<Rollb
 export async function writeSettings(
   trx: Transaction,
   stackId: string,
-  settings: Pick<RollbackSettings, "automatic" | "onHoldExpiry" | "onFirstFailure">,
+  settings: Omit<RollbackSettings, "updatedAt" | "updatedBy">,
   principal: string,
 ): Promise<void> {
-  const { automatic, onHoldExpiry, onFirstFailure } = settings;
+  const { automatic, coversRequested, onHoldExpiry, onFirstFailure } = settings;
   await sql`
-    insert into rollback_settings (stack_id, automatic, on_hold_expiry, on_first_failure, updated_by)
-    values (${stackId}, ${automatic}, ${onHoldExpiry}, ${onFirstFailure}, ${principal})
-    on conflict (stack_id) do update set automatic = excluded.automatic, on_hold_expiry = excluded.on_hold_expiry,
+    insert into rollback_settings (stack_id, automatic, covers_requested, on_hold_expiry, on_first_failure, updated_by)
+    values (${stackId}, ${automatic}, ${coversRequested}, ${onHoldExpiry}, ${onFirstFailure}, ${principal})
+    on conflict (stack_id) do update set automatic = excluded.automatic,
+      covers_requested = excluded.covers_requested, on_hold_expiry = excluded.on_hold_expiry,
       on_first_failure = excluded.on_first_failure, updated_at = now(), updated_by = excluded.updated_by
   `.execute(trx);
 }

@@ -24,6 +24,17 @@ const Service = z.strictObject({
 });
 export type Service = z.infer<typeof Service>;
 
+const ReleaseData = z
+  .strictObject({
+    schema: z.enum(["expand", "contract"]).optional(),
+    level: z.int().min(0).max(1_000_000).default(0),
+    rollbackFloor: z.int().min(0).max(1_000_000).optional(),
+  })
+  .refine(
+    ({ level, rollbackFloor }) => rollbackFloor === undefined || rollbackFloor <= level,
+    "has a rollbackFloor above its own level: not even this version could work with what it leaves",
+  );
+
 export const Manifest = z.strictObject({
   services: z.record(ServiceName, Service).default({}),
   gates: z
@@ -39,6 +50,8 @@ export const Manifest = z.strictObject({
     .max(20)
     .default([])
     .refine((packs) => new Set(packs.map((one) => one.path)).size === packs.length, "repeats a pack's path"),
+  /** What a rollback past this version must know of its data; see rollbacks/irreversible.ts. */
+  release: ReleaseData.optional(),
   install: z.strictObject({ workspaces: z.array(SourcePath).default([]) }).default({ workspaces: [] }),
 });
 export type Manifest = z.infer<typeof Manifest>;

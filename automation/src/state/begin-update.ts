@@ -9,7 +9,9 @@ import { notify } from "../deployments/events-store.ts";
 import { refusePaused } from "../dispatch/refuse-paused.ts";
 import { SlipwayError } from "../errors.ts";
 import { refuseFrozen } from "../freezes/refuse.ts";
+import { refuseUnpromotedRun } from "../promotions/refuse.ts";
 import { refuseUnreconciled } from "../reconciliation/refuse.ts";
+import { refuseAfterFailedRollback } from "../rollbacks/refusals.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { endUpdate } from "./end-update.ts";
 import { holdWhileDatabaseIsAway } from "./hold.ts";
@@ -63,7 +65,10 @@ export async function createUpdate(
   const dryRun = isDryRun(request.kind, request.options);
   // Asked again when it starts; here, so that the CLI says so before it shows what it would do.
   if (!dryRun && actor.attempt === null)
-    await holdWhileDatabaseIsAway(() => refuseUnapproved(db, request.stackId, RUN_OF_THE_CLI), signal);
+    await holdWhileDatabaseIsAway(async () => {
+      await refuseUnapproved(db, request.stackId, RUN_OF_THE_CLI);
+      await refuseUnpromotedRun(db, request.stackId, request.kind);
+    }, signal);
   const row = {
     ...request,
     id,
@@ -137,8 +142,16 @@ async function startOnce(
   if (update === undefined || update.stackId !== stackId || update.isRemoved) {
     throw new SlipwayError("not_found", "The stack has no such update.");
   }
-  if (!update.dryRun && actor.attempt === null) await refuseUnapproved(trx, stackId, RUN_OF_THE_CLI);
+  if (!update.dryRun && actor.attempt === null) {
+    await refuseUnapproved(trx, stackId, RUN_OF_THE_CLI);
+    await refuseUnpromotedRun(trx, stackId, update.kind);
+  }
   if (!update.dryRun) await refuseUnreconciled(trx, { ...update, stackId }, update.kind);
+  if (!update.dryRun && actor.attempt === null && update.kind !== "refresh") {
+    // A bare run names nothing: to the rules an import changes the stack as an update does.
+    const operation = update.kind === "destroy" ? "destroy" : "update";
+    await refuseAfterFailedRollback(trx, stackId, { operation, acknowledges: null });
+  }
   const rollbackPending = writer.holder === null ? await deploymentWithoutHolder(trx, stackId) : null;
   const decision = decideStart({ ...update, actor, writer, rollbackPending });
   let epoch: number | null;

@@ -48,7 +48,8 @@ export async function freeWriter(
 /** The number of a deployment that has the stack without holding it: its automatic rollback is to follow. Null when there is none. */
 export async function deploymentWithoutHolder(trx: Transaction, stackId: string): Promise<number | null> {
   const { rows } = await sql<{ number: number }>`
-    select number from deployments where stack_id = ${stackId} and status = 'running' and operation <> 'detect-drift' limit 1
+    select number from deployments where stack_id = ${stackId} and status = 'running' and operation <> 'detect-drift'
+      and verification is distinct from 'held' limit 1
   `.execute(trx);
   return rows[0]?.number ?? null;
 }

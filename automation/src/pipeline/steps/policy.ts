@@ -12,7 +12,7 @@ import { useOverride } from "../../policies/store.ts";
 import { holdWhileDatabaseIsAway } from "../../state/hold.ts";
 import type { AttemptRun, StepOutcome } from "../attempt-run.ts";
 import { principalOf } from "../context.ts";
-import { findingsOfPacks, hasPolicies, unheardPacks } from "../policy-findings.ts";
+import { findingsOfPacks, hasPolicies, ranAs, unheardPacks } from "../policy-findings.ts";
 import type { LaidPolicies } from "../policy-types.ts";
 
 /** Decides by what packs said of this attempt's preview, and by the built-in policies. A mandatory violation ends the deployment before anything is touched, and so does a policy that could not be asked. */
@@ -116,10 +116,10 @@ function packsOf(
   run: AttemptRun,
   { packs }: LaidPolicies,
 ): { name: string; version: string; digest: string | null }[] {
-  return packs.map(({ path, name, version, digest }) => ({
-    name,
-    version: version ?? run.results.packs?.ran.get(path)?.version ?? "",
-    digest,
+  return packs.map((pack) => ({
+    name: pack.name,
+    version: pack.version ?? ranAs(pack, run.results.packs)[0]?.version ?? "",
+    digest: pack.digest,
   }));
 }
 

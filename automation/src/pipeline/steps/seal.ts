@@ -1,11 +1,11 @@
 import { appendAudit } from "../../audit/store.ts";
 import { subjectOf } from "../../deployments/completion.ts";
-import { DEFAULT_PARALLEL } from "../../engine/pulumi-arguments.ts";
 import { createRedactor } from "../../engine/redact.ts";
 import { withSealedNames, withSealedSeeds } from "../../seals/drawn-names.ts";
 import { withOpenCredentials } from "../../seals/loosen-plan.ts";
 import { staleFailure } from "../../seals/moved-words.ts";
 import { writePlan } from "../../seals/plan-file.ts";
+import { sealedOperation, sealedOptions } from "../../seals/request.ts";
 import type { Comparison, SealedDeployment, SealFacts } from "../../seals/rules.ts";
 import { compare, seal as sealOf } from "../../seals/rules.ts";
 import { ciphertextsOf, seedsOf, stepsOfPlan, stepsOfReport } from "../../seals/sealed-steps.ts";
@@ -71,24 +71,13 @@ async function makeSeal(
 
 async function factsOf(run: AttemptRun): Promise<SealFacts> {
   const { context, claim, pinned, results } = run;
-  const { targets, targetDependents, replace, refresh, parallel, skipTests, clearPendingCreates } =
-    claim.options;
   const providers = results.previewed?.providers ?? [];
   const plugins = new Map(
     providers.map(({ name, version }) => [`${name}@${version ?? ""}`, { name, version }]),
   );
   return {
-    // A preview is one of an update: whoever has seen it has seen what the update does.
-    operation: claim.operation === "preview" ? "update" : claim.operation,
-    options: {
-      refresh: refresh === true,
-      parallel: parallel ?? DEFAULT_PARALLEL,
-      ...(targets === undefined ? {} : { targets }),
-      ...(targetDependents === undefined ? {} : { targetDependents }),
-      ...(replace === undefined ? {} : { replace }),
-      ...(skipTests === undefined ? {} : { skipTests }),
-      ...(clearPendingCreates === undefined ? {} : { clearPendingCreates }),
-    },
+    operation: sealedOperation(claim.operation),
+    options: sealedOptions(claim.options),
     source: pinned?.sourceDigest ?? claim.sourceDigest,
     lockfile: pinned === null ? claim.lockfileDigest : pinned.lockfileDigest,
     config: pinned?.configDigest ?? claim.configDigest,
