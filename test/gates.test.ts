@@ -52,7 +52,7 @@ const CATEGORY = `  - name: quality
       require: 2/2
       checks:
         - { name: lint, command: [node, -e, "console.log('nothing to complain of')"] }
-        - { name: unit, tests: { files: [reports] } }
+        - { name: unit, tests: { files: [unit.xml] } }
   - name: experiment
     phase: after
     dryRun: true
@@ -103,7 +103,7 @@ test("a gate that the stack requires stops a source that has none, before anythi
 });
 
 test("categories pass by their count, a dry run decides nothing, and a bake passes only when it is over", async () => {
-  const files = { "reports/unit.xml": '<testsuite><testcase name="a"/><testcase name="b"/></testsuite>' };
+  const files = { "unit.xml": '<testsuite><testcase name="a"/><testcase name="b"/></testsuite>' };
   write({ version: "v1", slipwayYaml: HEALTH(CATEGORY), files });
   const good = await deploy();
   expect(good, worker.output()).toMatchObject({ status: "succeeded", release: 1 });

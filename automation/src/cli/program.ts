@@ -106,6 +106,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "list the workers",
     load: async () => (await import("./commands/workers.ts")).register,
   },
+  show: {
+    summary: "show what a deployment is about, who may approve it, and what to do next",
+    load: async () => (await import("./commands/show.ts")).register,
+  },
   logs: {
     summary: "print what happened in a deployment or a run of the Pulumi CLI",
     load: async () => (await import("./commands/logs.ts")).register,
@@ -117,6 +121,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   resources: {
     summary: "list the resources in the state of a stack",
     load: async () => (await import("./commands/resources.ts")).register,
+  },
+  gates: {
+    summary: "what a deployment's gates measured; gates that a stack requires; run a folder's gates here",
+    load: async () => (await import("./commands/gates.ts")).register,
   },
   releases: {
     summary: "list the releases of a stack",

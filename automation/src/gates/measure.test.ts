@@ -207,13 +207,13 @@ describe("a category", () => {
     (verdicts: Record<string, Partial<RanProgram["outcome"]>>) =>
     (argv: readonly string[]): Promise<RanProgram> => {
       const outcome = {
-        status: "succeeded",
+        status: "succeeded" as const,
         exitCode: 0,
         signal: null,
         durationMs: 1,
         errors: [],
         changes: {},
-      } as const;
+      };
       return Promise.resolve({
         outcome: { ...outcome, ...verdicts[argv[0] ?? ""] },
         failure: `'${argv[0]}' did not work`,
