@@ -96,7 +96,7 @@ export function parseStackConfig(text: string, file: string, projectName: string
       secretsprovider: z.string().nullish(),
       encryptedkey: z.string().nullish(),
       encryptionsalt: z.string().nullish(),
-      environment: z.unknown(),
+      environment: z.unknown().optional(),
     })
     .nullish()
     .safeParse(parseYaml(text, file));
