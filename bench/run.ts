@@ -16,6 +16,7 @@ import { measureStart } from "./start.ts";
 import { measureState } from "./state.ts";
 import { wasStopped } from "./stopping.ts";
 import { measureTakeover } from "./takeover.ts";
+import { measureVerdict } from "./verdict.ts";
 import { measureWriters } from "./writers.ts";
 
 const BENCHES: Record<string, (options: BenchOptions) => Promise<Figure[]>> = {
@@ -29,6 +30,7 @@ const BENCHES: Record<string, (options: BenchOptions) => Promise<Figure[]>> = {
   "runner-settings": measureRunnerSettings,
   state: measureState,
   takeover: measureTakeover,
+  verdict: measureVerdict,
   writers: measureWriters,
 };
 
