@@ -194,6 +194,22 @@ describe("the order of a project's stacks", () => {
     });
   });
 
+  test("holds for the Pulumi CLI too, which may still look and take away", async () => {
+    await order({ stack: "local" }, { stack: "test", onlyPromoted: true });
+    const ask = async (stack: string, kind: string): Promise<number> => {
+      const { statusCode } = await api.app.inject({
+        method: "POST",
+        url: `/api/stacks/default/${project}/${stack}/${kind}`,
+        headers: { host: "127.0.0.1", authorization: `token ${api.token}` },
+        payload: { name: project, runtime: "nodejs", options: {}, config: {}, metadata: {} },
+      });
+      return statusCode;
+    };
+    expect(await ask("test", "update")).toBe(409);
+    for (const kind of ["preview", "refresh", "destroy"]) expect(await ask("test", kind)).toBe(200);
+    expect(await ask("local", "update")).toBe(200);
+  });
+
   test("fails closed: while the stack before is removed nothing is taken", async () => {
     await order({ stack: "local" }, { stack: "test" }, { stack: "production", onlyPromoted: true });
     expect((await api.ask("DELETE", at("test"))).status).toBe(204);
