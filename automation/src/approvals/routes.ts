@@ -12,6 +12,7 @@ import { withTransaction } from "../database.ts";
 import { SlipwayError } from "../errors.ts";
 import { decodeCursor, pageFrom } from "../http/cursor.ts";
 import { serve } from "../http/endpoint.ts";
+import type { Keyring } from "../secrets/keyring.ts";
 import type { Asked } from "./decide.ts";
 import { apply, ask, lockAsked } from "./decide.ts";
 import * as emergencies from "./emergencies-store.ts";
@@ -30,8 +31,11 @@ const Place = z.tuple([z.iso.datetime(), z.uuid()]);
 const BATCH = 100;
 
 /** Routes of approvals: rules of stacks, what waits, votes, and emergencies. */
-export function approvalRoutes(app: FastifyInstance, { db }: { db: Database }): void {
-  ruleRoutes(app, { db });
+export function approvalRoutes(
+  app: FastifyInstance,
+  { db, keyring }: { db: Database; keyring: Keyring },
+): void {
+  ruleRoutes(app, { db, keyring });
 
   serve(app, endpoints.listApprovals, async ({ query, actor }) => {
     const within = listableOrganisations(actor);
@@ -64,9 +68,9 @@ export function approvalRoutes(app: FastifyInstance, { db }: { db: Database }): 
   });
 
   serve(app, endpoints.castVote, async ({ params: { id }, body, actor, caller }) => {
-    const signIn = requireSignIn(actor);
     return withTransaction(db, async (trx) => {
       const asked = await foundAsked(trx, id);
+      const signIn = requireSignIn(actor);
       const vote = { by: actor.id, verdict: body.verdict, seal: body.seal };
       const comment = body.comment ?? null;
       const decision = await ask(trx, asked, { kind: "vote", vote, comment });
@@ -78,9 +82,9 @@ export function approvalRoutes(app: FastifyInstance, { db }: { db: Database }): 
   });
 
   serve(app, endpoints.withdrawVote, async ({ params: { id }, actor, caller }) => {
-    requireSignIn(actor);
     return withTransaction(db, async (trx) => {
       const asked = await foundAsked(trx, id);
+      requireSignIn(actor);
       const decision = await ask(trx, asked, { kind: "withdraw", by: actor.id });
       if (decision.kind === "changed") await store.deleteVote(trx, id, actor.id);
       await apply(trx, asked, decision, { requestId: caller.requestId });
@@ -102,10 +106,10 @@ export function approvalRoutes(app: FastifyInstance, { db }: { db: Database }): 
   });
 
   serve(app, endpoints.reviewEmergency, async ({ params: { id }, body, actor, caller }) => {
-    requireSignIn(actor);
     return withTransaction(db, async (trx) => {
       await store.lockDeployment(trx, id);
       const used = await foundEmergency(trx, id);
+      requireSignIn(actor);
       if (used.principal === actor.id || !(await mayReview(trx, id, actor))) {
         throw new SlipwayError("forbidden", `${actor.name} may not review this emergency.`, {
           remedy: "It is reviewed by somebody else than who used it: one whom the rules ask, or an admin.",

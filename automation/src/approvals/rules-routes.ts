@@ -8,6 +8,8 @@ import type { Database, Transaction } from "../database.ts";
 import { withTransaction } from "../database.ts";
 import { SlipwayError } from "../errors.ts";
 import { serve } from "../http/endpoint.ts";
+import { endStaleDeployments } from "../seals/stale.ts";
+import type { Keyring } from "../secrets/keyring.ts";
 import { found } from "../stacks/routes.ts";
 import type { StackName } from "../stacks/store.ts";
 import { referStack } from "../stacks/store.ts";
@@ -15,10 +17,9 @@ import { unfulfillable } from "./matching.ts";
 import { membersOf } from "./people.ts";
 import type { Guard } from "./rule-sets-store.ts";
 import { insertRules, isProtected, readGuard } from "./rule-sets-store.ts";
-import { turnStale } from "./turn-stale.ts";
 
 /** Routes of what a stack asks for before it is changed. */
-export function ruleRoutes(app: FastifyInstance, { db }: { db: Database }): void {
+export function ruleRoutes(app: FastifyInstance, { db, keyring }: { db: Database; keyring: Keyring }): void {
   serve(app, endpoints.getStackRules, async ({ params, query }) => {
     const stack = found(await referStack(db, params), params);
     return shown(await foundGuard(db, stack.id, params, query.version));
@@ -50,11 +51,7 @@ export function ruleRoutes(app: FastifyInstance, { db }: { db: Database }): void
         details: { version, rules },
       });
       // The seal names the version: what was voted about was asked for by other rules.
-      await turnStale(trx, {
-        stackId: stack.id,
-        except: null,
-        why: `The rules of the stack changed (version ${version}).`,
-      });
+      await endStaleDeployments(trx, keyring, stack.id, caller.principal);
       return shown(await foundGuard(trx, stack.id, params));
     }),
   );
