@@ -13,6 +13,7 @@ export * from "./claims.ts";
 export type { FollowOptions } from "./follow.ts";
 export * from "./formats.ts";
 export type { DiffLine } from "./line-diff.ts";
+export * from "./moved.ts";
 export * from "./pauses.ts";
 export * from "./planned-resources.ts";
 export * from "./preview-graph.ts";

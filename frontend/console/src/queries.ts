@@ -244,6 +244,12 @@ export const queries = {
       queryFn: () => client.getPreviewGraph({ params: { id } }),
       staleTime: Number.POSITIVE_INFINITY,
     }),
+  seal: (client: Client, id: string) =>
+    queryOptions({
+      queryKey: ["deployment", id, "seal"],
+      queryFn: () => orNull(client.getSeal({ params: { id } })),
+      refetchInterval: LONG_LIST_INTERVAL_MS,
+    }),
   emergencies: (client: Client) =>
     infiniteQueryOptions({
       queryKey: ["emergencies"],

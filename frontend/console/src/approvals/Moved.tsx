@@ -1,25 +1,10 @@
 import { Alert, Text } from "@mantine/core";
+import { movedWords } from "@slipway/automation/client";
 import type { MovedItem } from "@slipway/automation/contract";
 import { useState } from "react";
 import { ShowAll } from "../previews/Folded.tsx";
 
 const DRAWN = 10;
-const WORDS = {
-  operation: "the operation",
-  options: "the options",
-  source: "the source",
-  lockfile: "the lockfile",
-  config: "the config of the source",
-  serverConfig: "the config on the server",
-  plan: "the plan",
-  cli: "the Pulumi CLI",
-  plugins: "the plugins",
-  state: "the state of the stack",
-  artifacts: "the artifacts",
-  rules: "the rules of approvals and gates",
-  policies: "the policies",
-} as const satisfies Record<MovedItem["item"], string>;
-
 /** What is not any more as it was sealed, part by part. */
 export function Moved({ moved, isOver }: { moved: readonly MovedItem[]; isOver: boolean }) {
   const [all, setAll] = useState(false);
@@ -32,15 +17,17 @@ export function Moved({ moved, isOver }: { moved: readonly MovedItem[]; isOver: 
       title={isOver ? "What moved since it was previewed" : "This has moved since it was previewed"}
     >
       <ul className="reasons">
-        {drawn.map((one) => (
-          <li key={`${one.item} ${one.urn ?? ""} ${one.path ?? ""}`}>
-            <strong>{WORDS[one.item]}</strong>
-            {one.urn !== null && <> {one.urn.split("::").at(-1)}</>}
-            {one.path !== null && <code> {one.path}</code>}
-            {": "}
-            <code>{shown(one.was)}</code> → <code>{shown(one.is)}</code>
-          </li>
-        ))}
+        {drawn.map((one) => {
+          const { what, path, was, is } = movedWords(one);
+          return (
+            <li key={`${one.item} ${one.urn ?? ""} ${one.path ?? ""}`}>
+              <strong>{what}</strong>
+              {path !== null && <code> {path}</code>}
+              {": "}
+              <code>{was}</code> → <code>{is}</code>
+            </li>
+          );
+        })}
       </ul>
       {drawn.length < moved.length && (
         <ShowAll onClick={() => setAll(true)}>show {moved.length - drawn.length} more</ShowAll>
@@ -52,12 +39,4 @@ export function Moved({ moved, isOver }: { moved: readonly MovedItem[]; isOver: 
       )}
     </Alert>
   );
-}
-
-const SHOWN_CHARACTERS = 120;
-
-function shown(value: unknown): string {
-  if (value === null || value === undefined) return "nothing";
-  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "");
-  return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
 }

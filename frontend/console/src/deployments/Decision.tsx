@@ -1,6 +1,11 @@
 import { Stack as Column, Paper } from "@mantine/core";
 import type { Approval, Deployment } from "@slipway/automation/contract";
+import { useQuery } from "@tanstack/react-query";
+import { useClient } from "../api.ts";
 import { ApprovalPanel } from "../approvals/ApprovalPanel.tsx";
+import { Moved } from "../approvals/Moved.tsx";
+import { isTerminal, queries } from "../queries.ts";
+import { DeployThis } from "./DeployThis.tsx";
 import { Facts } from "./Facts.tsx";
 import { NextAction } from "./NextAction.tsx";
 import { PreviewAgain } from "./PreviewAgain.tsx";
@@ -16,14 +21,22 @@ export function Decision({
   approval: Approval | null;
   planned: Readonly<Record<string, number>> | null;
 }) {
+  const isOver = isTerminal(deployment);
   const action = primaryActionOf(deployment, approval);
+  const isBound = action === "vote" || action === "await-votes" || action === "deploy-this";
+  const seal = useQuery({ ...queries.seal(useClient(), deployment.id), enabled: isBound });
+  const moved = deployment.moved ?? (isOver ? [] : (seal.data?.moved ?? []));
   return (
     <>
       <Paper withBorder p="md">
         <Column gap="md">
           <Facts deployment={deployment} approval={approval} planned={planned} />
+          <Moved moved={moved} isOver={isOver} />
           {action === "preview-again" && <PreviewAgain deployment={deployment} />}
           {action === "continue" && <NextAction deployment={deployment} />}
+          {action === "deploy-this" && seal.data != null && (
+            <DeployThis deployment={deployment} seal={seal.data.digest} />
+          )}
         </Column>
       </Paper>
       {approval !== null && <ApprovalPanel approval={approval} />}

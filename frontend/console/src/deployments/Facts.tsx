@@ -44,6 +44,13 @@ export function Facts({
           </span>
         </Fact>
       )}
+      {deployment.binding !== null && (
+        <Fact name="Binding">
+          {deployment.binding === "exact"
+            ? "exact: what runs is what was sealed"
+            : "equivalent: what runs is what was sealed, but for credentials of providers"}
+        </Fact>
+      )}
       <Origins deployment={deployment} />
     </dl>
   );

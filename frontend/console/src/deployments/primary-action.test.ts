@@ -55,5 +55,11 @@ test.each([
     "none",
   ],
 ] as const)("%s", (_name, deployment, approval, expected) => {
-  expect(primaryActionOf(deployment, approval)).toBe(expected);
+  expect(primaryActionOf({ operation: "update", ...deployment }, approval)).toBe(expected);
+});
+
+test("what a preview has shown can be deployed, once it has succeeded", () => {
+  const preview = { operation: "preview", nextAction: null } as const;
+  expect(primaryActionOf({ ...preview, status: "succeeded" }, null)).toBe("deploy-this");
+  expect(primaryActionOf({ ...preview, status: "failed" }, null)).toBe("none");
 });

@@ -9,9 +9,11 @@ export type PrimaryAction =
   | "await-votes"
   | "continue"
   | "preview-again"
+  | "deploy-this"
   | "none";
 
-type Known = Pick<Deployment, "status" | "nextAction"> & Partial<Pick<Deployment, "hold" | "consent">>;
+type Known = Pick<Deployment, "operation" | "status" | "nextAction"> &
+  Partial<Pick<Deployment, "hold" | "consent">>;
 
 /** Which of them comes first: what only a person can free, then what others decide, then what to do after an end. */
 export function primaryActionOf(
@@ -27,5 +29,6 @@ export function primaryActionOf(
   if (deployment.nextAction !== null) return "continue";
   // Rejected is somebody's decision: to ask again at once is not what comes next.
   if (deployment.status === "stale" || deployment.status === "expired") return "preview-again";
+  if (deployment.operation === "preview" && deployment.status === "succeeded") return "deploy-this";
   return "none";
 }
