@@ -24,6 +24,8 @@ export interface RequestOptions extends StackOptions {
   readonly parallel?: number;
   readonly skipPreview?: boolean;
   readonly skipTests?: boolean;
+  /** The deployment whose rollback failed. */
+  readonly acknowledge?: string;
   /** Digest of what a preview showed. */
   readonly seal?: string;
 }
@@ -33,6 +35,10 @@ export function withRequestOptions(command: Command): Command {
   return withStackOptions(command)
     .option("-m, --message <text>", "why; kept in history and audit")
     .option("--no-wait", "print the deployment and return, instead of watching it to its end")
+    .option(
+      "--acknowledge <deployment>",
+      "on a stack that a failed rollback has frozen: the id of the deployment that was to be undone",
+    )
     .option("--idempotency-key <key>", "a repeated request with the same key starts nothing new");
 }
 
@@ -64,7 +70,7 @@ export function engineOptions(options: RequestOptions): DeploymentOptions {
 export async function requestAndWatch(
   context: CliContext,
   options: RequestOptions,
-  what: Pick<RequestDeployment, "operation" | "release" | "promote">,
+  what: Pick<RequestDeployment, "operation" | "release" | "promote" | "cancelRunning" | "consent">,
   confirm: (client: Client, stack: StackPath) => Promise<boolean> = () => Promise.resolve(true),
 ): Promise<void> {
   const client = await connect(context, options);
@@ -81,6 +87,9 @@ export async function requestAndWatch(
       options: engineOptions(options),
       ...(what.release === undefined ? {} : { release: what.release }),
       ...(what.promote === undefined ? {} : { promote: what.promote }),
+      ...(what.cancelRunning === undefined ? {} : { cancelRunning: what.cancelRunning }),
+      ...(what.consent === undefined ? {} : { consent: what.consent }),
+      ...(options.acknowledge === undefined ? {} : { acknowledge: options.acknowledge }),
       ...(options.message === undefined ? {} : { message: options.message }),
       ...(options.seal === undefined ? {} : { seal: options.seal }),
     },

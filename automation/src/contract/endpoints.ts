@@ -36,8 +36,8 @@ import { DataKeyVersion, KeysRewrapped, KeysRotated, RewrapKeys, RotateKeys, Wra
 import { monitoringEndpoints } from "./monitoring.ts";
 import { notificationEndpoints } from "./notification-endpoints.ts";
 import { policyEndpoints } from "./policies.ts";
-import { CreateProject, Project, ProjectPath } from "./projects.ts";
 import { previewEndpoints } from "./preview-endpoints.ts";
+import { CreateProject, Project, ProjectPath } from "./projects.ts";
 import { promotionEndpoints } from "./promotion-endpoints.ts";
 
 import { Pause, Queue, RunLimit, SetPause, SetRunLimit, Worker } from "./queue.ts";
@@ -45,6 +45,7 @@ import { Reconciled, ReconcileStack, UnreconciledStack } from "./reconciliation.
 import { LiftQuarantine, Quarantine, Release } from "./releases.ts";
 import { RetentionLimits, RetentionPath, RetentionRule, RetentionRun, RunRetention } from "./retention.ts";
 import { rollbackEndpoints } from "./rollback-endpoints.ts";
+import { sealEndpoints } from "./seal-endpoints.ts";
 import {
   CreateSchedule,
   NextRuns,
@@ -731,6 +732,7 @@ export const endpoints = {
   ...freezeEndpoints,
   ...promotionEndpoints,
   ...previewEndpoints,
+  ...sealEndpoints,
   ...gateEndpoints,
 
   listQueue: {

@@ -24,6 +24,7 @@ export * from "./releases.ts";
 export * from "./retention.ts";
 export * from "./schedules.ts";
 export * from "./seals.ts";
+export * from "./seals.ts";
 export * from "./stack-deliveries.ts";
 export * from "./stacks.ts";
 export * from "./updates.ts";

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { MovedItem } from "./seals.ts";
 
 /** The closed list of problem codes, each with its HTTP status and title. `type` of a problem is `urn:slipway:problem:<code>`. */
 export const PROBLEMS = {
@@ -31,6 +32,7 @@ export const PROBLEMS = {
   quarantined: [409, "This source and config are quarantined"],
   paused: [409, "It is paused"],
   frozen: [409, "Nothing may change in this window"],
+  policies_required: [409, "The stack is only changed by deployments, which its policies look at"],
   policy_pack_invalid: [422, "The policy pack cannot be used"],
   stack_not_empty: [409, "The stack still has resources"],
   unreconciled: [409, "The stack was restored and not yet compared with what is there"],
@@ -64,6 +66,8 @@ export const Problem = z
     remedy: z.string().optional(),
     instance: z.string().optional(),
     issues: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+    /** Of `stale`: what is not as it was sealed. */
+    moved: z.array(MovedItem).optional(),
   })
   .meta({ id: "Problem" });
 export type Problem = z.infer<typeof Problem>;

@@ -2,6 +2,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { hasZodFastifySchemaValidationErrors } from "fastify-type-provider-zod";
 import type { Problem } from "../contract/problems.ts";
 import { PROBLEMS, ProblemCode } from "../contract/problems.ts";
+import type { MovedItem } from "../contract/seals.ts";
 import { isDatabaseFull } from "../disk/database-full.ts";
 import { SlipwayError, systemCode } from "../errors.ts";
 
@@ -38,7 +39,12 @@ interface Issue {
 export function problem(
   code: ProblemCode,
   detail: string,
-  more: { remedy?: string | undefined; issues?: Issue[] | undefined; instance?: string } = {},
+  more: {
+    remedy?: string | undefined;
+    issues?: Issue[] | undefined;
+    moved?: MovedItem[] | undefined;
+    instance?: string;
+  } = {},
 ): Problem {
   const [status, title] = PROBLEMS[code];
   return {
@@ -50,6 +56,7 @@ export function problem(
     ...(more.remedy === undefined ? {} : { remedy: more.remedy }),
     ...(more.instance === undefined ? {} : { instance: more.instance }),
     ...(more.issues === undefined ? {} : { issues: more.issues }),
+    ...(more.moved === undefined ? {} : { moved: more.moved }),
   };
 }
 
@@ -59,7 +66,13 @@ export function problemOf(error: unknown, requestId: string): Problem {
   if (error instanceof SlipwayError) {
     const code = ProblemCode.safeParse(error.code);
     if (code.success) {
-      return problem(code.data, error.message, { remedy: error.remedy, issues: issuesOf(error), instance });
+      const { remedy } = error;
+      return problem(code.data, error.message, {
+        remedy,
+        issues: issuesOf(error),
+        moved: movedOf(error),
+        instance,
+      });
     }
   }
   if (hasZodFastifySchemaValidationErrors(error)) {
@@ -110,6 +123,11 @@ export function sendProblem(reply: FastifyReply, answer: Problem): FastifyReply 
 function issuesOf(error: SlipwayError): Issue[] | undefined {
   const issues = error.details.issues;
   return Array.isArray(issues) ? (issues as Issue[]) : undefined;
+}
+
+function movedOf(error: SlipwayError): MovedItem[] | undefined {
+  const { moved } = error.details;
+  return Array.isArray(moved) ? (moved as MovedItem[]) : undefined;
 }
 
 function summaryOf(issues: readonly Issue[]): string {

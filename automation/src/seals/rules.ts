@@ -150,10 +150,12 @@ function differencesOf(
   const operations = [sealed, again].map((steps) => steps.flatMap((step) => step.operations));
   const [was = [], is = []] = operations;
   const found: Difference[] = [];
-  walk(sealed[0]?.goal ?? {}, again[0]?.goal ?? {}, [], (path, one, other) => {
-    const isOpen = isProvider && sealed.length === 1 && again.length === 1 && isOpenPath(path, one, other);
-    found.push({ moved: moveOf(urn, nameOf(path), one, other), isCredential: isOpen });
-  });
+  // Of a resource that is new to the plan, or no more in it, that alone is said.
+  if (sealed.length > 0 && again.length > 0)
+    walk(sealed[0]?.goal ?? {}, again[0]?.goal ?? {}, [], (path, one, other) => {
+      const isOpen = isProvider && sealed.length === 1 && again.length === 1 && isOpenPath(path, one, other);
+      found.push({ moved: moveOf(urn, nameOf(path), one, other), isCredential: isOpen });
+    });
   if (canonicalJson(was) !== canonicalJson(is)) {
     const isUpdate = (list: readonly string[]): boolean =>
       list.every((one) => one === "same" || one === "update");

@@ -14,6 +14,7 @@ import type { Caller } from "../http/endpoint.ts";
 import { serve } from "../http/endpoint.ts";
 import { changeOnce } from "../http/idempotency.ts";
 import { lockProject } from "../projects/store.ts";
+import { endStaleDeployments } from "../seals/stale.ts";
 import { sealConfigValue } from "../secrets/config-secrets.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import * as config from "./config-store.ts";
@@ -98,6 +99,8 @@ export function stackRoutes(app: FastifyInstance, { db, keyring }: StackRoutesOp
         : { secret: false, value: body.value, ciphertext: null };
       const stored = await config.putConfig(trx, stack.id, key, value, caller.principal);
       await audit(trx, caller, "config.set", params, { key, secret: body.secret });
+      // Whoever edits a value wants it to count in what was not yet done.
+      await endStaleDeployments(trx, keyring, stack.id, caller.principal);
       return stored;
     }),
   );
@@ -109,6 +112,7 @@ export function stackRoutes(app: FastifyInstance, { db, keyring }: StackRoutesOp
         throw new SlipwayError("not_found", `The stack has no config value ${key}.`);
       }
       await audit(trx, caller, "config.removed", params, { key });
+      await endStaleDeployments(trx, keyring, stack.id, caller.principal);
       return null;
     }),
   );
