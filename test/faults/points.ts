@@ -220,14 +220,21 @@ function atServerStatement(bed: Bed, where: Where): Stand {
 
 /** Whichever worker comes there first; the others go on. `isIt` tells whether a statement that has come back was the one. */
 function atWorkerStatement(bed: Bed, where: Where, isIt?: () => Promise<boolean>): Stand {
+  type Trap = ReturnType<typeof bed.serverStatements.trap>;
   let isOver = false;
-  const traps = new Set<ReturnType<typeof bed.serverStatements.trap>>();
+  let first: Trap | undefined;
+  const traps = new Set<Trap>();
   const arm = async (proxy: Bed["serverStatements"]): Promise<void> => {
-    for (;;) {
+    while (!isOver && first === undefined) {
       const trap = proxy.trap(where);
       traps.add(trap);
       await trap.sprung;
-      if (isIt === undefined || isOver || (await isIt())) return;
+      if (isIt === undefined || isOver || (await isIt())) {
+        // Whoever comes there later must go on: the others take over what the first one leaves behind.
+        first ??= trap;
+        for (const other of traps) if (other !== first) other.release();
+        return;
+      }
       trap.release();
       traps.delete(trap);
     }
