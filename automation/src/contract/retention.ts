@@ -7,6 +7,8 @@ export const RetentionCategory = z.enum([
   "cli-events",
   "journals",
   "states",
+  "drift-checks",
+  "schedule-slots",
   "idempotency-keys",
   "artifacts",
   "artifact-copies",

@@ -153,6 +153,36 @@ test("events of an ended deployment go with their age, those of others and the d
   );
 });
 
+test("drift checks and slots of schedules go with their age; the newest of each stay, and the checks of open alerts", async () => {
+  for (let age = 400; age < 424; age += 1) {
+    const id = await deployment("succeeded", await content(0, "of checks"), age);
+    await sql`insert into drift_checks (id, stack_id, deployment_id, status, checked_at) values (${id}, ${stackId}, ${id}, 'clean', now() - ${age} * interval '1 day')`.execute(
+      api.db,
+    );
+    if (age !== 423) continue;
+    await sql`insert into drift_alerts (id, stack_id, kind, fingerprint, urn, summary, opened_by, seen_by) values (${id}, ${stackId}, 'gone', 'f', 'urn:x', 's', ${id}, ${id})`.execute(
+      api.db,
+    );
+  }
+  // Twenty-four, of which twenty are the newest and one is an alert's.
+  expect(await run("drift-checks", true)).toMatchObject({ removed: 3 });
+  expect(await run("drift-checks")).toMatchObject({ removed: 3, complete: true });
+
+  const schedule = randomUUID();
+  await sql`insert into schedules (id, stack_id, name, operation, cron, time_zone, missed, owner) values (${schedule}, ${stackId}, 'nightly', 'detect-drift', '@daily', 'UTC', 'record', 'owner')`.execute(
+    api.db,
+  );
+  for (const age of [500, 400, 366, 1, 0])
+    await sql`insert into schedule_slots (schedule_id, slot, outcome, recorded_at) values (${schedule}, now() - ${age} * interval '1 day', 'missed', now() - ${age} * interval '1 day')`.execute(
+      api.db,
+    );
+  expect(await run("schedule-slots")).toMatchObject({ removed: 3 });
+  await sql`update schedule_slots set recorded_at = now() - interval '400 days' where schedule_id = ${schedule}`.execute(
+    api.db,
+  );
+  expect(await run("schedule-slots"), "the newest stays").toMatchObject({ removed: 1 });
+});
+
 test("a journal goes once it is a state; the newest states and those of good releases stay", async () => {
   const project = `p${randomUUID().slice(0, 8)}`;
   const stack = await stackClient(api, project);

@@ -31,6 +31,16 @@ export const CATEGORIES: Readonly<Record<RetentionCategory, CategoryRule>> = {
     limits: { maxAgeDays: 365, maxBytes: null },
     place: "database",
   },
+  "drift-checks": {
+    what: "drift checks; the newest 20 of each stack and those of open alerts stay",
+    limits: { maxAgeDays: 365, maxBytes: null },
+    place: "database",
+  },
+  "schedule-slots": {
+    what: "what became of slots of schedules; the newest of each schedule stays",
+    limits: { maxAgeDays: 365, maxBytes: null },
+    place: "database",
+  },
   "idempotency-keys": {
     what: "answers kept for requests that are repeated",
     limits: { maxAgeDays: 2, maxBytes: null },

@@ -4,6 +4,8 @@ import type { Transaction } from "../database.ts";
 
 /** States of a stack that stay whatever their age: somebody may want to go back some steps. */
 export const KEPT_STATES = 20;
+/** Drift checks of a stack that stay whatever their age: a list that ends in nothing tells nobody that it was once looked at. */
+export const KEPT_CHECKS = 20;
 /** Whoever found a content relies on it for an hour (see artifacts/store.ts); more, so that no clock has to be exact. */
 const RELIED_ON_HOURS = 2;
 
@@ -77,6 +79,28 @@ const ROWS: Readonly<Partial<Record<RetentionCategory, RowUnits>>> = {
           state_id = case when state_id = any(${ids}::uuid[]) then null else state_id end
         where status <> 'running' and (base_state = any(${ids}::uuid[]) or state_id = any(${ids}::uuid[]))
       ), gone as (delete from states where id = any(${ids}::uuid[]) returning ${BYTES} as bytes)
+      select coalesce(sum(bytes), 0)::bigint as bytes from gone`,
+  },
+  "drift-checks": {
+    units: sql`
+      select c.id::text as id, c.checked_at as at, (octet_length(c.resources::text) + coalesce(octet_length(c.sealed), 0))::bigint as bytes
+      from (select *, row_number() over (partition by stack_id order by checked_at desc, id desc) as place from drift_checks) c
+      where c.place > ${sql.lit(KEPT_CHECKS)}
+        and not exists (select from drift_alerts a where a.stack_id = c.stack_id and a.closed_at is null and c.id in (a.opened_by, a.seen_by))`,
+    remove: (ids) => sql`
+      with gone as (
+        delete from drift_checks where id = any(${ids}::uuid[])
+        returning octet_length(resources::text) + coalesce(octet_length(sealed), 0) as bytes)
+      select coalesce(sum(bytes), 0)::bigint as bytes from gone`,
+  },
+  "schedule-slots": {
+    // The newest says how far a schedule has come.
+    units: sql`
+      select s.schedule_id || ' ' || s.slot as id, s.recorded_at as at, pg_column_size(s.*)::bigint as bytes from schedule_slots s
+      where s.slot < (select max(slot) from schedule_slots where schedule_id = s.schedule_id)`,
+    remove: (ids) => sql`
+      with gone as (
+        delete from schedule_slots s where s.schedule_id || ' ' || s.slot = any(${ids}::text[]) returning pg_column_size(s.*) as bytes)
       select coalesce(sum(bytes), 0)::bigint as bytes from gone`,
   },
   "idempotency-keys": {
