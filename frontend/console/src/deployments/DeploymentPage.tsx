@@ -61,7 +61,7 @@ export function DeploymentPage({ id }: { id: string }) {
       )}
       {preview.data != null && <PreviewSection preview={preview.data} />}
       {preview.error !== null && <ProblemAlert error={preview.error} />}
-      {gates.length > 0 && <Gates gates={gates} />}
+      {gates.length > 0 && <Gates deploymentId={deployment.id} gates={gates} />}
       <Ladder rungs={progress.ladder} />
       <Account id={deployment.id} resources={deployment.resources} />
       {/* Of one that has ended the row knows more: no step of it runs any more, whatever its events last said. */}
