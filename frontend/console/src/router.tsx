@@ -2,11 +2,14 @@ import { createRootRoute, createRoute, createRouter, Navigate } from "@tanstack/
 import { ApprovalsPage } from "./approvals/ApprovalsPage.tsx";
 import { GroupsPage } from "./approvals/GroupsPage.tsx";
 import { AuditPage } from "./audit/AuditPage.tsx";
+import { DeliveriesPage } from "./deliveries/DeliveriesPage.tsx";
+import { DeliveryPage } from "./deliveries/DeliveryPage.tsx";
 import { DeploymentPage } from "./deployments/DeploymentPage.tsx";
 import { DeploymentsPage } from "./deployments/DeploymentsPage.tsx";
 import { CliLoginPage } from "./login/CliLoginPage.tsx";
 import { WelcomePage } from "./login/WelcomePage.tsx";
 import { NotificationsPage } from "./notifications/NotificationsPage.tsx";
+import { ProjectPage } from "./projects/ProjectPage.tsx";
 import { QueuePage } from "./queue/QueuePage.tsx";
 import { CrashPage } from "./shell/CrashPage.tsx";
 import { NotFoundPage } from "./shell/NotFoundPage.tsx";
@@ -85,6 +88,27 @@ const printedStackRoute = createRoute({
     );
   },
 });
+const deliveries = createRoute({
+  getParentRoute: () => root,
+  path: "/deliveries",
+  component: DeliveriesPage,
+});
+const deliveryRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/deliveries/$id",
+  component: function Page() {
+    const { id } = deliveryRoute.useParams();
+    return <DeliveryPage key={id} id={id} />;
+  },
+});
+const projectRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/projects/$organisation/$project",
+  component: function Page() {
+    const params = projectRoute.useParams();
+    return <ProjectPage key={JSON.stringify(params)} project={params} />;
+  },
+});
 const queue = createRoute({ getParentRoute: () => root, path: "/queue", component: QueuePage });
 const approvals = createRoute({ getParentRoute: () => root, path: "/approvals", component: ApprovalsPage });
 const groups = createRoute({ getParentRoute: () => root, path: "/groups", component: GroupsPage });
@@ -113,6 +137,9 @@ const routeTree = root.addChildren([
   updateRoute,
   approvals,
   groups,
+  deliveries,
+  deliveryRoute,
+  projectRoute,
   queue,
   audit,
   notificationsRoute,

@@ -34,6 +34,9 @@ export function Frame({ children }: { children: ReactNode }) {
           <Link to="/notifications" className="nav-link">
             Notifications
           </Link>
+          <Link to="/deliveries" className="nav-link">
+            Deliveries
+          </Link>
           <Link to="/queue" className="nav-link">
             Queue
           </Link>

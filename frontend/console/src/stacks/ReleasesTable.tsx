@@ -1,13 +1,16 @@
+import { Button } from "@mantine/core";
 import { formatBytes } from "@slipway/automation/client";
 import type { Release, StackPath } from "@slipway/automation/contract";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { useState } from "react";
 import { useClient } from "../api.ts";
 import { Age } from "../components/Age.tsx";
 import type { Column } from "../components/DataTable.tsx";
 import { PagedTable } from "../components/PagedTable.tsx";
 import { Source } from "../components/Source.tsx";
 import { Status } from "../components/Status.tsx";
+import { PromoteDialog } from "../promotions/PromoteDialog.tsx";
 import { queries } from "../queries.ts";
 
 /** The releases of a stack with what each pins. */
@@ -18,18 +21,22 @@ export function ReleasesTable({
   stack: StackPath;
   currentRelease: number | null;
 }) {
+  const [promoted, setPromoted] = useState<Release | null>(null);
   return (
-    <PagedTable
-      query={useInfiniteQuery(queries.releases(useClient(), stack))}
-      caption="Releases, newest first"
-      keyOf={(one) => one.id}
-      columns={columnsOf(currentRelease)}
-      empty="No releases yet. A deployment that completes records one."
-    />
+    <>
+      <PagedTable
+        query={useInfiniteQuery(queries.releases(useClient(), stack))}
+        caption="Releases, newest first"
+        keyOf={(one) => one.id}
+        columns={columnsOf(currentRelease, setPromoted)}
+        empty="No releases yet. A deployment that completes records one."
+      />
+      <PromoteDialog stack={stack} release={promoted} onClose={() => setPromoted(null)} />
+    </>
   );
 }
 
-function columnsOf(currentRelease: number | null): Column<Release>[] {
+function columnsOf(currentRelease: number | null, promote: (release: Release) => void): Column<Release>[] {
   return [
     {
       label: "Release",
@@ -54,7 +61,7 @@ function columnsOf(currentRelease: number | null): Column<Release>[] {
     {
       label: "Why",
       wide: true,
-      cell: (one) => one.message ?? (one.rollbackOf === null ? "–" : `Rollback to release ${one.rollbackOf}`),
+      cell: (one) => one.message ?? originOf(one) ?? "–",
     },
     { label: "Source", cell: (one) => <Source release={one} /> },
     {
@@ -68,5 +75,23 @@ function columnsOf(currentRelease: number | null): Column<Release>[] {
     },
     { label: "By", cell: (one) => one.requestedBy },
     { label: "When", cell: (one) => <Age at={one.createdAt} /> },
+    {
+      label: "Next",
+      cell: (one) =>
+        one.health === "good" && !one.quarantined ? (
+          <Button size="compact-sm" variant="default" onClick={() => promote(one)}>
+            Promote…
+          </Button>
+        ) : (
+          "–"
+        ),
+    },
   ];
+}
+
+function originOf({ rollbackOf, promotedFrom }: Release): string | null {
+  if (rollbackOf !== null) return `Rollback to release ${rollbackOf}`;
+  return promotedFrom === null
+    ? null
+    : `Promoted from ${promotedFrom.stack}, release ${promotedFrom.release}`;
 }

@@ -40,7 +40,12 @@ export function StackHead({ path, stack }: { path: StackPath; stack: Stack }) {
         <Column gap={4}>
           <Text size="sm">
             <Link to="/">Stacks</Link> / {path.organisation === "default" ? "" : `${path.organisation} / `}
-            {path.project}
+            <Link
+              to="/projects/$organisation/$project"
+              params={{ organisation: path.organisation, project: path.project }}
+            >
+              {path.project}
+            </Link>
           </Text>
           <Title order={1} size="h2">
             {path.stack}
