@@ -27,7 +27,7 @@ export interface Changing {
   stack: string;
   cause: string;
   /** A rollback that the stack agreed to beforehand, without a step that cannot be undone. */
-  covered: boolean;
+  covered?: boolean;
 }
 
 /** What the worker knows of the change: its own preview of a moment ago, and the digest of all that a vote is for. */
@@ -53,7 +53,8 @@ export type Standing =
 export async function standingOf(trx: Transaction, changing: Changing, change: Change): Promise<Standing> {
   // Covered by the votes for what it undoes; what its preview holds is looked at before it is queued.
   if (changing.cause === "automatic-rollback") return { kind: "free", detail: "an automatic rollback" };
-  if (changing.covered) return { kind: "free", detail: "a rollback that the stack agreed to beforehand" };
+  if (changing.covered === true)
+    return { kind: "free", detail: "a rollback that the stack agreed to beforehand" };
   const waiting = await store.lockWaiting(trx, changing.deploymentId);
   const guard = await readGuard(trx, changing.stackId);
   if (guard === undefined) throw new Error(`the stack ${changing.stackId} is not there`);

@@ -9,7 +9,14 @@ const Credentials = z.strictObject({
   /** The server that `login` was run for last. */
   current: z.string(),
   /** Token by server URL. */
-  servers: z.record(z.string(), z.strictObject({ token: z.string() })),
+  servers: z.record(
+    z.string(),
+    z.strictObject({
+      token: z.string(),
+      /** Of the person who logged in last: what only people do asks for it. */
+      session: z.strictObject({ value: z.string(), expiresAt: z.string() }).optional(),
+    }),
+  ),
 });
 export type Credentials = z.infer<typeof Credentials>;
 
@@ -47,9 +54,10 @@ export async function storeToken(
   context: Pick<CliContext, "env">,
   server: string,
   token: string,
+  session?: { value: string; expiresAt: string },
 ): Promise<string> {
   const before = await readCredentials(context);
-  const after: Credentials = { current: server, servers: { ...before?.servers, [server]: { token } } };
+  const after: Credentials = { current: server, servers: { ...before?.servers, [server]: { token, ...(session === undefined ? {} : { session }) } } };
   const file = credentialsFile(context);
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
   // A reader never sees half a file, and the token is never in one that others may read.

@@ -36,12 +36,12 @@ function lineOf(line: DiffLine, paint: ReturnType<typeof painter>): string {
 }
 
 function sidesOf({ kind, before, after }: Extract<ShownChange, { form: "values" }>): string {
-  if (kind === "add") return valueOf(after);
-  if (kind === "delete") return valueOf(before);
-  return `${valueOf(before)} → ${valueOf(after)}`;
+  if (kind === "add") return textOf(after);
+  if (kind === "delete") return textOf(before);
+  return `${textOf(before)} → ${textOf(after)}`;
 }
 
-function valueOf(value: ShownValue): string {
+function textOf(value: ShownValue): string {
   switch (value.kind) {
     case "absent":
       return "nothing";

@@ -23,6 +23,15 @@ export function outcomeOf(
     const lines = [`${paint("yellow", "■")} ${name} was cancelled.`];
     return { lines: [...lines, ...explain(deployment), ...nextOf(deployment)], exitCode: EXIT.cancelled };
   }
+  if (deployment.status === "running" && deployment.verification === "held")
+    return { lines: heldLines(deployment, name), exitCode: EXIT.waiting };
+  if (deployment.status === "waiting_approval")
+    return { lines: waitingLines(deployment, name), exitCode: EXIT.waiting };
+  if (deployment.status === "waiting_approval") {
+    const why = deployment.steps.find(({ name, state }) => name === "approval" && state === "waiting")?.detail;
+    const lines = [`${paint("yellow", "■")} ${name} ${clean(why ?? "waits for people")}. Nothing was changed.`];
+    return { lines: [...lines, `  slipway approvals show ${deployment.id}`], exitCode: EXIT.waits };
+  }
   const first = deployment.failure?.detail ?? `it ended as ${deployment.status}`;
   const lines = [`${paint(["red", "bold"], "✗")} ${clean(first)}`, ...remedyOf(deployment)];
   if (rollback === null) {
@@ -51,6 +60,29 @@ export function outcomeOf(
     ],
     exitCode: EXIT.failed,
   };
+}
+
+/** What a held deployment waits for, and the commands that decide. */
+function heldLines({ id, hold, rolledBackBy }: Deployment, name: string): string[] {
+  const reason = clean(hold?.reason ?? "A person has to decide whether what it left stays.");
+  const decide =
+    hold?.why === "consent" && rolledBackBy !== null
+      ? `→ Read what cannot be undone: slipway consent ${rolledBackBy}. Or keep what runs: slipway hold ${id} keep --reason <text>`
+      : `→ Decide: slipway hold ${id} keep --reason <text>, or slipway hold ${id} rollback --reason <text>`;
+  const until = hold === null ? [] : [`Until ${hold.expiresAt}; after that: ${hold.onExpiry}.`];
+  return [`⏸ ${name} is held. ${reason}`, decide, ...until];
+}
+
+function waitingLines({ id, consent }: Deployment, name: string): string[] {
+  if (consent !== null && consent.consentedAt === null) {
+    const steps = consent.steps.map(({ detail }) => `  ${clean(detail)}`);
+    return [
+      `⏸ ${name} waits for consent to what cannot be undone:`,
+      ...steps,
+      `→ slipway consent ${id} --all`,
+    ];
+  }
+  return [`⏸ ${name} waits for approval.`, `→ See what it waits for: slipway show ${id}`];
 }
 
 function exitCodeOf(deployment: Deployment): ExitCode {

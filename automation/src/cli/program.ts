@@ -54,6 +54,22 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "go back to an earlier good release",
     load: async () => (await import("./commands/rollback.ts")).register,
   },
+  hold: {
+    summary: "decide about a held deployment: keep, or roll back",
+    load: async () => (await import("./commands/hold.ts")).register,
+  },
+  consent: {
+    summary: "show what a rollback cannot undo, and agree to it",
+    load: async () => (await import("./commands/consent.ts")).register,
+  },
+  verification: {
+    summary: "how a deployment came to be verified, held or undone",
+    load: async () => (await import("./commands/verification.ts")).register,
+  },
+  "rollback-settings": {
+    summary: "what a stack does when an update goes wrong",
+    load: async () => (await import("./commands/rollback-settings.ts")).register,
+  },
   promote: {
     summary: "deploy a good release of another stack",
     load: async () => (await import("./commands/promote.ts")).register,
@@ -130,6 +146,14 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "list the releases of a stack",
     load: async () => (await import("./commands/releases.ts")).register,
   },
+  policies: {
+    summary: "what stacks must satisfy, and what policies found",
+    load: async () => (await import("./commands/policies.ts")).register,
+  },
+  freezes: {
+    summary: "windows in which nothing may change",
+    load: async () => (await import("./commands/freezes.ts")).register,
+  },
   schedules: {
     summary: "run an operation on a stack by cron or once",
     load: async () => (await import("./commands/schedules.ts")).register,
@@ -137,6 +161,34 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   drift: {
     summary: "whether a stack's resources are still what its state says",
     load: async () => (await import("./commands/drift.ts")).register,
+  },
+  approvals: {
+    summary: "what waits for approval, what it would do, and who may vote",
+    load: async () => (await import("./commands/approvals.ts")).register,
+  },
+  approve: {
+    summary: "approve what waits, by a person who has logged in",
+    load: async () => (await import("./commands/approve.ts")).register,
+  },
+  reject: {
+    summary: "reject what waits, with a reason; it then ends",
+    load: async () => (await import("./commands/reject.ts")).register,
+  },
+  withdraw: {
+    summary: "withdraw one's vote, until the change begins",
+    load: async () => (await import("./commands/withdraw.ts")).register,
+  },
+  rules: {
+    summary: "what a stack asks for before it is changed",
+    load: async () => (await import("./commands/rules.ts")).register,
+  },
+  groups: {
+    summary: "people of an organisation who decide together",
+    load: async () => (await import("./commands/groups.ts")).register,
+  },
+  emergencies: {
+    summary: "list uses of an emergency, and review them",
+    load: async () => (await import("./commands/emergencies.ts")).register,
   },
   organisations: {
     summary: "list and create organisations",

@@ -46,7 +46,7 @@ async function finish(
   }
   // The stream ends with the last event; the row is what counts.
   let latest = await read(client, deployment.id);
-  while (!isTerminal(latest)) {
+  while (!isTerminal(latest) && !waitsForPerson(latest)) {
     stopIfAsked(context, deployment);
     latest = await client
       .getDeployment({ params: { id: deployment.id }, query: { wait: WAIT_SECONDS }, signal: context.signal })
@@ -85,9 +85,13 @@ async function follow(
       region?.show(progress);
       if (region !== null) region.print(lines);
       else for (const line of lines) printLine(context, line);
+      // People decide, perhaps tomorrow.
+      if (event.body.type === "status" && event.body.status === "waiting_approval") break;
       // Its own stream says no more until the rollback has ended.
-      const rollback = startsRollback(event) ? (await read(client, deployment.id)).rolledBackBy : null;
-      if (rollback !== null) return await read(client, rollback);
+      const now = startsRollback(event) ? await read(client, deployment.id) : null;
+      if (now !== null && now.rolledBackBy !== null) return await read(client, now.rolledBackBy);
+      // People decide in their own time: whoever asked reads what it waits for, and is free.
+      if (waitsNow(event) || (now !== null && waitsForPerson(now))) return null;
     }
   } finally {
     region?.close();
@@ -99,6 +103,18 @@ async function follow(
 /** A running deployment says `running` again, with the reason, when it waits for its automatic rollback. */
 function startsRollback({ body }: DeploymentEvent): boolean {
   return body.type === "status" && body.status === "running" && body.detail !== null;
+}
+
+function waitsNow({ body }: DeploymentEvent): boolean {
+  return body.type === "status" && body.status === "waiting_approval";
+}
+
+/** Whether nothing goes on until a person has decided. */
+export function waitsForPerson(deployment: Pick<Deployment, "status" | "verification">): boolean {
+  return (
+    deployment.status === "waiting_approval" ||
+    (deployment.status === "running" && deployment.verification === "held")
+  );
 }
 
 function stopIfAsked(context: CliContext, deployment: Deployment): void {

@@ -16,6 +16,7 @@ interface Options extends StackOptions {
   readonly wait: boolean;
   readonly message?: string;
   readonly clearPendingCreate?: readonly string[];
+  readonly acknowledge?: string;
 }
 
 export const register: Register = (program, context) => {
@@ -30,6 +31,10 @@ export const register: Register = (program, context) => {
       collect,
     )
     .option("-m, --message <text>", "why; kept in history and audit")
+    .option(
+      "--acknowledge <deployment>",
+      "on a stack that a failed rollback has frozen: the id of the deployment that was to be undone",
+    )
     .option("--no-wait", "print what was requested and return, instead of watching it to its end")
     .action(async (given: string | undefined, options: Options) => {
       const client = await connect(context, options);
@@ -44,6 +49,7 @@ export const register: Register = (program, context) => {
         body: {
           clearPendingCreates: [...(options.clearPendingCreate ?? [])],
           ...(options.message === undefined ? {} : { message: options.message }),
+          ...(options.acknowledge === undefined ? {} : { acknowledge: options.acknowledge }),
         },
         idempotencyKey: randomUUID(),
       });

@@ -8,6 +8,7 @@ import { readHidden } from "../hidden-input.ts";
 import { withCommonOptions } from "../options.ts";
 import { printJson, printLine } from "../output.ts";
 import type { Register } from "../program.ts";
+import { signInWith } from "../signed-in.ts";
 
 export const register: Register = (program, context) => {
   withCommonOptions(program.command("login"))
@@ -20,9 +21,15 @@ export const register: Register = (program, context) => {
           ? (await readHidden(context, `Token for ${baseUrl}`)).trim()
           : await readTokenFile(path.resolve(context.cwd, options.tokenFile));
       if (token === "") throw usageError("No token was given.", "Type it, feed it, or pass --token-file.");
-      const principal = await createClient({ baseUrl, token }).whoami();
-      const file = await storeToken(context, baseUrl, token);
-      if (options.json === true) printJson(context, { server: baseUrl, principal, file });
-      else printLine(context, `Logged in to ${baseUrl} as ${principal.name}. The token is in ${file}.`);
+      const client = createClient({ baseUrl, token });
+      const principal = await client.whoami();
+      const session = await signInWith(client);
+      const file = await storeToken(context, baseUrl, token, session);
+      const signedInUntil = session?.expiresAt ?? null;
+      if (options.json === true) printJson(context, { server: baseUrl, principal, signedInUntil, file });
+      else {
+        printLine(context, `Logged in to ${baseUrl} as ${principal.name}. The token is in ${file}.`);
+        if (signedInUntil !== null) printLine(context, `Signed in until ${signedInUntil}: for votes and emergencies.`);
+      }
     });
 };
