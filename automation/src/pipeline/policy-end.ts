@@ -1,7 +1,7 @@
 import { holdFence } from "../attempts/store.ts";
 import type { EngineOperation, RequestOutcome } from "../engine/runner-protocol.ts";
 import { insertResults } from "../policies/results-store.ts";
-import { judge } from "../policies/rules.ts";
+import { judge, nameOf } from "../policies/rules.ts";
 import { holdWhileDatabaseIsAway } from "../state/hold.ts";
 import type { AttemptRun, StepOutcome } from "./attempt-run.ts";
 import { endedByPackTrouble, findingsOfPacks } from "./policy-findings.ts";
@@ -24,7 +24,8 @@ export async function recordDuringUpdate(run: AttemptRun, operation: EngineOpera
   const { claim, context, results } = run;
   const { policies } = results;
   if (operation !== "update" || policies === undefined) return;
-  const findings = findingsOfPacks(policies, results.packs);
+  const known = new Set((policies.found ?? []).map(nameOf));
+  const findings = findingsOfPacks(policies, results.packs).filter((finding) => !known.has(nameOf(finding)));
   if (findings.length === 0) return;
   const judged = judge(findings, policies.override?.findings ?? []);
   await holdWhileDatabaseIsAway(

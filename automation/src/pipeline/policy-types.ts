@@ -1,4 +1,5 @@
 import type { PackFinding } from "../engine/policy-events.ts";
+import type { Finding } from "../policies/rules.ts";
 import type { StackPolicySet, UsableOverride } from "../policies/store.ts";
 
 /** A pack that is laid out for the engine. */
@@ -25,6 +26,8 @@ export interface LaidPolicies {
   /** Of all that they look at. */
   content: string;
   override: UsableOverride | undefined;
+  /** What was found before the change; not there before the step for policies. */
+  found?: readonly Finding[];
 }
 
 /** What packs said during one engine operation. */

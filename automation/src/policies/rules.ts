@@ -143,7 +143,8 @@ function mandatory(findings: readonly Finding[]): Finding[] {
   return findings.filter(({ level }) => level === "mandatory");
 }
 
-function nameOf({ ruleId, policy, urn }: FindingName): string {
+/** A finding by its name, as text. */
+export function nameOf({ ruleId, policy, urn }: FindingName): string {
   return JSON.stringify([ruleId, policy, urn]);
 }
 

@@ -9,6 +9,7 @@ import { notify } from "../deployments/events-store.ts";
 import { refusePaused } from "../dispatch/refuse-paused.ts";
 import { SlipwayError } from "../errors.ts";
 import { refuseFrozen } from "../freezes/refuse.ts";
+import { refuseUnchecked } from "../policies/refuse.ts";
 import { refuseUnpromotedRun } from "../promotions/refuse.ts";
 import { refuseUnreconciled } from "../reconciliation/refuse.ts";
 import { refuseAfterFailedRollback } from "../rollbacks/refusals.ts";
@@ -67,6 +68,7 @@ export async function createUpdate(
   if (!dryRun && actor.attempt === null)
     await holdWhileDatabaseIsAway(async () => {
       await refuseUnapproved(db, request.stackId, RUN_OF_THE_CLI);
+      await refuseUnchecked(db, request.stackId, RUN_OF_THE_CLI);
       await refuseUnpromotedRun(db, request.stackId, request.kind);
     }, signal);
   const row = {
@@ -144,6 +146,7 @@ async function startOnce(
   }
   if (!update.dryRun && actor.attempt === null) {
     await refuseUnapproved(trx, stackId, RUN_OF_THE_CLI);
+    await refuseUnchecked(trx, stackId, RUN_OF_THE_CLI);
     await refuseUnpromotedRun(trx, stackId, update.kind);
   }
   if (!update.dryRun) await refuseUnreconciled(trx, { ...update, stackId }, update.kind);

@@ -36,6 +36,7 @@ export async function policy(run: AttemptRun): Promise<StepOutcome> {
   for (const { ruleId: _, overridable: __, ...finding } of builtIn)
     run.events.emit({ type: "policy", step: "policy", ...finding });
   const findings = [...findingsOfPacks(policies, run.results.packs), ...builtIn];
+  run.results.policies = { ...policies, found: findings };
   const judged = await holdWhileDatabaseIsAway(() => decide(run, policies, findings), run.stop);
   const [first, ...more] = violations(judged);
   if (first !== undefined) return violated(run, judged, first, more.length);
