@@ -5,7 +5,8 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { recordProcesses } from "../automation/src/attempts/places-store.ts";
 import type { Claim } from "../automation/src/attempts/store.ts";
 import { startAttempt } from "../automation/src/attempts/store.ts";
-import { expireDeadLeases, recordOwnPlace } from "../automation/src/pipeline/dead-leases.ts";
+import { expireDeadLeases, goneWorkers, recordOwnPlace } from "../automation/src/pipeline/dead-leases.ts";
+import { livingWorkers } from "../automation/src/pipeline/facts-store.ts";
 import { findProcess } from "../automation/src/process-table.ts";
 import type { TestApi } from "./helpers/api.ts";
 import { startTestApi } from "./helpers/api.ts";
@@ -113,4 +114,25 @@ test("of another machine, another start of this one, or another namespace nothin
   expect(await isHeld(claimed)).toBe(true);
   await look();
   expect(await isHeld(claimed)).toBe(false);
+});
+
+test("a worker is known to be gone as soon as its process is, and one of elsewhere is not judged", async () => {
+  const { claimed, worker } = await attempt();
+  const { worker_id: id } = await api.db
+    .selectFrom("attempts")
+    .select("worker_id")
+    .where("id", "=", claimed.attemptId)
+    .executeTakeFirstOrThrow();
+  expect(await goneWorkers(api.db, [id])).toEqual([]);
+  expect(await livingWorkers(api.db, [id], [])).toEqual([id]);
+  await worker.end();
+  expect(await goneWorkers(api.db, [id])).toEqual([id]);
+  // What it ran is somebody's business until it was taken over.
+  expect(await livingWorkers(api.db, [id], [id])).toEqual([id]);
+  await sql`update attempts set status = 'lost', finished_at = now() where worker_id = ${id}`.execute(api.db);
+  expect(await livingWorkers(api.db, [id], [id])).toEqual([]);
+  await sql`update workers set place = jsonb_set(place, '{bootId}', '"another"') where id = ${id}`.execute(
+    api.db,
+  );
+  expect(await goneWorkers(api.db, [id])).toEqual([]);
 });

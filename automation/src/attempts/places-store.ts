@@ -66,6 +66,20 @@ export async function neighbouringAttempts(
   }));
 }
 
+/** Of these workers, those that run, or ran, in the same surroundings, with their processes. */
+export async function neighbouringWorkers(
+  db: Database,
+  ids: readonly string[],
+  { bootId, pidNamespace }: Surroundings,
+): Promise<{ id: string; worker: ProcessIdentity }[]> {
+  if (ids.length === 0) return [];
+  const { rows } = await sql<{ id: string; place: unknown }>`
+    select id, place from workers
+    where id = any(${[...ids]}::uuid[]) and place ->> 'bootId' = ${bootId} and place ->> 'pidNamespace' = ${pidNamespace}
+  `.execute(db);
+  return rows.map(({ id, place }) => ({ id, worker: Place.parse(place).worker }));
+}
+
 /** Ends a lease ahead of its time. The caller has seen that nothing of the attempt runs any more, and nothing can begin to. */
 export async function expireLease(db: Database, { stackId, attemptId, epoch }: Fence): Promise<void> {
   await sql`

@@ -1,6 +1,11 @@
 import { readFile, readlink } from "node:fs/promises";
 import type { NeighbouringAttempt, Surroundings } from "../attempts/places-store.ts";
-import { expireLease, neighbouringAttempts, recordPlace } from "../attempts/places-store.ts";
+import {
+  expireLease,
+  neighbouringAttempts,
+  neighbouringWorkers,
+  recordPlace,
+} from "../attempts/places-store.ts";
 import type { Database } from "../database.ts";
 import type { Logger } from "../logger.ts";
 import { findProcess, isSameProcess } from "../process-table.ts";
@@ -58,4 +63,12 @@ export async function expireDeadLeases(context: {
 function isDead({ worker, processes }: NeighbouringAttempt): boolean {
   if (processes === undefined || isSameProcess(worker)) return false;
   return processes === null || !(isSameProcess(processes.guardian) || isSameProcess(processes.init));
+}
+
+/** Of these workers, those whose processes are seen to be gone from this machine. */
+export async function goneWorkers(db: Database, ids: readonly string[]): Promise<string[]> {
+  const place = await ownSurroundings();
+  if (place === null) return [];
+  const neighbours = await neighbouringWorkers(db, ids, place);
+  return neighbours.filter(({ worker }) => !isSameProcess(worker)).map(({ id }) => id);
 }

@@ -22,8 +22,9 @@ import { openWarmContainments } from "./warm-containments.ts";
 /** A worker of this machine that dies is noticed within this. */
 const SWEEP_MS = 1_000;
 const HEARTBEAT_EVERY_SWEEPS = 10;
-/** What killed workers of this machine have left is gone soon after they count as dead. */
-const TIDY_EVERY_SWEEPS = 30;
+/** What killed workers of this machine have left is gone soon after they are seen to be dead. */
+const TIDY_EVERY_SWEEPS = 5;
+const ABANDONED_EVERY_SWEEPS = 30;
 
 export interface DispatcherOptions {
   /** Of the work channel; started and stopped by the caller. */
@@ -134,10 +135,8 @@ export async function startDispatcher(
         if (count % HEARTBEAT_EVERY_SWEEPS === 0)
           await recordWorker(context.db, context.workerId, options.host);
         await takeOverLost(context);
-        if (count % TIDY_EVERY_SWEEPS === 0) {
-          await removeFoldersOfDeadWorkers(context);
-          await removeAbandoned(context.dependencies.root);
-        }
+        if (count % TIDY_EVERY_SWEEPS === 0) await removeFoldersOfDeadWorkers(context);
+        if (count % ABANDONED_EVERY_SWEEPS === 0) await removeAbandoned(context.dependencies.root);
       } catch (error) {
         context.logger.error({ error: messageOf(error) }, "the sweep failed; the next one follows");
       }

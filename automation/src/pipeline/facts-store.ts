@@ -43,10 +43,11 @@ export async function cancelRequests(
   return rows.map((row) => row.id);
 }
 
-/** Of these workers, the ones that have been heard of lately or still have an attempt that nobody took over. */
+/** Of these workers, the ones that have been heard of lately and are not known to be gone, or still have an attempt that nobody took over. */
 export async function livingWorkers(
   db: Pick<Transaction, "selectFrom">,
   ids: readonly string[],
+  gone: readonly string[],
 ): Promise<string[]> {
   if (ids.length === 0) return [];
   const rows = await db
@@ -55,7 +56,10 @@ export async function livingWorkers(
     .where("w.id", "in", [...ids])
     .where((eb) =>
       eb.or([
-        eb("w.seen_at", ">", sql<Date>`now() - interval '60 seconds'`),
+        eb.and([
+          eb("w.seen_at", ">", sql<Date>`now() - interval '60 seconds'`),
+          sql<boolean>`w.id <> all(${[...gone]}::uuid[])`,
+        ]),
         eb.exists(
           eb
             .selectFrom("attempts as a")

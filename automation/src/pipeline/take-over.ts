@@ -7,7 +7,7 @@ import { tellLostWorker } from "../notifications/deployment-messages.ts";
 import { endHolds } from "../rollbacks/holds.ts";
 import { concludeLoss } from "./conclude-lost.ts";
 import type { WorkerContext } from "./context.ts";
-import { expireDeadLeases } from "./dead-leases.ts";
+import { expireDeadLeases, goneWorkers } from "./dead-leases.ts";
 import { livingWorkers } from "./facts-store.ts";
 import {
   attemptFolder,
@@ -60,7 +60,8 @@ function takeOverOne(context: TakeOverContext): Promise<LostAttempt | undefined>
  */
 export async function removeFoldersOfDeadWorkers(context: WorkerContext): Promise<void> {
   const ids = (await workersWithFolders(context.dataDir)).filter((id) => id !== context.workerId);
-  const living = await livingWorkers(context.db, ids);
+  if (ids.length === 0) return;
+  const living = await livingWorkers(context.db, ids, await goneWorkers(context.db, ids));
   for (const id of ids) {
     if (living.includes(id)) continue;
     const attempts = await attemptsWithFolders(context.dataDir, id);
