@@ -149,6 +149,34 @@ export const queries = {
       ...paging,
       refetchInterval: LIST_INTERVAL_MS,
     }),
+  driftAlerts: (client: Client, stack: StackPath, status: "open" | "closed") =>
+    infiniteQueryOptions({
+      queryKey: [...keyOf(stack), "drift-alerts", status],
+      queryFn: ({ pageParam }) =>
+        client.listDriftAlerts({ params: stack, query: { ...pageOf(pageParam), status } }),
+      ...paging,
+      refetchInterval: LIST_INTERVAL_MS,
+    }),
+  driftIgnores: (client: Client, stack: StackPath) =>
+    queryOptions({
+      queryKey: [...keyOf(stack), "drift-ignores"],
+      queryFn: () => client.listDriftIgnores({ params: stack }),
+    }),
+  driftVolatile: (client: Client, stack: StackPath) =>
+    queryOptions({
+      queryKey: [...keyOf(stack), "drift-volatile"],
+      queryFn: () => client.listDriftVolatile({ params: stack }),
+    }),
+  rawDrift: (client: Client, stack: StackPath, check: string) =>
+    queryOptions({
+      queryKey: [...keyOf(stack), "raw-drift", check],
+      queryFn: () => client.getRawDrift({ params: { ...stack, check } }),
+    }),
+  driftAdoption: (client: Client, stack: StackPath, alert: string) =>
+    queryOptions({
+      queryKey: [...keyOf(stack), "drift-adoption", alert],
+      queryFn: () => client.getDriftAdoption({ params: { ...stack, alert } }),
+    }),
   schedules: (client: Client, stack: StackPath) =>
     queryOptions({
       queryKey: [...keyOf(stack), "schedules"],

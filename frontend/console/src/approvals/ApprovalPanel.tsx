@@ -1,18 +1,13 @@
-import { Button, Stack as Column, Group, Paper, Text, Title } from "@mantine/core";
+import { Stack as Column, Group, Paper, Text, Title } from "@mantine/core";
 import type { Approval } from "@slipway/automation/contract";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useClient } from "../api.ts";
 import { Age } from "../components/Age.tsx";
 import { DataTable } from "../components/DataTable.tsx";
-import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { Status } from "../components/Status.tsx";
-import { queries } from "../queries.ts";
 import { Countdown } from "./Countdown.tsx";
 import { anyOf, personOf } from "./people.ts";
-import { SignInToVote } from "./SignInToVote.tsx";
-import { shortSeal, VoteForm } from "./VoteForm.tsx";
+import { shortSeal } from "./VoteForm.tsx";
 
-/** What has to be approved: by whom, who has, what is missing and until when, with the vote of whoever may. */
+/** What the stack asks for: of whom, who has voted, what is missing and until when. */
 export function ApprovalPanel({ approval }: { approval: Approval }) {
   const isOpen = approval.state === "open" || approval.state === "approved";
   return (
@@ -31,9 +26,7 @@ export function ApprovalPanel({ approval }: { approval: Approval }) {
             )}
           </Text>
         </Group>
-        <Missing approval={approval} />
         {approval.ending !== null && <Text>{approval.ending}</Text>}
-        {isOpen && <Mine approval={approval} />}
         <Rules approval={approval} />
         <Votes approval={approval} />
         <Requesters approval={approval} />
@@ -56,57 +49,6 @@ const STATES = {
   stale: "stale",
   cancelled: "cancelled",
 } as const satisfies Record<Approval["state"], string>;
-
-function Missing({ approval: { state, missing, rules } }: { approval: Approval }) {
-  if (state !== "open") return null;
-  const may = new Set(rules.filter((rule) => rule.missing > 0).flatMap(({ mayVote }) => mayVote));
-  return (
-    <Text role="status">
-      {missing} {missing === 1 ? "vote is" : "votes are"} missing, of {anyOf([...may])}.
-    </Text>
-  );
-}
-
-/** The vote of the signed-in person, or why there is none to give. */
-function Mine({ approval }: { approval: Approval }) {
-  const client = useClient();
-  const cache = useQueryClient();
-  const who = useQuery(queries.whoami(client));
-  const withdraw = useMutation({
-    mutationFn: () => client.withdrawVote({ params: { id: approval.deploymentId } }),
-    onSuccess: (answer) => {
-      cache.setQueryData(["deployment", approval.deploymentId, "approval"], answer);
-      void cache.invalidateQueries({ queryKey: ["approvals"] });
-    },
-  });
-  const voted = approval.votes.some(({ principal }) => principal === who.data?.id);
-  return (
-    <>
-      {approval.me.mayVote ? (
-        <VoteForm key={String(voted)} approval={approval} />
-      ) : (
-        <>
-          {approval.me.why !== null && <Text size="sm">{approval.me.why}</Text>}
-          <SignInToVote />
-        </>
-      )}
-      {voted && (
-        <Group gap="sm">
-          <Text size="sm">You have voted.</Text>
-          <Button
-            variant="default"
-            size="compact-sm"
-            loading={withdraw.isPending}
-            onClick={() => withdraw.mutate()}
-          >
-            Withdraw my vote
-          </Button>
-        </Group>
-      )}
-      {withdraw.error !== null && <ProblemAlert error={withdraw.error} />}
-    </>
-  );
-}
 
 function Rules({ approval: { rules } }: { approval: Approval }) {
   return (
@@ -168,7 +110,10 @@ function Requesters({ approval: { requesters } }: { approval: Approval }) {
   return (
     <Text size="sm">
       May not vote, for having a part in it:{" "}
-      {requesters.map(({ principal, why }) => `${personOf(principal)} (${why})`).join(", ")}.
+      {[...Map.groupBy(requesters, ({ principal }) => principal)]
+        .map(([principal, parts]) => `${personOf(principal)} (${parts.map(({ why }) => why).join(", ")})`)
+        .join("; ")}
+      .
     </Text>
   );
 }

@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useClient } from "../api.ts";
 import { ApprovalPanel } from "../approvals/ApprovalPanel.tsx";
 import { Moved } from "../approvals/Moved.tsx";
+import { MyVote } from "../approvals/MyVote.tsx";
 import { isTerminal, queries } from "../queries.ts";
 import { DeployThis } from "./DeployThis.tsx";
 import { Facts } from "./Facts.tsx";
@@ -23,6 +24,8 @@ export function Decision({
 }) {
   const isOver = isTerminal(deployment);
   const action = primaryActionOf(deployment, approval);
+  const isAsked =
+    !isOver && approval !== null && (approval.state === "open" || approval.state === "approved");
   const isBound = action === "vote" || action === "await-votes" || action === "deploy-this";
   const seal = useQuery({ ...queries.seal(useClient(), deployment.id), enabled: isBound });
   const moved = deployment.moved ?? (isOver ? [] : (seal.data?.moved ?? []));
@@ -32,6 +35,7 @@ export function Decision({
         <Column gap="md">
           <Facts deployment={deployment} approval={approval} planned={planned} />
           <Moved moved={moved} isOver={isOver} />
+          {isAsked && <MyVote approval={approval} />}
           {action === "preview-again" && <PreviewAgain deployment={deployment} />}
           {action === "continue" && <NextAction deployment={deployment} />}
           {action === "deploy-this" && seal.data != null && (

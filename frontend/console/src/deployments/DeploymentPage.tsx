@@ -66,7 +66,10 @@ export function DeploymentPage({ id }: { id: string }) {
       <Account id={deployment.id} resources={deployment.resources} />
       {/* Of one that has ended the row knows more: no step of it runs any more, whatever its events last said. */}
       <Steps steps={stepsOf(deployment.steps, isOver ? [] : progress.steps)} />
-      <Resources progress={progress} ended={isOver} />
+      {/* What is only planned is told by the preview, with more. */}
+      {(preview.data == null || progress.resources.some(({ state }) => state !== "planned")) && (
+        <Resources progress={progress} ended={isOver} />
+      )}
       <Diagnostics diagnostics={progress.diagnostics} />
       <Log lines={progress.log} ended={isOver} />
     </Column>

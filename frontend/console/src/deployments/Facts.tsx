@@ -1,7 +1,8 @@
-import { formatPlannedChanges } from "@slipway/automation/client";
+import { formatPlannedChanges, sortOperations } from "@slipway/automation/client";
 import type { Approval, Deployment } from "@slipway/automation/contract";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
+import { Countdown } from "../approvals/Countdown.tsx";
 import { anyOf, personOf } from "../approvals/people.ts";
 import { RiskReasons } from "../approvals/Risk.tsx";
 import { Age } from "../components/Age.tsx";
@@ -35,7 +36,13 @@ export function Facts({
         </Fact>
       )}
       {approval !== null && approval.state === "open" && (
-        <Fact name="Who may">{anyOf([...new Set(approval.rules.flatMap(({ mayVote }) => mayVote))])}</Fact>
+        <Fact name="Who may">
+          {anyOf([
+            ...new Set(approval.rules.flatMap(({ missing, mayVote }) => (missing > 0 ? mayVote : []))),
+          ])}
+          {", lapses "}
+          <Countdown to={approval.expiresAt} />
+        </Fact>
       )}
       {deployment.waiting !== null && (
         <Fact name="Waits">
@@ -96,7 +103,7 @@ function What({
     return <>{isTerminal(deployment) ? `nothing was previewed${back}` : `not previewed yet${back}`}</>;
   return (
     <>
-      {formatPlannedChanges(planned)}
+      {formatPlannedChanges(Object.fromEntries(sortOperations(Object.entries(planned))))}
       {back}
     </>
   );
@@ -110,7 +117,7 @@ function Who({ deployment }: { deployment: Deployment }) {
   return (
     <>
       by {personOf(deployment.requestedBy)}, <Age at={deployment.requestedAt} />
-      {deployment.startedAt !== null && (
+      {deployment.startedAt !== null && deployment.status !== "waiting_approval" && (
         <>
           , {isTerminal(deployment) ? "took" : "running for"}{" "}
           <Elapsed from={deployment.startedAt} to={deployment.finishedAt} />

@@ -10,10 +10,13 @@ import { PagedTable } from "../components/PagedTable.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { Status } from "../components/Status.tsx";
 import { queries } from "../queries.ts";
+import { ClosedAlerts, OpenAlerts } from "./Alerts.tsx";
+import { Quiet } from "./Quiet.tsx";
+import { RawDrift } from "./RawDrift.tsx";
 
 const CLASSES = { gone: "gone", "input-changed": "changed", "output-only": "other outputs only" } as const;
 
-/** What the newest drift check found, resource by resource, and all checks before it. */
+/** The open alerts first, then what the newest check found resource by resource, what is quiet, and what was before. */
 export function DriftPanel({ stack }: { stack: StackPath }) {
   const client = useClient();
   const read = useQuery(queries.drift(client, stack));
@@ -24,9 +27,10 @@ export function DriftPanel({ stack }: { stack: StackPath }) {
   const known = latest?.status === "unknown" ? lastKnown : latest;
   return (
     <Column gap="lg">
+      <OpenAlerts stack={stack} />
       {latest?.status === "unknown" && (
         <Text>
-          <Status value="unknown" /> The newest check could not be made: {latest.cause}
+          <Status value="unknown" /> {latest.cause}
         </Text>
       )}
       {known !== null && (
@@ -36,9 +40,9 @@ export function DriftPanel({ stack }: { stack: StackPath }) {
           </Title>
           <DataTable
             caption="Resources that differ"
-            rows={known.resources}
+            rows={known.resources.filter(({ quiet }) => quiet === null)}
             keyOf={(one) => one.urn}
-            empty="Nothing differs from the state."
+            empty="Nothing differs from the state in a way that counts."
             columns={[
               { label: "Resource", cell: (one) => one.name },
               { label: "Type", cell: (one) => one.resourceType },
@@ -46,8 +50,26 @@ export function DriftPanel({ stack }: { stack: StackPath }) {
               { label: "Properties", wide: true, cell: (one) => <Properties of={one} /> },
             ]}
           />
+          {known.quiet > 0 && (
+            <Text size="sm" c="dimmed" my="xs">
+              {known.quiet} more differ in ways that count for nothing: {quietOf(known)}.
+            </Text>
+          )}
+          <RawDrift stack={stack} check={known.id} />
         </section>
       )}
+      <section aria-labelledby="quiet">
+        <Title order={2} size="h4" id="quiet" mb="xs">
+          What is quiet
+        </Title>
+        <Quiet stack={stack} />
+      </section>
+      <section aria-labelledby="drift-history">
+        <Title order={2} size="h4" id="drift-history" mb="xs">
+          History
+        </Title>
+        <ClosedAlerts stack={stack} />
+      </section>
       <PagedTable
         query={checks}
         caption="Drift checks"
@@ -61,7 +83,7 @@ export function DriftPanel({ stack }: { stack: StackPath }) {
           { label: "Checked", cell: (one) => <Age at={one.checkedAt} /> },
           { label: "Result", cell: (one) => <Status value={one.status} /> },
           { label: "Found", wide: true, cell: (one) => one.cause ?? foundBy(one) },
-          { label: "By", cell: (one) => one.schedule ?? "a person" },
+          { label: "By", cell: (one) => one.schedule ?? ASKED[one.kind] },
           {
             label: "Run",
             cell: (one) => (
@@ -90,6 +112,24 @@ function Properties({
   );
 }
 
+const ASKED = { whole: "a person", birth: "the update before", "second-read": "the check before" } as const;
+
+const WHY_QUIET = {
+  form: "the same value in another form",
+  baseline: "so since the update",
+  volatile: "moving by itself",
+  ignored: "ignored by a rule",
+  unconfirmed: "not found at one read",
+} as const;
+
+/** "2 the same value in another form, 1 ignored by a rule" */
+function quietOf({ resources }: DriftCheck): string {
+  const counts = new Map<string, number>();
+  for (const { quiet } of resources)
+    if (quiet !== null) counts.set(WHY_QUIET[quiet], (counts.get(WHY_QUIET[quiet]) ?? 0) + 1);
+  return [...counts].map(([why, count]) => `${count} ${why}`).join(", ");
+}
+
 function foundBy({ gone, inputChanged, outputOnly }: DriftCheck): string {
   return `${gone} gone, ${inputChanged} changed, ${outputOnly} with other outputs only`;
 }
@@ -108,6 +148,7 @@ export function DriftLine({ stack }: { stack: StackPath }) {
       ) : (
         <>
           <Status value={data.latest.status} />
+          {data.openAlerts > 0 && <span>{data.openAlerts} alerts open</span>}
           <Age at={data.latest.checkedAt} />
         </>
       )}

@@ -31,12 +31,19 @@ export function PlannedRow({ step, opened = false }: { step: PlannedStep; opened
           {step.changes.length > 0 ? (
             <PropertyDiff changes={step.changes} />
           ) : (
-            <p className="note">No property changes.</p>
+            <p className="note">{nothingOf(step.operation)}</p>
           )}
         </div>
       )}
     </details>
   );
+}
+
+/** The engine blinds secrets before it compares them: a change of a secret alone has nothing to show. */
+function nothingOf(operation: string): string {
+  return operation === "update" || operation === "replace"
+    ? "What changes is a secret, or known to the provider alone."
+    : "No property changes.";
 }
 
 const NAMED_PROPERTIES = 3;
