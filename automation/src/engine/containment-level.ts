@@ -138,7 +138,8 @@ async function probeCgroup(): Promise<Omit<ContainmentHost, "whyNotBetter" | "ho
   return { level: "cgroup", wrapper: [], cgroupParent: parent };
 }
 
-async function findProgram(name: string): Promise<string> {
+/** The path of a program of the host that separates processes. Throws when it is not installed. */
+export async function findProgram(name: string): Promise<string> {
   for (const folder of WRAPPER_PATH.split(delimiter)) {
     const path = join(folder, name);
     const usable = await access(path, constants.X_OK).then(

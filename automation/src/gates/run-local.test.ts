@@ -31,7 +31,11 @@ const code = (text: string) => writeFileSync(path.join(folder, "code.txt"), text
 async function slipway(...argv: string[]): Promise<{ printed: string; code: number }> {
   let printed = "";
   let exit = 0;
-  const output = { write: (text: string) => void (printed += text) };
+  const output = {
+    write: (text: string) => {
+      printed += text;
+    },
+  };
   await runCli(
     argv,
     {
@@ -41,7 +45,9 @@ async function slipway(...argv: string[]): Promise<{ printed: string; code: numb
       stdout: output,
       stderr: output,
       signal: new AbortController().signal,
-      finish: (given) => void (exit = given),
+      finish: (given) => {
+        exit = given;
+      },
     },
     "0",
   );

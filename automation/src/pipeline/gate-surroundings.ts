@@ -2,8 +2,11 @@ import path from "node:path";
 import type { Surroundings } from "../gates/look.ts";
 import type { SourcedGate } from "../gates/merge.ts";
 import { mergeGates } from "../gates/merge.ts";
+import { isNotStarted } from "../gates/own-user.ts";
 import type { AttemptRun } from "./attempt-run.ts";
 import { preparedOf } from "./attempt-run.ts";
+import type { GateCommands } from "./gate-commands.ts";
+import { gateCommands } from "./gate-commands.ts";
 import { describeFailure, runCommand } from "./run-command.ts";
 
 /** Of an attempt: the surroundings of its gates. */
@@ -27,9 +30,10 @@ export function surroundingsOf(
   step: string,
   { outputs, updateEndedAtMs }: Pick<Surroundings, "outputs" | "updateEndedAtMs">,
 ): GateSurroundings {
-  const { workDir, commandEnvironment, secrets } = preparedOf(run);
+  const { workDir, secrets } = preparedOf(run);
   const { organisation, project, stack, deploymentId } = run.claim;
   let last: Promise<unknown> = Promise.resolve();
+  let commands: Promise<GateCommands> | undefined;
   return {
     outputs,
     updateEndedAtMs,
@@ -39,14 +43,16 @@ export function surroundingsOf(
     nowMs: () => run.context.clock.now().getTime(),
     runProgram(argv, cwd, timeoutSeconds) {
       const program = async () => {
+        commands ??= gateCommands(run, step);
+        const { wrapper, env } = await commands;
         let output = "";
         const { outcome, tail } = await runCommand(run, step, {
-          argv,
+          argv: [...wrapper(cwd), ...argv],
           cwd,
           env: {
-            ...commandEnvironment,
+            ...env,
             // A workspace's own tools come before those of the root.
-            PATH: [path.join(cwd, "node_modules", ".bin"), commandEnvironment.PATH].join(path.delimiter),
+            PATH: [path.join(cwd, "node_modules", ".bin"), env.PATH].join(path.delimiter),
             SLIPWAY_OUTPUTS: JSON.stringify(outputs),
           },
           timeoutSeconds,
@@ -55,7 +61,8 @@ export function surroundingsOf(
             output = `${output}${line}\n`.slice(-2 * MAX_OUTPUT_CHARACTERS);
           },
         });
-        return { outcome, failure: describeFailure(argv, outcome, tail), output };
+        const ended = isNotStarted(outcome.exitCode, tail) ? { ...outcome, exitCode: null } : outcome;
+        return { outcome: ended, failure: describeFailure(argv, ended, tail), output };
       };
       // Whatever became of the one before it.
       const ran = last.then(program, program);
