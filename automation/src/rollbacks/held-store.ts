@@ -31,10 +31,10 @@ export interface Held {
   rolledBackBy: string | null;
 }
 
-/** Of a held deployment `d` with its hold `h`: whether an update, a destroy or an import of the stack began after it was held. Its own rollback's do not count. */
+/** Of a held deployment `d` with its hold `h`: whether an update, a destroy, an import or an edit of the stack began after it was held. Its own rollback's do not count. */
 const superseded = sql<boolean>`exists (
-  select 1 from updates u where u.stack_id = d.stack_id and not u.dry_run and u.kind in ('update', 'destroy', 'import')
-    and u.started_at > h.held_at and u.deployment_id is distinct from d.id and u.deployment_id is distinct from d.rolled_back_by)`;
+  select 1 from updates u where u.stack_id = d.stack_id and not u.dry_run and u.kind in ('update', 'destroy', 'import', 'edit')
+    and u.started_at > h.held_at and (u.deployment_id is null or u.deployment_id not in (d.id, coalesce(d.rolled_back_by, d.id))))`;
 
 const columns = sql`
   d.id as "deploymentId", d.stack_id as "stackId", p.organisation, p.name as project, s.name as stack,
