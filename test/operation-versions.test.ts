@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { sql } from "kysely";
@@ -44,6 +44,9 @@ async function makeProject(name: string) {
   const folder = path.join(api.root, name);
   const ran = path.join(api.root, `${name}-ran.txt`);
   const go = path.join(api.root, `${name}-go`);
+  // A gate runs as another user than a test.
+  writeFileSync(ran, "");
+  chmodSync(ran, 0o666);
   const tell = (what: string): string => `require('node:fs').appendFileSync('${ran}', '${what}\\\\n')`;
   writeLedgerProject(folder, name, {
     version: "v1",

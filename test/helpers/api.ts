@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Writable } from "node:stream";
@@ -87,6 +87,8 @@ export async function startTestApi(
   const home = await realpath(await mkdtemp(path.join(tmpdir(), "slipway-api-")));
   const [root, dataDir] = [path.join(home, "projects"), path.join(home, "data")];
   await mkdir(root);
+  // Gates run as a user of their own, who may look at what tests lay here.
+  await chmod(home, 0o755);
   const { db, close } = openDatabase(database.url, { applicationName: "slipway-test" });
   const lines: string[] = [];
   const notifications = new Notifications(database.url, {

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { describe, expect, test } from "vitest";
 import type { SlipwayError } from "../errors.ts";
 import { parseManifest } from "../sources/slipway-yaml.ts";
@@ -104,4 +106,15 @@ describe("what a gate leaves unsaid", () => {
       measurements: 3,
     });
   });
+});
+
+test("the page about gates shows what is accepted", () => {
+  const page = readFileSync(path.resolve(import.meta.dirname, "../../../docs/gates.md"), "utf8");
+  const [, yaml = ""] = /```yaml\n([\s\S]*?)```/.exec(page) ?? [];
+  expect(parseManifest(yaml).gates.map(({ name }) => name)).toEqual([
+    "api-ready",
+    "smoke",
+    "api-errors",
+    "quality",
+  ]);
 });
