@@ -40,13 +40,13 @@ export function DriftPanel({ stack }: { stack: StackPath }) {
           </Title>
           <DataTable
             caption="Resources that differ"
-            rows={known.resources.filter(({ quiet }) => quiet === null)}
+            rows={known.resources.filter(({ quiet }) => quiet === null || quiet === "unconfirmed")}
             keyOf={(one) => one.urn}
             empty="Nothing differs from the state in a way that counts."
             columns={[
               { label: "Resource", cell: (one) => one.name },
               { label: "Type", cell: (one) => one.resourceType },
-              { label: "What", cell: (one) => CLASSES[one.class] },
+              { label: "What", cell: (one) => (one.quiet === null ? CLASSES[one.class] : "not found once") },
               { label: "Properties", wide: true, cell: (one) => <Properties of={one} /> },
             ]}
           />
@@ -119,14 +119,14 @@ const WHY_QUIET = {
   baseline: "so since the update",
   volatile: "moving by itself",
   ignored: "ignored by a rule",
-  unconfirmed: "not found at one read",
 } as const;
 
 /** "2 the same value in another form, 1 ignored by a rule" */
 function quietOf({ resources }: DriftCheck): string {
   const counts = new Map<string, number>();
   for (const { quiet } of resources)
-    if (quiet !== null) counts.set(WHY_QUIET[quiet], (counts.get(WHY_QUIET[quiet]) ?? 0) + 1);
+    if (quiet !== null && quiet !== "unconfirmed")
+      counts.set(WHY_QUIET[quiet], (counts.get(WHY_QUIET[quiet]) ?? 0) + 1);
   return [...counts].map(([why, count]) => `${count} ${why}`).join(", ");
 }
 
