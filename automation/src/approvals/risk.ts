@@ -81,6 +81,8 @@ function classify(step: PlannedStep, statefulTypes: readonly string[]): { tier: 
   // What a refresh read is other than what the state has: the state is changed.
   if (step.operation === "refresh" && step.changes.length > 0)
     return { tier: "medium", why: "update of the state" };
+  // Of the stack itself there is nothing but its name.
+  if (step.type === "pulumi:pulumi:Stack" && !step.protect) return { tier: "none", why: WORDS.none };
   if (tier !== "high") return { tier, why: WORDS[tier] };
   const verb =
     step.operation.startsWith("delete") || step.operation === "discard-replaced" ? "delete" : "replace";

@@ -154,14 +154,12 @@ describe("an emergency", () => {
       stack: "prod",
     };
     const go = () =>
-      api.db
-        .transaction()
-        .execute((trx) =>
-          begin(trx, changing, {
-            change: { operation: "update", risk: null, types: [] },
-            seal: "sha256:one",
-          }),
-        );
+      api.db.transaction().execute((trx) =>
+        begin(trx, changing, {
+          change: { operation: "update", risk: null, types: [] },
+          seal: "sha256:one",
+        }),
+      );
     expect(await go()).toMatchObject({ kind: "go", detail: expect.stringContaining("user:dot") as string });
     await api.ask("DELETE", "/v1/organisations/default/groups/fire/members/dot");
     expect(await go()).toMatchObject({ kind: "waits" });

@@ -9,7 +9,10 @@ export function printApproval(context: CliContext, approval: Approval): void {
   const paint = painter(context);
   const now = Date.now();
   const { risk, rules, votes, requesters } = approval;
-  printLine(context, `${approval.operation} #${approval.number} of ${stackLabel(approval)}: ${approval.state}`);
+  printLine(
+    context,
+    `${approval.operation} #${approval.number} of ${stackLabel(approval)}: ${approval.state}`,
+  );
   if (approval.message !== null) printLine(context, `  ${clean(approval.message)}`);
   if (approval.ending !== null) printLine(context, `  ${clean(approval.ending)}`);
   const colour = risk.tier === "highest" || risk.tier === "high" ? "red" : "yellow";
@@ -20,13 +23,20 @@ export function printApproval(context: CliContext, approval: Approval): void {
     const by = rule.by.length === 0 ? "nobody yet" : rule.by.join(", ");
     printLine(context, `Rule ${rule.name}: ${rule.by.length} of ${rule.need} (${clean(by)})`);
     if (rule.missing > 0)
-      printLine(context, `  may vote: ${clean(rule.mayVote.length === 0 ? "nobody" : rule.mayVote.join(", "))}`);
-    if (rule.automatic !== null) printLine(context, `  ${rule.automatic.kind}: ${clean(rule.automatic.reason)}`);
+      printLine(
+        context,
+        `  may vote: ${clean(rule.mayVote.length === 0 ? "nobody" : rule.mayVote.join(", "))}`,
+      );
+    if (rule.automatic !== null)
+      printLine(context, `  ${rule.automatic.kind}: ${clean(rule.automatic.reason)}`);
   }
   for (const vote of votes) {
     const comment = vote.comment === null ? "" : `: ${clean(vote.comment)}`;
     const counts = vote.counts ? "" : ` (does not count: ${vote.why ?? ""})`;
-    printLine(context, `${vote.verdict} by ${vote.principal}, ${formatAge(vote.castAt, now)}${comment}${counts}`);
+    printLine(
+      context,
+      `${vote.verdict} by ${vote.principal}, ${formatAge(vote.castAt, now)}${comment}${counts}`,
+    );
   }
   printLine(context, "Have a part in it, and may not vote:");
   for (const { principal, why } of requesters) printLine(context, `  ${clean(principal)}: ${why}`);

@@ -30,6 +30,7 @@ export async function castVote(
   }
   const what = `${approval.operation} #${approval.number} of ${stackLabel(approval)}`;
   if (verdict === "reject") printLine(context, `${what} is rejected.`);
-  else if (approval.missing === 0) printLine(context, `${what} is approved, and begins as soon as a worker is free.`);
+  else if (approval.missing === 0)
+    printLine(context, `${what} is approved, and begins as soon as a worker is free.`);
   else printLine(context, `Approved by you; ${what} still needs ${approval.missing}.`);
 }

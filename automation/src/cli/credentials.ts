@@ -57,7 +57,10 @@ export async function storeToken(
   session?: { value: string; expiresAt: string },
 ): Promise<string> {
   const before = await readCredentials(context);
-  const after: Credentials = { current: server, servers: { ...before?.servers, [server]: { token, ...(session === undefined ? {} : { session }) } } };
+  const after: Credentials = {
+    current: server,
+    servers: { ...before?.servers, [server]: { token, ...(session === undefined ? {} : { session }) } },
+  };
   const file = credentialsFile(context);
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
   // A reader never sees half a file, and the token is never in one that others may read.

@@ -15,8 +15,6 @@ export const EXIT = {
   refused: 8,
   /** It waits for a person: for votes, for consent, or for a decision about what it left. */
   waiting: 9,
-  /** It waits for people to approve it: nothing was changed, and the CLI watches no longer. */
-  waits: 9,
   /** Ctrl-C: the CLI stopped watching; what it had asked for goes on. */
   interrupted: 130,
 } as const;

@@ -27,11 +27,6 @@ export function outcomeOf(
     return { lines: heldLines(deployment, name), exitCode: EXIT.waiting };
   if (deployment.status === "waiting_approval")
     return { lines: waitingLines(deployment, name), exitCode: EXIT.waiting };
-  if (deployment.status === "waiting_approval") {
-    const why = deployment.steps.find(({ name, state }) => name === "approval" && state === "waiting")?.detail;
-    const lines = [`${paint("yellow", "■")} ${name} ${clean(why ?? "waits for people")}. Nothing was changed.`];
-    return { lines: [...lines, `  slipway approvals show ${deployment.id}`], exitCode: EXIT.waits };
-  }
   const first = deployment.failure?.detail ?? `it ended as ${deployment.status}`;
   const lines = [`${paint(["red", "bold"], "✗")} ${clean(first)}`, ...remedyOf(deployment)];
   if (rollback === null) {
@@ -82,7 +77,7 @@ function waitingLines({ id, consent }: Deployment, name: string): string[] {
       `→ slipway consent ${id} --all`,
     ];
   }
-  return [`⏸ ${name} waits for approval.`, `→ See what it waits for: slipway show ${id}`];
+  return [`⏸ ${name} waits for approval.`, `→ See what it waits for: slipway approvals show ${id}`];
 }
 
 function exitCodeOf(deployment: Deployment): ExitCode {

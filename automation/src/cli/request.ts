@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
 import type { Client } from "../client/index.ts";
+import { RequestEmergency } from "../contract/approvals.ts";
 import type { Deployment, DeploymentOptions, RequestDeployment } from "../contract/deployments.ts";
 import type { StackPath } from "../contract/identifiers.ts";
 import { connect } from "./connection.ts";
@@ -8,6 +9,8 @@ import type { CliContext, StackOptions } from "./context.ts";
 import { positive } from "./numbers.ts";
 import { collect, withStackOptions } from "./options.ts";
 import { clean, printJson, printLine } from "./output.ts";
+import { bodyOf } from "./request-body.ts";
+import { connectSignedIn } from "./signed-in.ts";
 import { chooseStack, stackLabel } from "./stack-choice.ts";
 import { waitingLine } from "./waiting-line.ts";
 import { watch } from "./watch.ts";
@@ -28,6 +31,9 @@ export interface RequestOptions extends StackOptions {
   readonly acknowledge?: string;
   /** Digest of what a preview showed. */
   readonly seal?: string;
+  /** Why the votes are passed by, and the incident. */
+  readonly emergency?: string;
+  readonly incident?: string;
 }
 
 /** Adds what every command takes that requests a deployment. */
@@ -40,6 +46,22 @@ export function withRequestOptions(command: Command): Command {
       "on a stack that a failed rollback has frozen: the id of the deployment that was to be undone",
     )
     .option("--idempotency-key <key>", "a repeated request with the same key starts nothing new");
+}
+
+/** Adds what passes the votes of a stack by. */
+export function withEmergencyOptions(command: Command): Command {
+  return command
+    .option("--emergency <reason>", "pass the votes by: why nobody can be waited for; with --incident")
+    .option("--incident <url>", "link to the incident");
+}
+
+function emergencyOf({ emergency, incident }: RequestOptions): RequestDeployment["emergency"] {
+  if (emergency === undefined && incident === undefined) return undefined;
+  return bodyOf(
+    RequestEmergency,
+    { reason: emergency, incident },
+    "Give both --emergency <reason> and --incident <url>.",
+  );
 }
 
 /** Adds the engine's options for which resources to touch. */
@@ -73,7 +95,11 @@ export async function requestAndWatch(
   what: Pick<RequestDeployment, "operation" | "release" | "promote" | "cancelRunning" | "consent">,
   confirm: (client: Client, stack: StackPath) => Promise<boolean> = () => Promise.resolve(true),
 ): Promise<void> {
-  const client = await connect(context, options);
+  const emergency = emergencyOf(options);
+  // Only a person passes votes by.
+  const client = await (emergency === undefined
+    ? connect(context, options)
+    : connectSignedIn(context, options));
   const stack = await chooseStack(context, client, options);
   if (!(await confirm(client, stack))) {
     printLine(context, "Nothing was changed.");
@@ -92,6 +118,7 @@ export async function requestAndWatch(
       ...(options.acknowledge === undefined ? {} : { acknowledge: options.acknowledge }),
       ...(options.message === undefined ? {} : { message: options.message }),
       ...(options.seal === undefined ? {} : { seal: options.seal }),
+      ...(emergency === undefined ? {} : { emergency }),
     },
     // A retry below this line (a lost answer) must not deploy twice.
     idempotencyKey: options.idempotencyKey ?? randomUUID(),

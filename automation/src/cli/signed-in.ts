@@ -30,7 +30,7 @@ export async function signInWith(client: Client): Promise<StoredSession | undefi
     const { value, expiresAt } = await client.signIn();
     return { value, expiresAt };
   } catch (thrown) {
-    if (thrown instanceof ProblemError && thrown.status === 403) return undefined;
+    if (thrown instanceof ProblemError && thrown.problem.status === 403) return undefined;
     throw thrown;
   }
 }

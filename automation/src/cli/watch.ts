@@ -85,8 +85,6 @@ async function follow(
       region?.show(progress);
       if (region !== null) region.print(lines);
       else for (const line of lines) printLine(context, line);
-      // People decide, perhaps tomorrow.
-      if (event.body.type === "status" && event.body.status === "waiting_approval") break;
       // Its own stream says no more until the rollback has ended.
       const now = startsRollback(event) ? await read(client, deployment.id) : null;
       if (now !== null && now.rolledBackBy !== null) return await read(client, now.rolledBackBy);

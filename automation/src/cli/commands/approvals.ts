@@ -1,6 +1,6 @@
 import { formatAge } from "../../client/formats.ts";
-import { connect } from "../connection.ts";
 import { printApproval } from "../approval-text.ts";
+import { connect } from "../connection.ts";
 import type { CommonOptions } from "../context.ts";
 import { positive } from "../numbers.ts";
 import { withCommonOptions } from "../options.ts";

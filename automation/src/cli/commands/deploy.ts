@@ -1,9 +1,15 @@
 import { collect } from "../options.ts";
 import type { Register } from "../program.ts";
-import { type RequestOptions, requestAndWatch, withRequestOptions, withTargetOptions } from "../request.ts";
+import {
+  type RequestOptions,
+  requestAndWatch,
+  withEmergencyOptions,
+  withRequestOptions,
+  withTargetOptions,
+} from "../request.ts";
 
 export const register: Register = (program, context) => {
-  withTargetOptions(withRequestOptions(program.command("deploy")))
+  withEmergencyOptions(withTargetOptions(withRequestOptions(program.command("deploy"))))
     .description("deploy the project's source as it is now: preview, then update bound by the previewed plan")
     .option("--replace <urn>", "replace this resource; may be repeated", collect)
     .option("--refresh", "read the real resources first")

@@ -1,7 +1,13 @@
 import { formatResourceCount } from "../../client/formats.ts";
 import { confirmed } from "../hidden-input.ts";
 import type { Register } from "../program.ts";
-import { type RequestOptions, requestAndWatch, withRequestOptions, withTargetOptions } from "../request.ts";
+import {
+  type RequestOptions,
+  requestAndWatch,
+  withEmergencyOptions,
+  withRequestOptions,
+  withTargetOptions,
+} from "../request.ts";
 import { stackLabel } from "../stack-choice.ts";
 
 interface Options extends RequestOptions {
@@ -9,7 +15,7 @@ interface Options extends RequestOptions {
 }
 
 export const register: Register = (program, context) => {
-  withTargetOptions(withRequestOptions(program.command("destroy")))
+  withEmergencyOptions(withTargetOptions(withRequestOptions(program.command("destroy"))))
     .description("delete all resources of a stack; the stack, its releases and its history stay")
     .option("--refresh", "read the real resources first")
     .option("-y, --yes", "do not ask for confirmation")

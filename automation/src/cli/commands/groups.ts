@@ -34,7 +34,8 @@ export const register: Register = (program, context) => {
       const client = await connect(context, options);
       const made = await client.createGroup({ params: { organisation: organisationOf(options), group } });
       if (options.json === true) printJson(context, made);
-      else printLine(context, `The group ${group} is there. Add people: slipway groups add ${group} <person>`);
+      else
+        printLine(context, `The group ${group} is there. Add people: slipway groups add ${group} <person>`);
     });
 
   withOrganisationOptions(groups.command("remove"))

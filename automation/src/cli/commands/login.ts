@@ -29,7 +29,8 @@ export const register: Register = (program, context) => {
       if (options.json === true) printJson(context, { server: baseUrl, principal, signedInUntil, file });
       else {
         printLine(context, `Logged in to ${baseUrl} as ${principal.name}. The token is in ${file}.`);
-        if (signedInUntil !== null) printLine(context, `Signed in until ${signedInUntil}: for votes and emergencies.`);
+        if (signedInUntil !== null)
+          printLine(context, `Signed in until ${signedInUntil}: for votes and emergencies.`);
       }
     });
 };

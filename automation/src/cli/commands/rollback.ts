@@ -1,7 +1,12 @@
 import { positive } from "../numbers.ts";
 import { collect } from "../options.ts";
 import type { Register } from "../program.ts";
-import { type RequestOptions, requestAndWatch, withRequestOptions } from "../request.ts";
+import {
+  type RequestOptions,
+  requestAndWatch,
+  withEmergencyOptions,
+  withRequestOptions,
+} from "../request.ts";
 
 interface Options extends RequestOptions {
   readonly to?: number;
@@ -10,7 +15,7 @@ interface Options extends RequestOptions {
 }
 
 export const register: Register = (program, context) => {
-  withRequestOptions(program.command("rollback"))
+  withEmergencyOptions(withRequestOptions(program.command("rollback")))
     .description("deploy an earlier good release again, from what was kept of it")
     .option("--to <release>", "the release; by default the good one before the current one", positive("--to"))
     .option("--cancel-running", "cancel what runs on the stack first, and begin as soon as the stack is free")

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { ApprovalRule, SetStackRules, StackRulesVersion } from "../../contract/approvals.ts";
+import type { ApprovalRule, StackRulesVersion } from "../../contract/approvals.ts";
 import { ApprovalRule as Rule } from "../../contract/approvals.ts";
 import type { StackPath } from "../../contract/identifiers.ts";
 import { connect } from "../connection.ts";
@@ -41,7 +41,11 @@ export const register: Register = (program, context) => {
     .description("add a rule, or replace the one of that name; refused when nobody could ever fulfil it")
     .argument("<name>", "of the rule")
     .requiredOption("--need <n>", "so many votes", positive("--need"))
-    .option("--from <group>", "of people in this group; may be repeated; without one of whoever may deploy", collect)
+    .option(
+      "--from <group>",
+      "of people in this group; may be repeated; without one of whoever may deploy",
+      collect,
+    )
     .option("--operation <operation>", "only for this operation; may be repeated", collect)
     .option("--min-risk <tier>", "only from this risk on: low, medium, high, highest")
     .option("--type <glob>", "only for changes to such types of resources; may be repeated", collect)
@@ -79,9 +83,12 @@ export const register: Register = (program, context) => {
       }),
     );
 
-  listOption(rules.command("emergency"), "whose people may pass the votes by in an emergency", "<group...>").action(
-    (groups: readonly string[], options: StackOptions) =>
-      change(options, (before) => ({ ...before, emergency: [...groups].filter((one) => one !== "none") })),
+  listOption(
+    rules.command("emergency"),
+    "whose people may pass the votes by in an emergency",
+    "<group...>",
+  ).action((groups: readonly string[], options: StackOptions) =>
+    change(options, (before) => ({ ...before, emergency: [...groups].filter((one) => one !== "none") })),
   );
 
   listOption(
@@ -101,7 +108,7 @@ export const register: Register = (program, context) => {
     const before = await client.getStackRules({ params, query: {} });
     const { rules: all, statefulTypes, emergency } = edit(before);
     // What somebody else changes at this moment is not undone.
-    const body: SetStackRules = { rules: all, statefulTypes, emergency, basedOn: before.version };
+    const body = { rules: all, statefulTypes, emergency, basedOn: before.version };
     const after = await client.setStackRules({ params, body });
     if (options.json === true) printJson(context, after);
     else printRules(context, params, after);
@@ -135,7 +142,7 @@ function printRules(context: CliContext, stack: StackPath, found: StackRulesVers
       : "No rules: nothing waits for approval.",
   );
   if (found.emergency.length > 0) printLine(context, `Emergency: ${clean(found.emergency.join(", "))}`);
-  if (found.statefulTypes.length > 0) printLine(context, `Hold data too: ${clean(found.statefulTypes.join(", "))}`);
-  if (found.cliUpdates === "preview-only")
-    printLine(context, "Runs of the Pulumi CLI: previews only.");
+  if (found.statefulTypes.length > 0)
+    printLine(context, `Hold data too: ${clean(found.statefulTypes.join(", "))}`);
+  if (found.cliUpdates === "preview-only") printLine(context, "Runs of the Pulumi CLI: previews only.");
 }

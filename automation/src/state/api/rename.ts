@@ -46,8 +46,8 @@ async function renameStack(
   to: StackCall["stack"]["name"],
 ): Promise<void> {
   const { stackId, name: from } = stack;
-  await lockFreeStack(trx, stack);
   await refuseUnapproved(trx, stackId, "A rename");
+  await lockFreeStack(trx, stack);
   const project = await findOrMakeProject(trx, { ...to, actor, request });
   if ((await referStack(trx, to)) !== undefined) {
     throw new SlipwayError("already_exists", `The stack ${subjectOf(to)} already exists.`, {

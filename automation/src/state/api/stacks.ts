@@ -89,11 +89,11 @@ export function stackRoutes(api: FastifyInstance, dependencies: StateApiDependen
     async ({ stack, actor, request }) => {
       const { force } = checkForm(request.query, DeleteQuery, "query");
       await withTransaction(db, async (trx) => {
+        // Without its state nobody could change its resources with approval any more.
+        if (force === "true") await refuseUnapproved(trx, stack.stackId, "A forced removal");
         await lockFreeStack(trx, stack);
         const use = await readStackUse(trx, stack.stackId);
         if (force === "false") checkRemoval(use);
-        // Without its state nobody could change its resources with approval any more.
-        else if (use.resourceCount !== 0) await refuseUnapproved(trx, stack.stackId, "A forced removal");
         await markStackRemoved(trx, stack.stackId);
         await auditStack(trx, { actor, request, stack: stack.name }, "stack.removed", {
           forced: force === "true",

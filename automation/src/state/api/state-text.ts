@@ -53,12 +53,12 @@ export function stateTextRoutes(api: FastifyInstance, dependencies: StateApiDepe
       const { resourceCount } = await readImport(dependencies, stack.stackId, text);
       const kind = commandOf(request) === "stack-import" ? "import" : "edit";
       const { updateId } = await withTransaction(db, async (trx) => {
-        await lockFreeStack(trx, stack);
         await refuseUnapproved(
           trx,
           stack.stackId,
           kind === "import" ? "An import of a state" : "An edit of the state",
         );
+        await lockFreeStack(trx, stack);
         const put = await putState(trx, keyring, {
           stackId: stack.stackId,
           text,
