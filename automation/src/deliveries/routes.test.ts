@@ -104,6 +104,22 @@ test("a delivery brings the release of its first stack to each wave, once the on
   expect(await actions()).toEqual(["delivery.succeeded", "delivery.created"]);
 });
 
+test("a server that was slow finds what another one has begun meanwhile, and begins nothing twice", async () => {
+  const delivery = await deliver();
+  await good(delivery, "local");
+  const { artifacts } = api.dependencies;
+  const slow = {
+    ...artifacts,
+    read: async (digest: string) => {
+      await advance();
+      return artifacts.read(digest);
+    },
+  };
+  await advanceOnce({ ...api.dependencies, artifacts: slow, logger }, never);
+  expect(await states(delivery)).toBe("running good queued waiting waiting");
+  expect(await deployments("test")).toHaveLength(1);
+});
+
 test("a delivery takes the release that it brought, not one that was made there since", async () => {
   const delivery = await deliver();
   await good(delivery, "local");
