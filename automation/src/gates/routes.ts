@@ -6,6 +6,8 @@ import { withTransaction } from "../database.ts";
 import { SlipwayError } from "../errors.ts";
 import type { Caller } from "../http/endpoint.ts";
 import { serve } from "../http/endpoint.ts";
+import { endStaleDeployments } from "../seals/stale.ts";
+import type { Keyring } from "../secrets/keyring.ts";
 import { found } from "../stacks/routes.ts";
 import type { StackName } from "../stacks/store.ts";
 import { referStack } from "../stacks/store.ts";
@@ -13,7 +15,7 @@ import * as required from "./required-store.ts";
 import { findGate } from "./store.ts";
 
 /** Routes of gates: what one said and why, and which a stack requires. */
-export function gateRoutes(app: FastifyInstance, { db }: { db: Database }): void {
+export function gateRoutes(app: FastifyInstance, { db, keyring }: { db: Database; keyring: Keyring }): void {
   serve(app, endpoints.getGate, async ({ params: { id, phase, name } }) => {
     const gate = await findGate(db, id, phase, name);
     if (gate !== undefined) return gate;
@@ -36,7 +38,10 @@ export function gateRoutes(app: FastifyInstance, { db }: { db: Database }): void
     return withTransaction(db, async (trx) => {
       const stack = found(await referStack(trx, params), params);
       const set = await required.setRequiredGate(trx, stack.id, body, caller.principal);
-      if (set !== undefined) await audit(trx, caller, "gate.required", params, { gate: body, ...set });
+      if (set !== undefined) {
+        await audit(trx, caller, "gate.required", params, { gate: body, ...set });
+        await endStaleDeployments(trx, keyring, stack.id, caller.principal);
+      }
       const now = await required.findRequiredGate(trx, stack.id, params.phase, params.name);
       return foundGate(now, params.name);
     });
@@ -47,6 +52,8 @@ export function gateRoutes(app: FastifyInstance, { db }: { db: Database }): void
       const stack = found(await referStack(trx, params), params);
       const removed = await required.removeRequiredGate(trx, stack.id, params.phase, params.name);
       await audit(trx, caller, "gate.required_no_more", params, { ...foundGate(removed, params.name) });
+      // What people approve, they approve with the gates that were required then.
+      await endStaleDeployments(trx, keyring, stack.id, caller.principal);
       return null;
     }),
   );
