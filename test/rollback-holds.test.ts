@@ -1,0 +1,167 @@
+import path from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { AnswerBody, TestApi } from "./helpers/api.ts";
+import { startTestApi } from "./helpers/api.ts";
+import { endedWithin } from "./helpers/deployments.ts";
+import type { LedgerProgram } from "./helpers/ledger-project.ts";
+import { linesOf, register, writeLedgerProject } from "./helpers/ledger-project.ts";
+import { eventually } from "./helpers/waiting.ts";
+import type { TestWorker } from "./helpers/worker.ts";
+import { startWorkerOf } from "./helpers/worker.ts";
+
+const WITHIN_MS = 120_000;
+/** Versions with "bad" in them do not pass; of those with "mute" nothing is known. */
+const gate = (version: string): string => `gates:
+  - name: not-bad
+    phase: after
+    command: [${version.includes("mute") ? "no-such-program" : "node, -e, \"if (JSON.parse(process.env.SLIPWAY_OUTPUTS).version.includes('bad')) process.exit(1)\""}]
+`;
+
+let api: TestApi;
+let worker: TestWorker;
+beforeAll(async () => {
+  api = await startTestApi();
+  worker = await startWorkerOf(api);
+});
+afterAll(async () => {
+  const code = await worker.stop();
+  await api.close();
+  expect(code, worker.output()).toBe(0);
+});
+
+interface Project {
+  stack: string;
+  ledger: string;
+  /** Writes the project and asks for its update. */
+  deploy(program: Partial<LedgerProgram> & { version: string }, body?: object): Promise<string>;
+}
+
+async function project(name: string): Promise<Project> {
+  const ledger = path.join(api.root, `${name}.txt`);
+  const folder = path.join(api.root, name);
+  const write = (program: Partial<LedgerProgram> & { version: string }): void =>
+    void writeLedgerProject(folder, name, { ledger, slipwayYaml: gate(program.version), ...program });
+  write({ version: "v1" });
+  const [stack = ""] = await register(api, name, folder);
+  return {
+    stack,
+    ledger,
+    deploy: async (program, body = {}) => {
+      write(program);
+      const answer = await api.ask("POST", `${stack}/deployments`, {
+        body: { operation: "update", ...body },
+      });
+      expect(answer.status, answer.text).toBe(202);
+      return answer.body.id;
+    },
+  };
+}
+
+const ended = (id: string): Promise<AnswerBody> => endedWithin(api, id, WITHIN_MS);
+const until = (id: string, what: (now: AnswerBody) => boolean): Promise<AnswerBody> =>
+  eventually(`deployment ${id} as expected`, WITHIN_MS, async () => {
+    const { body } = await api.ask("GET", `/v1/deployments/${id}`);
+    return what(body) ? body : undefined;
+  });
+
+test("gates without an answer hold a deployment: nothing is undone, and a person vouches for it or rolls it back", async () => {
+  const { stack, deploy, ledger } = await project("mute");
+  expect(await ended(await deploy({ version: "v1" })), worker.output()).toMatchObject({
+    status: "succeeded",
+    verification: "succeeded",
+  });
+  const kept = await deploy({ version: "v2-mute" });
+  const held = await until(kept, (now) => now.verification === "held");
+  expect(held).toMatchObject({
+    status: "running",
+    rolledBackBy: null,
+    hold: { why: "undecided", onExpiry: "keep" },
+  });
+  const early = await api.ask("POST", `/v1/deployments/${kept}/cancel`);
+  expect([early.status, early.body.code]).toEqual([409, "conflict"]);
+  const answer = await api.ask("POST", `/v1/deployments/${kept}/hold`, {
+    body: { decision: "keep", reason: "the measuring is broken, the site is not" },
+  });
+  expect(answer.body).toMatchObject({ status: "succeeded", verification: "succeeded", release: 2 });
+  expect((await api.ask("GET", `${stack}/releases/2`)).body).toMatchObject({
+    health: "good",
+    acceptedBy: "owner",
+  });
+
+  const undone = await deploy({ version: "v3-mute" });
+  await until(undone, (now) => now.verification === "held");
+  await api.ask("POST", `/v1/deployments/${undone}/hold`, {
+    body: { decision: "rollback", reason: "it is slow" },
+  });
+  const over = await ended(undone);
+  expect(over).toMatchObject({ status: "rolled_back", verification: "rolled_back" });
+  // Release 2 was kept by a person: it is not what was verified last.
+  expect(await ended(String(over.rolledBackBy))).toMatchObject({ targetRelease: 1, requestedBy: "owner" });
+  expect((await api.ask("GET", stack)).body).toMatchObject({
+    sourceAhead: { deploymentId: undone, runsRelease: 4 },
+  });
+  expect(
+    linesOf(ledger)
+      .filter((line) => line.startsWith("finished"))
+      .at(-1),
+  ).toBe("finished update v1");
+  const { body } = await api.ask("GET", `/v1/deployments/${undone}/verification`);
+  expect(body.items.map((one) => one.state)).toEqual([
+    "updating",
+    "verifying",
+    "held",
+    "rolling_back",
+    "rolled_back",
+  ]);
+});
+
+test("a rollback past a contract migration waits for consent to exactly that; then it goes on, and begins with what was touched", async () => {
+  const { deploy, ledger } = await project("contract");
+  await ended(await deploy({ version: "v1" }));
+  const bad = await deploy({
+    version: "v2-bad",
+    slipwayYaml: `${gate("v2-bad")}release: { schema: contract, level: 2, rollbackFloor: 2 }\n`,
+  });
+  const held = await until(bad, (now) => now.verification === "held");
+  expect(held).toMatchObject({ hold: { why: "consent" } });
+  const rollback = await until(String(held.rolledBackBy), (now) => now.status === "waiting_approval");
+  const steps = (rollback.consent as { steps: { id: string; kind: string }[] }).steps;
+  expect(steps.map(({ kind }) => kind)).toEqual(["rollback-floor", "schema-contract"]);
+  expect(linesOf(ledger).at(-1), "nothing was undone").toBe("finished update v2-bad");
+  const give = (ids: string[]) =>
+    api.ask("POST", `/v1/deployments/${rollback.id}/consent`, { body: { steps: ids } });
+  expect((await give(steps.slice(0, 1).map(({ id }) => id))).status).toBe(409);
+  expect((await give(steps.map(({ id }) => id))).status).toBe(200);
+  expect(await ended(bad), worker.output()).toMatchObject({
+    status: "rolled_back",
+    verification: "rolled_back",
+  });
+  const done = await ended(rollback.id);
+  const stepOf = (name: string) => (done.steps as AnswerBody[]).find((step) => step.name === name);
+  expect(stepOf("reconcile")).toMatchObject({ state: "succeeded" });
+  expect(linesOf(ledger).at(-1)).toBe("finished update v1");
+});
+
+test("a rollback that is cancelled in the middle finishes what it is at; the stack is frozen until somebody names it", async () => {
+  const { stack, deploy, ledger } = await project("cancelled");
+  await ended(await deploy({ version: "v1", texts: ["a", "b"], delayMs: 1_500 }));
+  const bad = await deploy({ version: "v2-bad", texts: ["a", "b"], delayMs: 1_500 });
+  const rolling = await until(bad, (now) => now.rolledBackBy !== null);
+  const rollback = String(rolling.rolledBackBy);
+  await eventually("the rollback is at work", WITHIN_MS, () => linesOf(ledger).includes("started update v1"));
+  expect((await api.ask("POST", `/v1/deployments/${rollback}/cancel`)).status).toBe(202);
+  expect(await ended(rollback)).toMatchObject({ status: "cancelled" });
+  expect(await ended(bad)).toMatchObject({ status: "failed", verification: "rollback_failed" });
+  const lines = linesOf(ledger).filter((line) => line.endsWith("update v1"));
+  expect(lines.filter((line) => line.startsWith("finished"))).toHaveLength(
+    lines.filter((line) => line.startsWith("started")).length,
+  );
+  expect((await api.ask("GET", stack)).body).toMatchObject({
+    failedRollback: { deploymentId: bad, rollbackId: rollback },
+  });
+  const plain = await api.ask("POST", `${stack}/deployments`, { body: { operation: "update" } });
+  expect([plain.status, plain.body.code]).toEqual([409, "rollback_failed"]);
+  const named = await deploy({ version: "v3", texts: ["a", "b"] }, { acknowledge: bad });
+  expect(await ended(named)).toMatchObject({ status: "succeeded" });
+  expect((await api.ask("GET", stack)).body).toMatchObject({ failedRollback: null });
+});
