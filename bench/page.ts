@@ -154,7 +154,7 @@ async function quiet(
   }
 }
 
-function databaseOf({ dataDir }: Installation): string {
+export function databaseOf({ dataDir }: Installation): string {
   const { dir, cluster } = findFolders(join(dataDir, "postgres"));
   const port = readPostmasterFile(cluster)?.port;
   if (port === undefined) throw new Error("The installation has no Postgres of its own; unset DATABASE_URL.");

@@ -12,6 +12,7 @@ import { measureOverhead } from "./overhead.ts";
 import { measurePage } from "./page.ts";
 import { measureQueue } from "./queue.ts";
 import { measureRunnerSettings } from "./runner-settings.ts";
+import { measureSeal } from "./seal.ts";
 import { measureStart } from "./start.ts";
 import { measureState } from "./state.ts";
 import { wasStopped } from "./stopping.ts";
@@ -28,6 +29,7 @@ const BENCHES: Record<string, (options: BenchOptions) => Promise<Figure[]>> = {
   page: measurePage,
   queue: ({ pairs }) => measureQueue(pairs),
   "runner-settings": measureRunnerSettings,
+  seal: measureSeal,
   state: measureState,
   takeover: measureTakeover,
   verdict: measureVerdict,

@@ -4,7 +4,8 @@ import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { AnswerBody, TestAnswer, TestApi } from "./helpers/api.ts";
 import { startTestApi } from "./helpers/api.ts";
-import { group, person, setRules } from "./helpers/approvals.ts";
+import type { TestPerson } from "./helpers/approvals.ts";
+import { group, person, setRules, vote } from "./helpers/approvals.ts";
 import { endedWithin } from "./helpers/deployments.ts";
 import type { LedgerProgram } from "./helpers/ledger-project.ts";
 import { linesOf, register, writeLedgerProject } from "./helpers/ledger-project.ts";
@@ -15,10 +16,15 @@ import { startWorkerOf } from "./helpers/worker.ts";
 const RUN_MS = 120_000;
 const CANARY = "canary-7f3a9c";
 
+const OPS_APPROVE = { rules: [{ name: "all", need: 1, from: ["ops"] }] };
+
 let api: TestApi;
 let worker: TestWorker;
+let ann: TestPerson;
 beforeAll(async () => {
   api = await startTestApi();
+  ann = await person(api, "ann");
+  await group(api, "ops", ["ann"]);
   worker = await startWorkerOf(api);
 });
 afterAll(async () => {
@@ -138,9 +144,7 @@ test("T1, T3, T4: an update bound to a preview's seal runs once; the state, the 
 
   write({ texts: ["one", "two"] });
   const second = await preview(stack);
-  await person(api, "ann");
-  await group(api, "ops", ["ann"]);
-  await setRules(api, stack, { rules: [{ name: "all", need: 1, from: ["ops"] }] });
+  await setRules(api, stack, OPS_APPROVE);
   const answer = await ask(stack, { seal: second });
   expect(answer.body.moved, answer.text).toMatchObject([{ item: "rules", path: "approvals" }]);
 
@@ -194,6 +198,28 @@ new Entry("one", { ledger: ${JSON.stringify(path.join(api.root, `${name}-ledger.
     expect(linesOf(ledger)).toEqual([]);
   },
 );
+
+test("what people voted for is compared with a second preview before anything is changed", async () => {
+  const ledger = path.join(api.root, "voted-ledger.txt");
+  const { stack, outside } = await makeProject("voted", (file) => ({
+    texts: [],
+    more: `import fs from "node:fs";
+const text = fs.readFileSync(${JSON.stringify(file)}, "utf8");
+new Entry("one", { ledger: ${JSON.stringify(ledger)}, text, delayMs: 0 });`,
+  }));
+  await setRules(api, stack, OPS_APPROVE);
+  const { body: asked } = await ask(stack, {});
+  const waiting = await waits(asked.id);
+  expect(waiting).toMatchObject({ binding: "exact", moved: null });
+  writeFileSync(outside, "0.0.2");
+  expect((await vote(api, asked.id, ann)).status).toBe(200);
+  expect(await endedWithin(api, asked.id, RUN_MS), worker.output()).toMatchObject({
+    status: "stale",
+    attempts: 2,
+    moved: [{ item: "plan", path: "text", was: "0.0.1", is: "0.0.2" }],
+  });
+  expect(linesOf(ledger)).toEqual([]);
+});
 
 test("another version of a provider is stale, and named", async () => {
   const { stack, ledger, outside } = await makeProject("versions", (file) => ({
