@@ -100,8 +100,9 @@ describe.skipIf(!hasBrowser)("approvals in the console", () => {
     await owner.getByRole("button", { name: "Change the rules" }).click();
     await owner.getByRole("button", { name: "Add a rule" }).click();
     await owner.getByLabel("Name", { exact: true }).fill("two-pilots");
-    await owner.getByLabel("From groups").click();
-    await owner.getByRole("option", { name: "pilots" }).click();
+    await owner.getByRole("combobox", { name: "From groups" }).click();
+    await owner.getByRole("option", { name: "pilots" }).first().click();
+    await owner.keyboard.press("Escape");
     // More votes than the group has people would lock everybody out: the server refuses it, and the form stays.
     await owner.getByLabel("Votes", { exact: true }).fill("3");
     await owner.getByRole("button", { name: "Save the rules" }).click();
@@ -183,8 +184,8 @@ describe.skipIf(!hasBrowser)("approvals in the console", () => {
 
   test("what moves while votes are awaited is shown, ends it as stale, and is previewed again by one button", async () => {
     const folder = path.join(place.projects, "harbour");
-    writeHarbourProject(folder, "harbour", 1);
-    const id = await request("back to the old quay");
+    writeHarbourProject(folder, "harbour", 3);
+    const id = await request("another tag");
     await mia.goto(`${installation.baseUrl}/deployments/${id}`);
     await mia.getByRole("button", { name: "Approve" }).waitFor();
     await installation.client.setConfig({

@@ -150,10 +150,9 @@ describe.skipIf(!hasBrowser)("the page of a preview", () => {
     const tab = await mine.newPage();
     const found: string[] = [];
     await tab.goto(`${installation.baseUrl}/deployments/${id}#token=${installation.token}`);
-    for (const summary of await tab.locator("details.planned summary").all()) await summary.click();
-    await tab.locator("details.planned summary").first().waitFor();
-    for (const summary of await tab.locator("details.planned:not([open]) summary").all())
-      await summary.click();
+    const rows = tab.locator("details.planned summary");
+    await rows.nth(5).waitFor();
+    for (let index = 0; index < 6; index += 1) await rows.nth(index).click();
     found.push(...(await faultsOf(tab, `preview-${its.scheme}-${its.device}`)));
     await tab.getByText("What else changes").click();
     await (its.device === "phone"

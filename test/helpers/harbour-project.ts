@@ -3,13 +3,13 @@ import { writeProject } from "./trivial-project.ts";
 
 const PROVIDER = path.resolve(import.meta.dirname, "../doubles/thing");
 /** The password of each version: neither may be seen anywhere. */
-export const PASSWORDS = { 1: "hunter2-old", 2: "hunter2-new" } as const;
+export const PASSWORDS = { 1: "hunter2-old", 2: "hunter2-new", 3: "hunter2-new" } as const;
 
 /**
- * Writes a project with a network, what stands on it and what needs that, in one of two versions. From the first to the second the quay is replaced, and with it the berth; the crane and the
- * gate are changed in place, the gate with a secret, JSON in a text and a long text; the buoy goes and a protected lantern comes. The wall stays.
+ * Writes a project with a network, what stands on it and what needs that, in one of three versions. From the first to the second the quay is replaced, and with it the berth; the crane and the
+ * gate are changed in place, the gate with a secret, JSON in a text and a long text; the buoy goes and a protected lantern comes. The wall stays. The third one only has another tag on the crane.
  */
-export function writeHarbourProject(folder: string, name: string, version: 1 | 2): string {
+export function writeHarbourProject(folder: string, name: string, version: 1 | 2 | 3): string {
   const text = {
     "Pulumi.yaml": [
       `name: ${name}`,
@@ -24,7 +24,7 @@ export function writeHarbourProject(folder: string, name: string, version: 1 | 2
       "",
     ].join("\n"),
     "index.js": `import pulumi from "@pulumi/pulumi";
-const two = ${String(version === 2)};
+const two = ${String(version !== 1)};
 class Thing extends pulumi.CustomResource {
   constructor(name, inputs, options) { super("thing:index:Thing", name, { echo: undefined, ...inputs }, options); }
 }
@@ -34,7 +34,7 @@ class Network extends pulumi.ComponentResource {
 const parent = new Network("network");
 const quay = new Thing("quay", { value: { cidr: two ? "10.1.0.0/16" : "10.0.0.0/16" }, replace: two ? "b" : "a" }, { parent });
 const berth = new Thing("berth", { value: { quay: quay.echo }, replace: quay.id, deleteFirst: true }, { parent });
-const crane = new Thing("crane", { value: { berth: berth.id, tags: two ? { owner: "harbour", tier: "2" } : { owner: "dock" } } });
+const crane = new Thing("crane", { value: { berth: berth.id, tags: two ? { owner: "harbour", tier: "${version}" } : { owner: "dock" } } });
 const policy = { Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: two ? ["read", "write"] : ["read"], Resource: "*" }] };
 new Thing("gate", {
   value: {

@@ -80,9 +80,12 @@ export function nextCommand({
   const { id, status, hold, consent, nextAction } = deployment;
   const isOver = TERMINAL_STATUSES.includes(status);
   if (!isOver && consent !== null && consent.consentedBy === null)
-    return [`slipway rollback consent ${id}`, "agrees to its irreversible steps"];
+    return [`slipway consent ${id}`, "agrees to its irreversible steps"];
   if (hold !== null && hold.decision === null)
-    return [`slipway rollback keep ${id}`, "or rollback: decides about what it left"];
+    return [
+      `slipway hold ${id} keep --reason <why>`,
+      "or rollback in place of keep: decides about what it left",
+    ];
   if (!isOver && approval?.state === "open" && approval.me.mayVote)
     return [`slipway approve ${id}`, `or slipway reject ${id} --comment <why>`];
   if (nextAction !== null) return [`slipway continue ${id}`, nextAction.detail];

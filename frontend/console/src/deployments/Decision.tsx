@@ -6,8 +6,10 @@ import { ApprovalPanel } from "../approvals/ApprovalPanel.tsx";
 import { Moved } from "../approvals/Moved.tsx";
 import { MyVote } from "../approvals/MyVote.tsx";
 import { isTerminal, queries } from "../queries.ts";
+import { ConsentForm } from "./ConsentForm.tsx";
 import { DeployThis } from "./DeployThis.tsx";
 import { Facts } from "./Facts.tsx";
+import { HoldDecision } from "./HoldDecision.tsx";
 import { NextAction } from "./NextAction.tsx";
 import { PreviewAgain } from "./PreviewAgain.tsx";
 import { primaryActionOf } from "./primary-action.ts";
@@ -35,7 +37,13 @@ export function Decision({
         <Column gap="md">
           <Facts deployment={deployment} approval={approval} planned={planned} />
           <Moved moved={moved} isOver={isOver} />
-          {isAsked && <MyVote approval={approval} />}
+          {action === "consent" && deployment.consent !== null && (
+            <ConsentForm id={deployment.id} consent={deployment.consent} />
+          )}
+          {action === "decide-hold" && deployment.hold !== null && (
+            <HoldDecision id={deployment.id} hold={deployment.hold} />
+          )}
+          {isAsked && action !== "consent" && <MyVote approval={approval} />}
           {action === "preview-again" && <PreviewAgain deployment={deployment} />}
           {action === "continue" && <NextAction deployment={deployment} />}
           {action === "deploy-this" && seal.data != null && (

@@ -79,8 +79,8 @@ function What({
   deployment: Deployment;
   planned: Readonly<Record<string, number>> | null;
 }) {
-  const { organisation, project, stack, release, status, targetRelease } = deployment;
-  if (status === "succeeded")
+  const { organisation, project, stack, operation, release, status, targetRelease } = deployment;
+  if (status === "succeeded" && operation !== "preview")
     return (
       <span role="status">
         {changesOf(deployment)}

@@ -4,7 +4,7 @@ import { primaryActionOf } from "./primary-action.ts";
 
 const instant = "2026-11-21T00:00:00.000Z";
 const consent: NonNullable<Deployment["consent"]> = {
-  steps: [],
+  steps: [{ id: "delete db", kind: "delete", urn: null, detail: "The database is deleted." }],
   askedAt: instant,
   expiresAt: instant,
   consentedBy: null,

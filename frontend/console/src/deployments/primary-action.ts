@@ -22,7 +22,8 @@ export function primaryActionOf(
 ): PrimaryAction {
   const isOver = isTerminal(deployment);
   const { consent = null, hold = null } = deployment;
-  if (!isOver && consent !== null && consent.consentedBy === null) return "consent";
+  if (!isOver && consent !== null && consent.consentedBy === null && consent.steps.length > 0)
+    return "consent";
   if (hold !== null && hold.decision === null) return "decide-hold";
   if (!isOver && approval !== null && approval.state === "open")
     return approval.me.mayVote ? "vote" : "await-votes";
