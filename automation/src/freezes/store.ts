@@ -108,14 +108,14 @@ export async function frozenNow(
   return freezes.length === 0 ? undefined : frozenBy(freezes, now ?? (await databaseNow(db)));
 }
 
-/** Whether a deployment is an automatic rollback, or an emergency that somebody answers for. Neither is held up by a freeze. */
+/** Whether a deployment is an automatic rollback, or an emergency that somebody answers for and that has not lapsed. Neither is held up by a freeze. */
 export async function passesFreezes(
   db: Database,
   deploymentId: string,
 ): Promise<{ automaticRollback: boolean; emergency: boolean }> {
   const { rows } = await sql<{ automaticRollback: boolean; emergency: boolean }>`
     select d.cause = 'automatic-rollback' as "automaticRollback",
-      exists (select from emergencies e where e.deployment_id = d.id) as emergency
+      exists (select from emergencies e where e.deployment_id = d.id and e.expires_at > clock_timestamp()) as emergency
     from deployments d where d.id = ${deploymentId}`.execute(db);
   return rows[0] ?? { automaticRollback: false, emergency: false };
 }

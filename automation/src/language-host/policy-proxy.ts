@@ -21,11 +21,18 @@ export interface PolicyProxy {
   close(): void;
 }
 
+const MS_PER_SECOND = 1_000;
+
 /** Calls that the proxy answers itself. All others go to the pack, as bytes. */
 const ANSWERED_HERE = new Set(["handshake", "configureStack"]);
 
-/** Starts a policy pack's proxy on a free port of 127.0.0.1. */
-export async function startPolicyProxy(): Promise<PolicyProxy> {
+/** A pack that says nothing for so long about one resource, or about the stack as a whole, never will: nobody else would end the engine's wait. */
+const PACK_ANSWERS_WITHIN_MS = 120_000;
+
+/** Starts a policy pack's proxy on a free port of 127.0.0.1. A call that the pack does not answer in time fails, and with it what the engine does. */
+export async function startPolicyProxy(
+  answersWithinMs: number = PACK_ANSWERS_WITHIN_MS,
+): Promise<PolicyProxy> {
   const configured = Promise.withResolvers<AnalyzerStackConfigureRequest | undefined>();
   const pack = Promise.withResolvers<Client>();
   // A pack that ends before it listens rejects this; the calls that wait for it report it.
@@ -42,13 +49,29 @@ export async function startPolicyProxy(): Promise<PolicyProxy> {
   function forward(path: string): handleUnaryCall<Buffer, Buffer> {
     return (call, callback) => {
       configured.resolve(undefined);
+      let isAnswered = false;
+      const answer: typeof callback = (...said) => {
+        if (isAnswered) return;
+        isAnswered = true;
+        clearTimeout(late);
+        callback(...said);
+      };
+      // Also for a pack that never comes to listen.
+      const late = setTimeout(
+        () =>
+          answer({
+            code: status.DEADLINE_EXCEEDED,
+            details: `the policy pack did not answer within ${answersWithinMs / MS_PER_SECOND} s`,
+          }),
+        answersWithinMs,
+      );
       pack.promise.then(
         (client) => {
-          client.makeUnaryRequest(path, identity, identity, call.request, (error, answer) =>
-            callback(error, answer),
+          client.makeUnaryRequest(path, identity, identity, call.request, (error, said) =>
+            answer(error, said),
           );
         },
-        (error: unknown) => callback({ code: status.UNAVAILABLE, details: String(error) }),
+        (error: unknown) => answer({ code: status.UNAVAILABLE, details: String(error) }),
       );
     };
   }
