@@ -143,6 +143,8 @@ async function ask(name: EndpointName, place: Place, token: string) {
     readerStack: place.stack,
     quarantine: randomUUID(),
     rule: randomUUID(),
+    alert: randomUUID(),
+    check: randomUUID(),
     freeze: randomUUID(),
   };
   const url = endpoint.path.replace(/:(\w+)/g, (_, part: string) => values[part] ?? `no value for ${part}`);
