@@ -3,7 +3,9 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { bearer, insertDeployment, insertStack, tokenOf } from "../../../test/helpers/access.ts";
 import type { TestApi } from "../../../test/helpers/api.ts";
 import { startTestApi } from "../../../test/helpers/api.ts";
+import { putWaiting } from "../../../test/helpers/approvals.ts";
 import { withTransaction } from "../database.ts";
+import { presentFacts } from "../seals/stale.ts";
 import { readBaselines, recordBaselines, recordGate } from "./store.ts";
 
 let api: TestApi;
@@ -75,6 +77,37 @@ test("a deployer may see what is required and change nothing of it; taking away 
   expect(
     (await api.ask("PUT", "/v1/stacks/acme/nowhere/test/required-gates/before/sound", { body: GATE })).status,
   ).toBe(404);
+});
+
+test("what waits for votes becomes stale at once: people were asked about a change with other gates", async () => {
+  const waiting = await putWaiting(api.db, stackId);
+  const items = {
+    operation: "update",
+    options: { refresh: false },
+    source: null,
+    lockfile: null,
+    config: "sha256:config",
+    cli: "3.250.0",
+    plugins: [],
+    artifacts: [],
+    plan: "sha256:plan",
+    ...(await presentFacts(api.db, api.dependencies.keyring, stackId)),
+  };
+  await api.db
+    .insertInto("seals")
+    .values({
+      deployment_id: waiting,
+      stack_id: stackId,
+      attempt: 1,
+      digest: "sha256:one",
+      items: JSON.stringify(items),
+      body: Buffer.from("sealed"),
+    })
+    .execute();
+  await put({ ...GATE, kommand: ["x"] });
+  expect((await api.ask("GET", `/v1/deployments/${waiting}`)).body.status).toBe("waiting_approval");
+  expect((await put(GATE)).status).toBe(200);
+  expect((await api.ask("GET", `/v1/deployments/${waiting}`)).body).toMatchObject({ status: "stale" });
 });
 
 const MEASUREMENT = {
