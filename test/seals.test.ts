@@ -148,12 +148,20 @@ test("T1, T3, T4: an update bound to a preview's seal runs once; the state, the 
   const answer = await ask(stack, { seal: second });
   expect(answer.body.moved, answer.text).toMatchObject([{ item: "rules", path: "approvals" }]);
 
+  // Where rules ask for it a refresh is previewed too; one that finds nothing asks nobody.
+  const refreshed = await run(stack, { operation: "refresh" });
+  expect(refreshed, JSON.stringify(refreshed.failure)).toMatchObject({
+    status: "succeeded",
+    binding: "exact",
+  });
+  expect((await sealOf(refreshed.id)).items).toMatchObject({ operation: "refresh", state: 1 });
+
   // Two wait, and are stale as soon as a value on the server is another one.
   const [destroy, update] = [await ask(stack, { operation: "destroy" }), await ask(stack, {})];
   await Promise.all([waits(destroy.body.id), waits(update.body.id)]);
   const asked = await sealOf(destroy.body.id);
   expect(asked).toMatchObject({
-    items: { operation: "destroy", state: 1, options: { refresh: false } },
+    items: { operation: "destroy", state: 2, options: { refresh: false } },
     moved: [],
   });
   const { items } = await previewOf(destroy.body.id);
