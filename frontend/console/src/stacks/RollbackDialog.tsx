@@ -1,6 +1,16 @@
-import { Button, Stack as Column, Group, Modal, Paper, Select, Text, Textarea } from "@mantine/core";
+import {
+  Button,
+  Checkbox,
+  Stack as Column,
+  Group,
+  Modal,
+  Paper,
+  Select,
+  Text,
+  Textarea,
+} from "@mantine/core";
 import { formatAge } from "@slipway/automation/client";
-import type { Release, StackPath } from "@slipway/automation/contract";
+import type { Release, Stack, StackPath } from "@slipway/automation/contract";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { type FormEvent, useEffect, useState } from "react";
 import { useClient } from "../api.ts";
@@ -14,6 +24,9 @@ import { useRequestDeployment } from "./use-request.ts";
 interface Props {
   readonly stack: StackPath;
   readonly currentRelease: number | null;
+  /** Something runs on the stack. */
+  readonly isBusy: boolean;
+  readonly failedRollback: Stack["failedRollback"];
   readonly opened: boolean;
   readonly onClose: () => void;
 }
@@ -37,10 +50,12 @@ export function rollbackChoices(releases: readonly Release[], currentRelease: nu
   return releases.filter((one) => one.health === "good" && !one.quarantined && one.number !== currentRelease);
 }
 
-function RollbackForm({ stack, currentRelease, onClose }: Omit<Props, "opened">) {
+function RollbackForm({ stack, currentRelease, isBusy, failedRollback, onClose }: Omit<Props, "opened">) {
   const releases = useInfiniteQuery(queries.releases(useClient(), stack));
   const [chosen, setChosen] = useState<string | null>(null);
   const [message, setMessage] = useState("");
+  const [cancels, setCancels] = useState(false);
+  const [knows, setKnows] = useState(false);
   const send = useRequestDeployment(stack, onClose);
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = releases;
   useEffect(() => {
@@ -71,7 +86,13 @@ function RollbackForm({ stack, currentRelease, onClose }: Omit<Props, "opened">)
     event.preventDefault();
     if (release === undefined) return;
     const why = message.trim();
-    send.mutate({ operation: "rollback", release: release.number, ...(why === "" ? {} : { message: why }) });
+    send.mutate({
+      operation: "rollback",
+      release: release.number,
+      ...(why === "" ? {} : { message: why }),
+      ...(cancels ? { cancelRunning: true } : {}),
+      ...(failedRollback === null ? {} : { acknowledge: failedRollback.deploymentId }),
+    });
   }
   return (
     <form onSubmit={submit}>
@@ -94,8 +115,23 @@ function RollbackForm({ stack, currentRelease, onClose }: Omit<Props, "opened">)
         </Paper>
         <Text size="sm">
           A rollback is a new deployment, made of the source, config and artifacts that were kept of the
-          release.
+          release, previewed on today's state. What it cannot undo is named there, and waits until somebody
+          agrees to each step.
         </Text>
+        {isBusy && (
+          <Checkbox
+            label="Cancel what runs on the stack first"
+            checked={cancels}
+            onChange={(event) => setCancels(event.currentTarget.checked)}
+          />
+        )}
+        {failedRollback !== null && (
+          <Checkbox
+            label={`I know what the failed rollback left: ${failedRollback.detail}`}
+            checked={knows}
+            onChange={(event) => setKnows(event.currentTarget.checked)}
+          />
+        )}
         <Textarea
           label="Why"
           autosize
@@ -109,7 +145,7 @@ function RollbackForm({ stack, currentRelease, onClose }: Omit<Props, "opened">)
           <Button variant="default" onClick={onClose}>
             Close
           </Button>
-          <Button type="submit" loading={send.isPending}>
+          <Button type="submit" loading={send.isPending} disabled={failedRollback !== null && !knows}>
             Roll back to release {release.number}
           </Button>
         </Group>

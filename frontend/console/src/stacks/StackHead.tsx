@@ -89,6 +89,8 @@ export function StackHead({ path, stack }: { path: StackPath; stack: Stack }) {
       <RollbackDialog
         stack={path}
         currentRelease={stack.currentRelease}
+        isBusy={stack.lastDeployment?.status === "running"}
+        failedRollback={stack.failedRollback}
         opened={dialog === "rollback"}
         onClose={close}
       />

@@ -8,6 +8,8 @@ import { AuditTable } from "../audit/AuditTable.tsx";
 import { Loading } from "../components/Loading.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { DriftPanel } from "../drift/DriftPanel.tsx";
+import { FreezeAlert } from "../policies/FreezeAlert.tsx";
+import { StackPolicies } from "../policies/StackPolicies.tsx";
 import { queries } from "../queries.ts";
 import { SchedulesPanel } from "../schedules/SchedulesPanel.tsx";
 import { ConfigPanel } from "./ConfigPanel.tsx";
@@ -15,6 +17,7 @@ import { HistoryTable } from "./HistoryTable.tsx";
 import { OutputsPanel } from "./OutputsPanel.tsx";
 import { ReleasesTable } from "./ReleasesTable.tsx";
 import { ResourcesPanel } from "./ResourcesPanel.tsx";
+import { RolledBackAlert } from "./RolledBackAlert.tsx";
 import { StackHead } from "./StackHead.tsx";
 import { StatesTable } from "./StatesTable.tsx";
 import { UnreconciledAlert } from "./UnreconciledAlert.tsx";
@@ -48,6 +51,8 @@ export function StackPage({ stack, tab }: { stack: StackPath; tab: StackTab }) {
     <Column gap="lg">
       {read.error !== null && <ProblemAlert error={read.error} />}
       <UnreconciledAlert stack={stack} />
+      <FreezeAlert stack={stack} />
+      <RolledBackAlert stack={read.data} />
       <StackHead path={stack} stack={read.data} />
       <Tabs
         value={tab}
@@ -86,6 +91,7 @@ export function StackPage({ stack, tab }: { stack: StackPath; tab: StackTab }) {
         </Tabs.Panel>
         <Tabs.Panel value="rules">
           <RulesPanel stack={stack} />
+          <StackPolicies stack={stack} />
         </Tabs.Panel>
         <Tabs.Panel value="schedules">
           <SchedulesPanel stack={stack} />
