@@ -10,18 +10,23 @@ const MAX_PAGE_SIZE = 200;
 /** Names a project in an address. */
 export type ProjectPath = Pick<StackPath, "organisation" | "project">;
 
+/** Without what else the name of a stack holds: the server refuses what it does not know. */
+function nameOf({ organisation, project }: ProjectPath): ProjectPath {
+  return { organisation, project };
+}
+
 /** What is read of promotions, deliveries and figures. */
 export const promotionQueries = {
   environments: (client: Client, project: ProjectPath) =>
     queryOptions({
       queryKey: ["project", project.organisation, project.project, "environments"],
-      queryFn: () => client.getEnvironments({ params: project }),
+      queryFn: () => client.getEnvironments({ params: nameOf(project) }),
       refetchInterval: LIST_INTERVAL_MS,
     }),
   stacks: (client: Client, project: ProjectPath) =>
     queryOptions({
       queryKey: ["project", project.organisation, project.project, "stacks"],
-      queryFn: () => client.listStacks({ query: { ...project, limit: MAX_PAGE_SIZE } }),
+      queryFn: () => client.listStacks({ query: { ...nameOf(project), limit: MAX_PAGE_SIZE } }),
     }),
   /** What a promotion would bring to a stack now. */
   promotion: (client: Client, target: StackPath, from: string, release: number) =>
@@ -34,7 +39,11 @@ export const promotionQueries = {
       queryKey: ["deliveries", project ?? null],
       queryFn: ({ pageParam }) =>
         client.listStackDeliveries({
-          query: { ...project, limit: PAGE_SIZE, ...(pageParam === null ? {} : { after: pageParam }) },
+          query: {
+            ...(project && nameOf(project)),
+            limit: PAGE_SIZE,
+            ...(pageParam === null ? {} : { after: pageParam }),
+          },
         }),
       initialPageParam: null as string | null,
       getNextPageParam: (last) => last.next,
@@ -50,7 +59,7 @@ export const promotionQueries = {
   figures: (client: Client, project: ProjectPath, days: number) =>
     queryOptions({
       queryKey: ["project", project.organisation, project.project, "figures", days],
-      queryFn: () => client.getFigures({ params: project, query: { days } }),
+      queryFn: () => client.getFigures({ params: nameOf(project), query: { days } }),
       refetchInterval: LIST_INTERVAL_MS,
     }),
 };
