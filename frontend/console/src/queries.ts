@@ -278,6 +278,13 @@ export const queries = {
       queryFn: () => orNull(client.getSeal({ params: { id } })),
       refetchInterval: LONG_LIST_INTERVAL_MS,
     }),
+  deploymentPolicies: (client: Client, id: string, status: string) =>
+    queryOptions({
+      // They speak in steps: another status may have come with more of them.
+      queryKey: ["deployment", id, "policies", status],
+      queryFn: () => client.getDeploymentPolicies({ params: { id } }),
+      placeholderData: (before) => before,
+    }),
   emergencies: (client: Client) =>
     infiniteQueryOptions({
       queryKey: ["emergencies"],

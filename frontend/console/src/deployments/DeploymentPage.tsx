@@ -16,6 +16,7 @@ import { Diagnostics } from "./Diagnostics.tsx";
 import { Gates } from "./Gates.tsx";
 import { Ladder } from "./Ladder.tsx";
 import { Log } from "./Log.tsx";
+import { Policies } from "./Policies.tsx";
 import { Resources } from "./Resources.tsx";
 import { Steps } from "./Steps.tsx";
 import { stepsOf } from "./steps.ts";
@@ -62,6 +63,7 @@ export function DeploymentPage({ id }: { id: string }) {
       {preview.data != null && <PreviewSection preview={preview.data} />}
       {preview.error !== null && <ProblemAlert error={preview.error} />}
       {gates.length > 0 && <Gates deploymentId={deployment.id} gates={gates} />}
+      <Policies id={deployment.id} status={deployment.status} />
       <Ladder rungs={progress.ladder} />
       <Account id={deployment.id} resources={deployment.resources} />
       {/* Of one that has ended the row knows more: no step of it runs any more, whatever its events last said. */}
