@@ -77,6 +77,17 @@ test("an empty file has no services and no gates, and this repository's own file
   expect(Object.keys(parseManifest(own).services).length).toBeGreaterThan(0);
 });
 
+test("what a rollback must know of the data has a level, and no floor above it", () => {
+  expect(parseManifest("release: { schema: contract, level: 4, rollbackFloor: 3 }").release).toEqual({
+    schema: "contract",
+    level: 4,
+    rollbackFloor: 3,
+  });
+  expect(parseManifest("release: { schema: expand }").release).toEqual({ schema: "expand", level: 0 });
+  expect(() => parseManifest("release: { level: 2, rollbackFloor: 3 }")).toThrow("above its own level");
+  expect(() => parseManifest("release: { schema: both }")).toThrow("schema");
+});
+
 test("the nearest word is found, and none when all are far", () => {
   expect(nearest("tests", ["build", "test", "path"])).toBe("test");
   expect(nearest("xyzzy", ["build", "test", "path"])).toBeUndefined();
