@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { Readable } from "node:stream";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { claimStack, insertStack } from "../../../test/helpers/access.ts";
@@ -6,8 +7,11 @@ import type { TestApi } from "../../../test/helpers/api.ts";
 import { startTestApi } from "../../../test/helpers/api.ts";
 import { makeWorker } from "../../../test/helpers/queue-bed.ts";
 import { recordState, recordUpdate, stateText } from "../../../test/helpers/updates.ts";
+import { listening } from "../../../test/helpers/worker.ts";
 import { claimNext } from "../attempts/claim-store.ts";
 import { endAttempt } from "../attempts/store.ts";
+import type { CliContext } from "../cli/context.ts";
+import { runCli } from "../cli/program.ts";
 import { withTransaction } from "../database.ts";
 import { keepDriftOnce } from "./keep.ts";
 import type { ReadResource } from "./record.ts";
@@ -349,4 +353,48 @@ test("drift of a stack that Slipway has not deployed is not undone by Slipway, a
     code: "release_not_found",
     remedy: expect.stringContaining("pulumi up"),
   });
+});
+
+/** What the command line prints, and the codes that it ends with. */
+async function slipway(...argv: string[]): Promise<{ printed: string; codes: number[] }> {
+  const printed: string[] = [];
+  const codes: number[] = [];
+  const output = { write: (text: string) => printed.push(text) };
+  const context: CliContext = {
+    env: { SLIPWAY_URL: await listening(api), SLIPWAY_TOKEN: api.token },
+    cwd: "/",
+    stdin: Readable.from([]),
+    stdout: output,
+    stderr: output,
+    signal: never,
+    finish: (code) => codes.push(code),
+  };
+  await runCli(argv, context, "0");
+  return { printed: printed.join(""), codes };
+}
+
+test("the command line shows alerts with before and now, proposes, ignores for a time, and says what cannot be undone", async () => {
+  const stack = await place();
+  await check(stack, [read("web", "input-changed"), ...many(3, "output-only")]);
+  const on = ["--stack", stack.subject];
+  const { body } = await api.ask("GET", `${stack.url}/drift/alerts`);
+  const id = String(body.items[0]?.id);
+  expect((await slipway("drift", "alerts", stack.subject)).printed).toMatch(
+    new RegExp(`${id} .*text of web .* "a" +"b" +open`),
+  );
+  expect((await slipway("drift", "show", stack.subject)).printed).toContain("1 alerts are open");
+  expect((await slipway("drift", "raw", ...on)).printed).toContain('    + "b"');
+  expect((await slipway("drift", "adopt", id, ...on)).printed).toContain('Change text of the resource "web"');
+  const undo = await slipway("drift", "remediate", id, ...on);
+  expect(undo.printed).toContain("no release");
+  expect(undo.codes).not.toEqual([]);
+
+  const rule = ["*::web", "--path", "text", "--reason", "known", "--days", "3"];
+  expect((await slipway("drift", "ignore", ...rule, ...on)).printed).toContain("Ignored until");
+  const listed = await slipway("drift", "ignores", stack.subject, "--json");
+  const [made] = JSON.parse(listed.printed) as { id: string; reason: string }[];
+  expect(made).toMatchObject({ reason: "known" });
+  expect((await slipway("drift", "unignore", made?.id ?? "", ...on)).printed).toContain("ignored no more");
+  expect((await slipway("drift", "volatile", stack.subject)).printed).toContain("No output");
+  expect((await slipway("drift", "volatile", "--off", "urn:x", ...on)).printed).toContain("--path");
 });
