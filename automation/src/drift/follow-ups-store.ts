@@ -101,6 +101,27 @@ export async function missingUrns(trx: Transaction, stackId: string, most: numbe
   return rows.map(({ urn }) => urn);
 }
 
+/** A stack whose check has waited for a day, and none was made meanwhile. */
+export interface StarvedStack {
+  stackId: string;
+  checkId: string;
+  organisation: string;
+  subject: string;
+}
+
+/** Stacks that are so busy that no check gets its turn, and of which nobody was told yet. What is paused waits because somebody wants it to. */
+export async function lockStarved(trx: Transaction): Promise<StarvedStack[]> {
+  const { rows } = await sql<StarvedStack>`
+    select d.id as "checkId", d.stack_id as "stackId", p.organisation, concat_ws('/', p.organisation, p.name, s.name) as subject
+    from deployments d join stacks s on s.id = d.stack_id join projects p on p.id = s.project_id
+    where d.operation = 'detect-drift' and d.status = 'queued' and d.requested_at <= now() - interval '1 day' and s.removed_at is null
+      and not exists (select 1 from drift_checks c where c.stack_id = d.stack_id and c.status <> 'unknown' and c.checked_at > now() - interval '1 day')
+      and not exists (select 1 from drift_alerts a where a.stack_id = d.stack_id and a.kind = 'cannot-check' and a.closed_at is null)
+      and not exists (select 1 from pauses u where u.scope = 'everything' or u.project_id = p.id or u.stack_id = s.id)
+    order by d.requested_at for update of d skip locked`.execute(trx);
+  return rows;
+}
+
 /** An alert that people were last told of a week ago. */
 export interface DueReminder {
   id: string;

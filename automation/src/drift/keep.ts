@@ -9,8 +9,16 @@ import type { Logger } from "../logger.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { referStack } from "../stacks/store.ts";
 import type { DueFollowUp, DueReminder } from "./follow-ups-store.ts";
-import { lockDue, missingUrns, planBirths, settleFollowUp, takeReminders } from "./follow-ups-store.ts";
+import {
+  lockDue,
+  lockStarved,
+  missingUrns,
+  planBirths,
+  settleFollowUp,
+  takeReminders,
+} from "./follow-ups-store.ts";
 import { tellReminders } from "./messages.ts";
+import { tellAlert } from "./record.ts";
 
 const LOOK_EVERY_MS = 2_000;
 /** What one deployment takes as its targets. What is left over is read by the next check. */
@@ -56,6 +64,7 @@ export async function keepDriftOnce(deps: KeepDriftDependencies, signal: AbortSi
     if (done === "none") break;
     if (done === "queued") queued += 1;
   }
+  await deps.db.transaction().execute((trx) => tellStarved(trx, deps));
   await deps.db.transaction().execute(remind);
   return queued;
 }
@@ -102,6 +111,15 @@ const MESSAGES: Readonly<Record<DueFollowUp["kind"], string>> = {
   "second-read": "Second read of what was not found",
   retry: "The stack was busy during the drift check before",
 };
+
+/** A busy stack is checked each day, or somebody hears that it could not be. */
+async function tellStarved(trx: Transaction, { keyring }: KeepDriftDependencies): Promise<void> {
+  for (const stack of await lockStarved(trx)) {
+    const why =
+      "A drift check has waited for a day behind what changes the stack, and none was made meanwhile.";
+    await tellAlert(trx, keyring, stack, "cannot-check", why);
+  }
+}
 
 async function remind(trx: Transaction): Promise<void> {
   const byStack = Map.groupBy(await takeReminders(trx, REMINDERS_AT_ONCE), ({ stackId }) => stackId);

@@ -125,9 +125,11 @@ export async function recordUnchecked(
   await tellAlert(trx, keyring, stack, "cannot-check", summary);
 }
 
-async function tellAlert(
+/** Opens an alert about a stack as a whole, and tells of it; nothing when it is open already. */
+export async function tellAlert(
   trx: Transaction,
   keyring: Keyring,
+  /** `checkId`: of the check, or of the deployment that is to make it. */
   stack: { stackId: string; checkId: string; organisation: string; subject: string },
   kind: "cannot-check" | "many-gone",
   summary: string,

@@ -176,6 +176,28 @@ describe("a check that cannot be made", () => {
   });
 });
 
+test("a check that has waited for a day on a busy stack is told of, once, unless another was made or somebody paused it", async () => {
+  const [starved, checked, paused] = [await place(), await place(), await place()];
+  await check(checked, [read("a", "same")]);
+  expect((await api.ask("PUT", `${paused.url}/pause`, { body: { reason: "x" } })).status).toBe(200);
+  for (const { url } of [starved, checked, paused])
+    expect(
+      (await api.ask("POST", `${url}/deployments`, { body: { operation: "detect-drift" } })).status,
+    ).toBe(202);
+  await keep();
+  expect(await told(starved)).toEqual([]);
+  await sql`update deployments set requested_at = requested_at - interval '25 hours' where status = 'queued'`.execute(
+    api.db,
+  );
+  await Promise.all([keep(), keep()]);
+  expect(await told(starved)).toEqual(["drift.cannot-check"]);
+  expect(await alerts(starved)).toEqual(["cannot-check"]);
+  expect([...(await told(checked)), ...(await told(paused))]).toEqual([]);
+  await sql`update deployments set status = 'cancelled', finished_at = now() where status = 'queued'`.execute(
+    api.db,
+  );
+});
+
 test("so much gone at once that credentials are likelier pages, is unknown, and opens and closes nothing else", async () => {
   const stack = await place();
   await check(stack, [read("a", "input-changed"), ...many(9, "same")]);
