@@ -1,7 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { Readable } from "node:stream";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { runCli } from "../automation/src/cli/program.ts";
 import type { AnswerBody, TestAnswer, TestApi } from "./helpers/api.ts";
 import { startTestApi } from "./helpers/api.ts";
 import type { TestPerson } from "./helpers/approvals.ts";
@@ -11,7 +13,7 @@ import type { LedgerProgram } from "./helpers/ledger-project.ts";
 import { linesOf, register, writeLedgerProject } from "./helpers/ledger-project.ts";
 import { eventually } from "./helpers/waiting.ts";
 import type { TestWorker } from "./helpers/worker.ts";
-import { startWorkerOf } from "./helpers/worker.ts";
+import { listening, startWorkerOf } from "./helpers/worker.ts";
 
 const RUN_MS = 120_000;
 const CANARY = "canary-7f3a9c";
@@ -75,6 +77,25 @@ async function preview(stack: string): Promise<string> {
   const previewed = await run(stack, { operation: "preview" });
   expect(previewed, worker.output()).toMatchObject({ status: "succeeded", binding: "exact" });
   return String((await sealOf(previewed.id)).digest);
+}
+
+/** What the command line prints. */
+async function cli(...args: string[]): Promise<string> {
+  const tokenFile = path.join(api.root, "token");
+  writeFileSync(tokenFile, api.token, { mode: 0o600 });
+  const printed: string[] = [];
+  const output = { write: (text: string) => printed.push(text) };
+  const context = {
+    env: {},
+    cwd: api.root,
+    stdin: Readable.from([]),
+    stdout: output,
+    stderr: output,
+    signal: new AbortController().signal,
+    finish: () => undefined,
+  };
+  await runCli([...args, "--server", await listening(api), "--token-file", tokenFile], context, "0");
+  return printed.join("");
 }
 
 async function waits(id: string): Promise<AnswerBody> {
@@ -269,6 +290,10 @@ new Signed("one", { ledger, text: "a", delayMs: 0, password: pulumi.secret("${CA
   expect(linesOf(ledger)).toEqual(["started create a", "finished create a"]);
   const { items } = await previewOf(bound.id);
   expect(JSON.stringify(items.find(({ name }) => name === "one"))).toContain('"[secret]"');
+
+  const shown = await cli("preview", "show", bound.id, "--changed");
+  expect(shown).toContain('+ password: "[secret]"');
+  expect(shown).toContain("binding equivalent");
 
   const { rows } = await sql<{ text: string }>`
     select body::text as text from deployment_events union all select details::text from audit_entries
