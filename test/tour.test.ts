@@ -6,7 +6,7 @@ import { freshClone } from "./helpers/fresh-clone.ts";
 import { startSlipwayIn, withoutPackagedNode } from "./helpers/running.ts";
 import { missingLines, type TourBlock, tourBlocks } from "./helpers/tour.ts";
 
-const TOUR_TIMEOUT_MS = 900_000;
+const TOUR_TIMEOUT_MS = 1_200_000;
 const BLOCK_TIMEOUT_MS = 300_000;
 /** The README names this port, so the tour takes it. */
 const PORT = 7420;
