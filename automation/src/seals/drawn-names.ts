@@ -2,6 +2,10 @@ import type { Plan } from "./plan-file.ts";
 import type { SealedStep } from "./sealed-steps.ts";
 import { isCreated } from "./sealed-steps.ts";
 
+/** Looking for each of so many names in each text takes milliseconds; for thousands it would take longer than the preview. */
+const MAX_SEARCHED = 100;
+const WORD = /[A-Za-z0-9_-]+/gu;
+
 /** A sealed plan's steps with what its providers drew names from. */
 export interface DrawnSteps {
   steps: readonly SealedStep[];
@@ -45,7 +49,8 @@ export function drawnNames(sealed: DrawnSteps, again: DrawnSteps): DrawnNames {
 
 /** A value with the drawn names of the sealed preview in place of its own, wherever they stand. */
 export function withSealedNames<T>(value: T, { names }: Pick<DrawnNames, "names">): T {
-  return names.size === 0 ? value : (replaced(value, [...names]) as T);
+  if (names.size === 0) return value;
+  return replaced(value, names.size <= MAX_SEARCHED ? searching([...names]) : lookingUp(names)) as T;
 }
 
 /** A second preview's plan with names and seeds of the sealed one: what is created has the names that were approved. */
@@ -74,16 +79,22 @@ function* providedTexts(
   }
 }
 
-function replaced(value: unknown, names: readonly (readonly [string, string])[]): unknown {
-  if (typeof value === "string") {
-    return names.reduce(
-      (text, [from, to]) => (text.includes(from) ? text.replaceAll(from, to) : text),
-      value,
-    );
-  }
-  if (Array.isArray(value)) return value.map((item) => replaced(item, names));
+/** Finds names anywhere in a text. */
+function searching(names: readonly (readonly [string, string])[]): (text: string) => string {
+  return (text) =>
+    names.reduce((done, [from, to]) => (done.includes(from) ? done.replaceAll(from, to) : done), text);
+}
+
+/** Finds names that stand as words of their own; one inside of a longer word stays, and is a difference. */
+function lookingUp(names: ReadonlyMap<string, string>): (text: string) => string {
+  return (text) => text.replaceAll(WORD, (word) => names.get(word) ?? word);
+}
+
+function replaced(value: unknown, rename: (text: string) => string): unknown {
+  if (typeof value === "string") return rename(value);
+  if (Array.isArray(value)) return value.map((item) => replaced(item, rename));
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, replaced(item, names)]));
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, replaced(item, rename)]));
 }
 
 function keysOf(value: unknown): string[] {

@@ -217,6 +217,25 @@ describe("a seal", () => {
     ).toHaveProperty("stale");
   });
 
+  test.each([1, 1_000])("%d drawn names are found in what others take from them too", (count) => {
+    const of = (drawn: string, seed: string) => {
+      const one = planOf().resourcePlans?.[ONE];
+      const resources = Array.from({ length: count }, (_, index) => {
+        const name = `r${index}`;
+        const adds = { bucket: `${name}-${drawn}`, text: `arn:${name}-${drawn}/*` };
+        const resource = {
+          ...one,
+          seed: `${seed}${index}`,
+          goal: { ...one?.goal, name, inputDiff: { adds } },
+        };
+        return [`urn:pulumi:dev::p::t:i:Bucket::${name}`, resource];
+      });
+      const plan = { resourcePlans: Object.fromEntries(resources) } as Plan;
+      return seal(FACTS, stepsOfPlan(plan, { macOf, folder: "/tmp/a1" }), seedsOf(plan));
+    };
+    expect(compare(of("1a2b3c4", "A"), of("9f8e7d6", "B"))).toHaveProperty("binding", "exact");
+  });
+
   test("the attempt's own folder is another one each time, and says nothing", () => {
     const of = (folder: string) =>
       seal(FACTS, stepsOfPlan(planOf({ text: `${folder}/source/x` }), { macOf, folder }), {});
