@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { CliContext } from "../automation/src/cli/context.ts";
 import { runCli } from "../automation/src/cli/program.ts";
 import { runDueOnce } from "../automation/src/schedules/run-due.ts";
-import type { AnswerBody, TestApi } from "./helpers/api.ts";
+import type { AnswerBody, TestAnswer, TestApi } from "./helpers/api.ts";
 import { startTestApi } from "./helpers/api.ts";
 import { group, person, setRules } from "./helpers/approvals.ts";
 import { endedWithin } from "./helpers/deployments.ts";
@@ -38,6 +38,12 @@ const write = (folder: string, version: string): string =>
 
 beforeAll(async () => {
   api = await startTestApi();
+  // A machine with much to do refuses work for a moment.
+  await eventually(
+    "the server takes work",
+    RUN_MS,
+    async () => (await api.ask("GET", "/v1/whoami")).status === 200,
+  );
   ledger = path.join(api.root, "doors-ledger.txt");
   const folder = path.join(api.root, "doors");
   write(folder, "v1");
@@ -78,8 +84,16 @@ async function newestState(): Promise<number> {
   return rows[0]?.number ?? 0;
 }
 
+/** Asks until the server takes it: a machine with much to do refuses work for a moment. */
+function asked(...args: Parameters<TestApi["ask"]>): Promise<TestAnswer> {
+  return eventually("the server takes work", RUN_MS, async () => {
+    const answer = await api.ask(...args);
+    return answer.status === 503 ? undefined : answer;
+  });
+}
+
 async function request(body: unknown, headers: Record<string, string> = {}): Promise<AnswerBody> {
-  const { status, body: answer, text } = await api.ask("POST", `${STACK}/deployments`, { body, headers });
+  const { status, body: answer, text } = await asked("POST", `${STACK}/deployments`, { body, headers });
   if (status !== 202) throw new Error(text);
   return answer;
 }
@@ -124,7 +138,7 @@ const TRIGGERS: Readonly<Record<string, () => Promise<string>>> = {
       const { body } = await api.ask("GET", `${STACK}/schedules/soon/slots`);
       return body.items.length > 0 ? body : undefined;
     });
-    return String(items[0]?.deploymentId);
+    return String((items[0]?.deployment as AnswerBody | undefined)?.id);
   },
   "a retry after an earlier one": async () => (await request({ operation: "update", message: "again" })).id,
   "an idempotent request and its replay": async () => {
@@ -148,28 +162,28 @@ describe("no trigger reaches a resource without votes", () => {
     const id = (await TRIGGERS[name]?.()) ?? "";
     triggered.push(id);
     const body = await eventually(`${name} has come as far as it may`, RUN_MS, async () => {
-      const { body: now } = await api.ask("GET", `/v1/deployments/${id}`);
+      const { body: now } = await asked("GET", `/v1/deployments/${id}`);
       return now.status === "waiting_approval" || now.finishedAt !== null ? now : undefined;
     });
     // What finds that nothing differs asks nobody, and changes nothing.
     const steps = body.steps as AnswerBody[];
-    const asked = steps.find((step) => step.name === "approval")?.detail;
+    const why = steps.find((step) => step.name === "approval")?.detail;
     if (body.status !== "waiting_approval")
-      expect([body.status, asked]).toEqual(["succeeded", "nothing is to be changed"]);
+      expect([body.status, why]).toEqual(["succeeded", "nothing is to be changed"]);
     expect(linesOf(ledger)).toEqual(truth);
   });
 
   test("going on with an earlier one, and cancelling and continuing", async () => {
     const waiting = triggered[0] ?? "";
-    await api.ask("POST", `/v1/deployments/${waiting}/cancel`);
+    await asked("POST", `/v1/deployments/${waiting}/cancel`);
     for (const id of [waiting, earlier]) {
-      const { status } = await api.ask("POST", `/v1/deployments/${id}/continue`, { body: {} });
+      const { status } = await asked("POST", `/v1/deployments/${id}/continue`, { body: {} });
       expect(status).toBe(409);
     }
   });
 
   test("without a preview it is refused", async () => {
-    const { status, body } = await api.ask("POST", `${STACK}/deployments`, {
+    const { status, body } = await asked("POST", `${STACK}/deployments`, {
       body: { operation: "update", options: { skipPreview: true } },
     });
     expect([status, body.code]).toEqual([409, "approval_required"]);
@@ -187,6 +201,12 @@ describe("the stock CLI", () => {
   beforeAll(async () => {
     await cli.succeed(["stack", "select", "production"], { cwd: laptop });
     // What found nothing to change has left a state of its own.
+    await eventually("nothing runs", RUN_MS, async () => {
+      const { rows } = await sql`select 1 from deployments where status in ('queued', 'running')`.execute(
+        api.db,
+      );
+      return rows.length === 0;
+    });
     stateNumber = await newestState();
   });
 

@@ -112,6 +112,20 @@ describe("the tag of production", () => {
   });
 });
 
+test("a deployment without a preview is refused where votes are asked for, and nowhere else", async () => {
+  const stack = await api.makeStack("skip");
+  const request = () =>
+    api.ask("POST", `${stack}/deployments`, {
+      body: { operation: "update", options: { skipPreview: true } },
+    });
+  expect((await request()).status).toBe(202);
+  await setRules(api, stack, { rules: [{ name: "ops", need: 1, from: ["ops"] }] });
+  expect(await request()).toMatchObject({ status: 409, body: { code: "approval_required" } });
+  await setRules(api, stack, { rules: [] });
+  await api.ask("PUT", `${stack}/tags`, { body: { tags: { environment: "production" } } });
+  expect(await request()).toMatchObject({ status: 409, body: { code: "approval_required" } });
+});
+
 describe("an emergency", () => {
   const request = (by: Record<string, string>, emergency: unknown = INCIDENT) =>
     api.ask("POST", `${STACK}/deployments`, { headers: by, body: { operation: "rollback", emergency } });
