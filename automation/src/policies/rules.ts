@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import type { PolicyLevel } from "../contract/policies.ts";
+import { canonicalJson, digestOf } from "../seals/canonical.ts";
 
 /** What decides whether a rule is for a stack. */
 export interface RuleScope {
@@ -28,7 +28,7 @@ export interface RuleContent {
 /** The digest of a set of rules: the same exactly while they do the same, in whatever order they were made. */
 export function setDigest(rules: readonly RuleContent[]): string {
   const each = rules.map(({ kind, pack, level, overridable, config }) =>
-    canonical({ kind, pack, level, overridable, config }),
+    canonicalJson({ kind, pack, level, overridable, config }),
   );
   return digestOf(each.sort());
 }
@@ -69,13 +69,13 @@ export interface CheckedContent {
 
 /** The digest of what is looked at. An override is for this alone: whatever changes in it, the override is for something else. */
 export function contentDigest(content: CheckedContent): string {
-  return digestOf(canonical(content));
+  return digestOf(content);
 }
 
 /** The seal of what a person passes over: all that was looked at, and each violation with its words. */
 export function findingsSeal(content: string, findings: readonly Finding[]): string {
   const each = mandatory(findings).map(({ ruleId, pack, version, policy, urn, message }) =>
-    canonical({ ruleId, pack, version, policy, urn, message }),
+    canonicalJson({ ruleId, pack, version, policy, urn, message }),
   );
   return digestOf([content, ...each.sort()]);
 }
@@ -146,18 +146,6 @@ function mandatory(findings: readonly Finding[]): Finding[] {
 /** A finding by its name, as text. */
 export function nameOf({ ruleId, policy, urn }: FindingName): string {
   return JSON.stringify([ruleId, policy, urn]);
-}
-
-/** JSON with the keys of objects in order: equal values give equal text. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) =>
-    isRecord(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner,
-  );
-}
-
-function digestOf(value: unknown): string {
-  const text = typeof value === "string" ? value : JSON.stringify(value);
-  return `sha256:${createHash("sha256").update(text).digest("hex")}`;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
