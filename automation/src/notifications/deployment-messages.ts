@@ -97,7 +97,7 @@ export async function tellHeld(
 export async function tellConsent(
   trx: Transaction,
   rollback: ToldDeployment,
-  steps: readonly { detail: string }[],
+  steps: readonly { id: string; detail: string }[],
 ): Promise<void> {
   const facts = await factsOf(trx, rollback.deploymentId);
   if (facts === undefined) return;
@@ -106,6 +106,8 @@ export async function tellConsent(
     who: facts.requestedBy,
     why: steps.map(({ detail }) => detail).join(" "),
     nextAction: `Read each step; then slipway consent ${rollback.deploymentId}, or cancel it: slipway cancel ${rollback.deploymentId}. Within the hour; after that what runs stays.`,
+    // Other steps than those that were told of ask for consent anew.
+    more: steps.map(({ id }) => id).join(" "),
   });
 }
 
@@ -152,14 +154,17 @@ function tell(
   trx: Transaction,
   { deploymentId, organisation, project, stack }: ToldDeployment,
   kind: NotificationKind,
-  body: { what: string; who: string; why: string | null; nextAction: string | null },
+  {
+    more,
+    ...body
+  }: { what: string; who: string; why: string | null; nextAction: string | null; more?: string },
 ): Promise<string | null> {
   return enqueueNotification(trx, {
     organisation,
     kind,
     subject: `${organisation}/${project}/${stack}`,
     body: { ...body, page: `/deployments/${deploymentId}` },
-    dedupeKey: deploymentId,
+    dedupeKey: more === undefined ? deploymentId : `${deploymentId} ${more}`,
   });
 }
 
