@@ -18,7 +18,10 @@ let api: TestApi;
 let document: Document;
 beforeAll(async () => {
   api = await startTestApi();
-  document = (await api.ask("GET", "/docs/json")).body as unknown as Document;
+  const answer = await api.ask("GET", "/docs/json");
+  // A refusal must never be written down as the document.
+  expect(answer.status, answer.text).toBe(200);
+  document = answer.body as unknown as Document;
 });
 afterAll(() => api.close());
 
