@@ -79,6 +79,7 @@ project.create       + + - - - - - - - - - - - -
 project.remove       + + - - - - - - - - - - - -
 project.pause        + + - - - - - - - - - - - -
 project.limit        + + - - - - - - - - - - - -
+project.configure    + + - - - - - - - - - - - -
 stack.see            + + + - - - - - - - - - - -
 stack.read           + + + - - - - - - - - - - -
 stack.export         + + - - - - - - - - - - - -
@@ -89,8 +90,12 @@ stack.cancel         + + - - - - - - - - - - - -
 stack.pause          + + - - - - - - - - - - - -
 stack.create         + + - - - - - - - - - - - -
 stack.configure      + + - - - - - - - - - - - -
+stack.protect        + + - - - - - - - - - - - -
 stack.remove         + + - - - - - - - - - - - -
 stack.decrypt        + + - - - - - - - - - - - -
+policy.manage        + + - - - - - - - - - - - -
+policy.override      + + - - - - - - - - - - - -
+freeze.manage        + + - - - - - - - - - - - -
 audit.read           + + - - - - - - - - - - - -
 `,
   "organisation shop": `
@@ -102,6 +107,7 @@ project.create       + + - + + - . + + - . - - .
 project.remove       + + - + - - . + - - . - - .
 project.pause        + + - + - - . + - - . - - .
 project.limit        + + - + - - . + - - . - - .
+project.configure    + + - + - - . + - - . - - .
 stack.see            + + + + + + . + + + . - - .
 stack.read           + + + + + + . + + + . - - .
 stack.export         + + - + + + . + + + . - - .
@@ -112,8 +118,12 @@ stack.cancel         + + - + + - . + + - . - - .
 stack.pause          + + - + + - . + + - . - - .
 stack.create         + + - + + - . + + - . - - .
 stack.configure      + + - + + - . + + - . - - .
+stack.protect        + + - + - - . + - - . - - .
 stack.remove         + + - + - - . + - - . - - .
 stack.decrypt        + + - + + - . + + - . - - .
+policy.manage        + + - + - - . + - - . - - .
+policy.override      + + - + + - . + + - . - - .
+freeze.manage        + + - + - - . + - - . - - .
 audit.read           + + - + + + . + + + . - - .
 `,
   "the attempt's stack": `
@@ -125,6 +135,7 @@ project.create       + + - + + - . + + - . - - .
 project.remove       + + - + - - . + - - . - - .
 project.pause        + + - + - - . + - - . - - .
 project.limit        + + - + - - . + - - . - - .
+project.configure    + + - + - - . + - - . - - .
 stack.see            + + + + + + . + + + . + + .
 stack.read           + + + + + + . + + + . + + .
 stack.export         + + - + + + . + + + . + + .
@@ -135,8 +146,12 @@ stack.cancel         + + - + + - . + + - . - - .
 stack.pause          + + - + + - . + + - . - - .
 stack.create         + + - + + - . + + - . - - .
 stack.configure      + + - + + - . + + - . - - .
+stack.protect        + + - + - - . + - - . - - .
 stack.remove         + + - + - - . + - - . - - .
 stack.decrypt        + + - + + - . + + - . + + .
+policy.manage        + + - + - - . + - - . - - .
+policy.override      + + - + + - . + + - . - - .
+freeze.manage        + + - + - - . + - - . - - .
 audit.read           + + - + + + . + + + . - - .
 `,
   "a stack that lists it": `
@@ -148,6 +163,7 @@ project.create       + + - + + - . + + - . - - .
 project.remove       + + - + - - . + - - . - - .
 project.pause        + + - + - - . + - - . - - .
 project.limit        + + - + - - . + - - . - - .
+project.configure    + + - + - - . + - - . - - .
 stack.see            + + + + + + . + + + . + + .
 stack.read           + + + + + + . + + + . - - .
 stack.export         + + - + + + . + + + . + + .
@@ -158,8 +174,12 @@ stack.cancel         + + - + + - . + + - . - - .
 stack.pause          + + - + + - . + + - . - - .
 stack.create         + + - + + - . + + - . - - .
 stack.configure      + + - + + - . + + - . - - .
+stack.protect        + + - + - - . + - - . - - .
 stack.remove         + + - + - - . + - - . - - .
 stack.decrypt        + + - + + - . + + - . + + .
+policy.manage        + + - + - - . + - - . - - .
+policy.override      + + - + + - . + + - . - - .
+freeze.manage        + + - + - - . + - - . - - .
 audit.read           + + - + + + . + + + . - - .
 `,
   "another stack of shop": `
@@ -171,6 +191,7 @@ project.create       + + - + + - . + + - . . . .
 project.remove       + + - + - - . + - - . . . .
 project.pause        + + - + - - . + - - . . . .
 project.limit        + + - + - - . + - - . . . .
+project.configure    + + - + - - . + - - . . . .
 stack.see            + + + + + + . + + + . . . .
 stack.read           + + + + + + . + + + . . . .
 stack.export         + + - + + + . + + + . . . .
@@ -181,8 +202,12 @@ stack.cancel         + + - + + - . + + - . . . .
 stack.pause          + + - + + - . + + - . . . .
 stack.create         + + - + + - . + + - . . . .
 stack.configure      + + - + + - . + + - . . . .
+stack.protect        + + - + - - . + - - . . . .
 stack.remove         + + - + - - . + - - . . . .
 stack.decrypt        + + - + + - . + + - . . . .
+policy.manage        + + - + - - . + - - . . . .
+policy.override      + + - + + - . + + - . . . .
+freeze.manage        + + - + - - . + - - . . . .
 audit.read           + + - + + + . + + + . . . .
 `,
   "a stack of another organisation": `
@@ -194,6 +219,7 @@ project.create       + + - . . . . . . . . . . .
 project.remove       + + - . . . . . . . . . . .
 project.pause        + + - . . . . . . . . . . .
 project.limit        + + - . . . . . . . . . . .
+project.configure    + + - . . . . . . . . . . .
 stack.see            + + + . . . . . . . . . . .
 stack.read           + + + . . . . . . . . . . .
 stack.export         + + - . . . . . . . . . . .
@@ -204,8 +230,12 @@ stack.cancel         + + - . . . . . . . . . . .
 stack.pause          + + - . . . . . . . . . . .
 stack.create         + + - . . . . . . . . . . .
 stack.configure      + + - . . . . . . . . . . .
+stack.protect        + + - . . . . . . . . . . .
 stack.remove         + + - . . . . . . . . . . .
 stack.decrypt        + + - . . . . . . . . . . .
+policy.manage        + + - . . . . . . . . . . .
+policy.override      + + - . . . . . . . . . . .
+freeze.manage        + + - . . . . . . . . . . .
 audit.read           + + - . . . . . . . . . . .
 `,
   "an organisation named like what objects inherit": `
@@ -217,6 +247,7 @@ project.create       + + - . . . . . . . . . . .
 project.remove       + + - . . . . . . . . . . .
 project.pause        + + - . . . . . . . . . . .
 project.limit        + + - . . . . . . . . . . .
+project.configure    + + - . . . . . . . . . . .
 stack.see            + + + . . . . . . . . . . .
 stack.read           + + + . . . . . . . . . . .
 stack.export         + + - . . . . . . . . . . .
@@ -227,8 +258,12 @@ stack.cancel         + + - . . . . . . . . . . .
 stack.pause          + + - . . . . . . . . . . .
 stack.create         + + - . . . . . . . . . . .
 stack.configure      + + - . . . . . . . . . . .
+stack.protect        + + - . . . . . . . . . . .
 stack.remove         + + - . . . . . . . . . . .
 stack.decrypt        + + - . . . . . . . . . . .
+policy.manage        + + - . . . . . . . . . . .
+policy.override      + + - . . . . . . . . . . .
+freeze.manage        + + - . . . . . . . . . . .
 audit.read           + + - . . . . . . . . . . .
 `,
 };
