@@ -2,6 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { missing } from "../access/missing.ts";
 import { endpoints } from "../contract/endpoints.ts";
+import type { PlannedGraph } from "../contract/previews.ts";
 import type { Database } from "../database.ts";
 import { readStatus } from "../deployments/store.ts";
 import { SlipwayError } from "../errors.ts";
@@ -14,6 +15,18 @@ import { readPreview, type StoredPreview } from "./previews-store.ts";
 
 /** Of which attempt's preview, and how many of its steps were listed before: another attempt's preview is another list. */
 const StepPlace = z.tuple([z.int().min(1), z.int().min(1)]);
+
+/** Answers by the steps that they are of, which are kept opened for a while. */
+const graphs = new WeakMap<StoredPreview["steps"], string>();
+
+/** To check each of 5,000 nodes again on the way out would take longer than all else about them. */
+function graphText({ attempt, truncated, steps }: StoredPreview): string {
+  const text =
+    graphs.get(steps) ??
+    JSON.stringify({ attempt, truncated, nodes: plannedGraph(steps) } satisfies PlannedGraph);
+  graphs.set(steps, text);
+  return text;
+}
 
 /** Routes of what previews said. */
 export function previewRoutes(
@@ -40,9 +53,9 @@ export function previewRoutes(
     return { deploymentId: id, attempt, previewedAt, counts, stepCount, truncated, ...page };
   });
 
-  serve(app, endpoints.getPreviewGraph, async ({ params: { id } }) => {
-    const { attempt, truncated, steps } = await foundPreview(id);
-    return { attempt, truncated, nodes: plannedGraph(steps) };
+  serve(app, endpoints.getPreviewGraph, async ({ params: { id }, reply }) => {
+    const preview = await foundPreview(id);
+    return reply.type("application/json; charset=utf-8").send(graphText(preview));
   });
 
   async function foundPreview(id: string): Promise<StoredPreview> {
