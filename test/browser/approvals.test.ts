@@ -1,7 +1,6 @@
 import path from "node:path";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createClient } from "../../automation/src/client/index.ts";
 import {
   ANIMATION_MS,
   faultsOf,
@@ -182,7 +181,7 @@ describe.skipIf(!hasBrowser)("approvals in the console", () => {
     await tom.getByRole("cell", { name: "mia" }).first().waitFor();
   });
 
-  test("what moves while votes are awaited is shown, ends it as stale, and is previewed again by one button", async () => {
+  test("what moves while votes are awaited ends it as stale, and it is previewed again by one button", async () => {
     const folder = path.join(place.projects, "harbour");
     writeHarbourProject(folder, "harbour", 3);
     const id = await request("another tag");
@@ -192,19 +191,10 @@ describe.skipIf(!hasBrowser)("approvals in the console", () => {
       params: { ...STACK, key: "harbour:depth" },
       body: { value: "12", secret: false },
     });
-    await mia.reload();
-    await mia.getByText("This has moved since it was previewed").waitFor();
-    await mia.getByText("the config on the server").first().waitFor();
-    await mia.getByRole("button", { name: "Approve" }).click();
-    await mia.getByText("1 vote is missing.").waitFor();
-    const session = await createClient({ baseUrl: installation.baseUrl, token: tokens.tom }).signIn();
-    const { seal } = await installation.client.getApproval({ params: { id } });
-    await createClient({ baseUrl: installation.baseUrl, token: session.value }).castVote({
-      params: { id },
-      body: { verdict: "approve", seal },
-    });
     await mia.getByRole("heading", { name: /stale/ }).waitFor({ timeout: ENDED_MS });
     await mia.getByText("What moved since it was previewed").waitFor();
+    await mia.getByText("the config on the server").first().waitFor();
+    expect(await mia.getByRole("button", { name: "Approve" }).count()).toBe(0);
     await mia.getByRole("button", { name: "Preview again" }).click();
     await mia.getByRole("heading", { name: /update #4/ }).waitFor();
   });
