@@ -45,7 +45,6 @@ import { Reconciled, ReconcileStack, UnreconciledStack } from "./reconciliation.
 import { LiftQuarantine, Quarantine, Release } from "./releases.ts";
 import { RetentionLimits, RetentionPath, RetentionRule, RetentionRun, RunRetention } from "./retention.ts";
 import { rollbackEndpoints } from "./rollback-endpoints.ts";
-import { sealEndpoints } from "./seal-endpoints.ts";
 import {
   CreateSchedule,
   NextRuns,
@@ -55,6 +54,7 @@ import {
   ScheduleSlot,
   ScheduleTiming,
 } from "./schedules.ts";
+import { sealEndpoints } from "./seal-endpoints.ts";
 import {
   ConfigKey,
   ConfigValue,

@@ -1,8 +1,8 @@
 import type { ColumnType, Generated } from "kysely";
 import type { ApprovalState, Risk, StackRules } from "../contract/approvals.ts";
 import type { AlarmKind } from "../contract/monitoring.ts";
-import type { MovedItem } from "../contract/seals.ts";
 import type { NotificationBody } from "../contract/notifications.ts";
+import type { MovedItem } from "../contract/seals.ts";
 import type { HoldCause, IrreversibleStep } from "../contract/verification.ts";
 
 /** Read as what was stored, written as JSON text: pg would turn an array into a Postgres array. */

@@ -105,6 +105,7 @@ describe("making a schedule", () => {
       latest: null,
       lastKnown: null,
       next: { schedule: "nightly", at: expect.any(String) },
+      openAlerts: 0,
     });
     expect((await api.ask("POST", `${stack}/schedules/nightly/pause`, { headers: viewer })).status).toBe(403);
     const deployer = bearer(await tokenOf(api, "dieter", { default: "deployer" }));
