@@ -9,6 +9,7 @@ import { checkPlanFile, edgesOfPlan, readPlan, writePlan } from "../../seals/pla
 import { putPreview } from "../../seals/previews-store.ts";
 import { takeReport } from "../../seals/report-file.ts";
 import { hasRules } from "../../seals/rule-set-store.ts";
+import { withSecretChanges } from "../../seals/secret-changes.ts";
 import { currentEdges } from "../../state/current-facts.ts";
 import { holdWhileDatabaseIsAway } from "../../state/hold.ts";
 import type { AttemptRun, Step, StepOutcome } from "../attempt-run.ts";
@@ -73,7 +74,9 @@ async function takePreview(run: AttemptRun, reportPath: string, planPath: string
     plan === null
       ? await holdWhileDatabaseIsAway(() => currentEdges(context.db, context.keyring, claim.stackId), stop)
       : edgesOfPlan(plan);
-  const steps = report.steps.map((step) => ({ ...step, dependencies: edges[step.urn] ?? [] }));
+  const steps = report.steps.map((step) =>
+    withSecretChanges({ ...step, dependencies: edges[step.urn] ?? [] }, plan?.resourcePlans?.[step.urn]),
+  );
   results.previewed = { steps, counts: report.counts, providers: report.providers, plan };
   if (plan !== null && planPath !== null) {
     results.planFile = await writePlan(planPath, withOpenCredentials(plan, report.providers));
