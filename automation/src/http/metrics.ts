@@ -62,6 +62,10 @@ const GAUGES = {
   slipway_workers: ["Workers of the last hour by state", ["state"]],
   slipway_pauses: ["Pauses in force", []],
   slipway_alarms_open: ["Alarms that nobody has looked at", []],
+  slipway_emergencies_unreviewed: [
+    "Deployments that passed votes by in an emergency and were not reviewed yet",
+    [],
+  ],
   slipway_deliveries: ["Notifications by what became of them", ["status"]],
   slipway_step_duration_seconds: [
     "Durations of steps that succeeded in the last hour",
@@ -107,6 +111,7 @@ function recorder(register: Registry): (metrics: RunMetrics) => void {
     for (const { state, count } of metrics.workers) set("slipway_workers", count, { state });
     set("slipway_pauses", metrics.pauses);
     set("slipway_alarms_open", metrics.openAlarms);
+    set("slipway_emergencies_unreviewed", metrics.unreviewedEmergencies);
     for (const { status, count } of metrics.deliveries) set("slipway_deliveries", count, { status });
     for (const { operation, step, count, median, p95 } of metrics.steps) {
       set("slipway_step_count", count, { operation, step });

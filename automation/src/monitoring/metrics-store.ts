@@ -17,6 +17,7 @@ export interface RunMetrics {
   openAlarms: number;
   /** Of all time. */
   alarms: number;
+  unreviewedEmergencies: number;
   deliveries: { status: string; count: number }[];
   /** Durations of steps that ended in the last hour. */
   steps: { operation: string; step: string; count: number; median: number; p95: number }[];
@@ -28,13 +29,21 @@ export async function readRunMetrics(db: Database): Promise<RunMetrics> {
     sql<{ status: string; count: number; age: number }>`
       select status, count(*) as count, coalesce(extract(epoch from now() - min(requested_at)), 0)::float8 as age
       from deployments group by status`.execute(db),
-    sql<{ margin: number | null; takeovers: number; pauses: number; open: number; alarms: number }>`
+    sql<{
+      margin: number | null;
+      takeovers: number;
+      pauses: number;
+      open: number;
+      alarms: number;
+      emergencies: number;
+    }>`
       select
         (select min(extract(epoch from w.expires_at - now()))::float8 from stack_writers w where w.holder_kind = 'attempt') as margin,
         (select count(*) from attempts where status = 'lost') as takeovers,
         (select count(*) from pauses) as pauses,
         (select count(*) from alarms where acknowledged_at is null) as open,
-        (select count(*) from alarms) as alarms`.execute(db),
+        (select count(*) from alarms) as alarms,
+        (select count(*) from emergencies where reviewed_at is null) as emergencies`.execute(db),
     sql<RunMetrics["workers"][number]>`
       select case when seen_at < now() - ${WORKER_LOST_SECONDS} * interval '1 second' then 'lost'
         when draining_since is not null then 'draining' else 'running' end as state, count(*) as count
@@ -62,6 +71,7 @@ export async function readRunMetrics(db: Database): Promise<RunMetrics> {
     pauses: one?.pauses ?? 0,
     openAlarms: one?.open ?? 0,
     alarms: one?.alarms ?? 0,
+    unreviewedEmergencies: one?.emergencies ?? 0,
     deliveries: deliveries.rows,
     steps: steps.rows,
   };

@@ -209,6 +209,10 @@ test("the metrics tell of queue, leases, takeovers, workers, engine times and al
     insert into deployment_steps (deployment_id, position, name, state, started_at, finished_at)
     values (${deployment}, 0, 'update', 'succeeded', now() - interval '9 seconds', now() - interval '1 second')
   `.execute(api.db);
+  await sql`
+    insert into emergencies (deployment_id, principal, reason, incident, expires_at, review_due_at)
+    values (${deployment}, 'user:eve', 'the venue has moved its address', 'https://incidents.example/7', now(), now())
+  `.execute(api.db);
   expect(lost).not.toBe(live);
   const response = await api.app.inject({
     url: "/metrics",
@@ -227,6 +231,7 @@ test("the metrics tell of queue, leases, takeovers, workers, engine times and al
   );
   expect(value('slipway_workers{state="running"}')).toBe(2);
   expect(value("slipway_alarms_total")).toBe(0);
+  expect(value("slipway_emergencies_unreviewed")).toBe(1);
   expect(value("slipway_disk_free_bytes")).toBeGreaterThan(0);
   expect(value('slipway_loop_age_seconds{loop="updates"}')).toBeGreaterThanOrEqual(0);
 });
