@@ -84,6 +84,8 @@ export interface AppDependencies {
   version: string;
   /** Of updates of the CLI, when not as the protocol expects. */
   timing?: { leaseMs?: number; drainMs?: number };
+  /** False: a loop that is late refuses nothing. */
+  shedsLoad?: boolean;
 }
 
 /** Puts the HTTP side together. Listens to nothing. Throws when a route does not state its permission. */
@@ -122,7 +124,8 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   });
   traceRequests(app, dependencies.tracing);
   guardRoutes(app, db);
-  await registerLimits(app, { https: hosts.publicUrl?.startsWith("https:") === true });
+  const { shedsLoad = true } = dependencies;
+  await registerLimits(app, { https: hosts.publicUrl?.startsWith("https:") === true, shedsLoad });
   await app.register(compress);
   await registerOpenapi(app, dependencies.version);
 

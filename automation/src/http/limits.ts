@@ -14,8 +14,11 @@ const LOOPBACK = new Set(["127.0.0.1", "::1", "::ffff:127.0.0.1"]);
 /** A loop that is stuck for so long answers nobody in time; better 503 at once than a queue that grows. */
 const LONGEST_LOOP_DELAY_MS = 5_000;
 
-/** Security headers, a rate limit by address and refusal under overload. */
-export async function registerLimits(app: FastifyInstance, { https }: { https: boolean }): Promise<void> {
+/** Security headers, a rate limit by address and refusal under overload. `shedsLoad` false: however late, everything is answered. */
+export async function registerLimits(
+  app: FastifyInstance,
+  { https, shedsLoad = true }: { https: boolean; shedsLoad?: boolean },
+): Promise<void> {
   await app.register(helmet, {
     contentSecurityPolicy: {
       directives: {
@@ -36,5 +39,5 @@ export async function registerLimits(app: FastifyInstance, { https }: { https: b
     timeWindow: 60_000,
     max: (request) => (LOOPBACK.has(request.ip) ? LOOPBACK_REQUESTS_PER_MINUTE : REQUESTS_PER_MINUTE),
   });
-  await app.register(underPressure, { maxEventLoopDelay: LONGEST_LOOP_DELAY_MS });
+  if (shedsLoad) await app.register(underPressure, { maxEventLoopDelay: LONGEST_LOOP_DELAY_MS });
 }
