@@ -123,6 +123,15 @@ const TRIGGERS: readonly Trigger[] = [
     },
   },
   {
+    operation: "remediate-drift",
+    verb: "drift",
+    subcommand: "remediate",
+    press: async (page) => {
+      await more(page, "Undo drift…");
+      await dialog(page, "Undo drift");
+    },
+  },
+  {
     operation: "update",
     verb: "deploy",
     press: async (page) => {

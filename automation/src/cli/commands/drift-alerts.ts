@@ -8,7 +8,7 @@ import { positive } from "../numbers.ts";
 import { withStackOptions } from "../options.ts";
 import { clean, printJson, printLine, printTable } from "../output.ts";
 import { allPages } from "../pages.ts";
-import { type RequestOptions, watchRequested, withRequestOptions } from "../request.ts";
+import { type RequestOptions, requestAndWatch, watchRequested, withRequestOptions } from "../request.ts";
 import { chooseStack, stackLabel, withStackArgument } from "../stack-choice.ts";
 
 /** The commands about single differences: what they are, and what to do about them. */
@@ -81,8 +81,12 @@ export function registerAlerts(drift: Command, context: CliContext): void {
 
   withRequestOptions(drift.command("remediate"))
     .description("undo a stack's drift: deploy the release that runs again, with a refresh")
-    .argument("<alert>", "as the list of alerts shows it")
-    .action(async (alert: string, options: RequestOptions) => {
+    .argument("[alert]", "as the list of alerts shows it; left out: whatever differs")
+    .action(async (alert: string | undefined, options: RequestOptions) => {
+      if (alert === undefined) {
+        await requestAndWatch(context, options, { operation: "remediate-drift" });
+        return;
+      }
       const client = await connect(context, options);
       const stack = await chooseStack(context, client, options);
       const deployment = await client.remediateDrift({

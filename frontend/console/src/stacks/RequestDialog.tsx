@@ -5,7 +5,7 @@ import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { issueFor } from "../problems.ts";
 import { useRequestDeployment } from "./use-request.ts";
 
-export type Request = "update" | "preview" | "refresh" | "detect-drift";
+export type Request = "update" | "preview" | "refresh" | "detect-drift" | "remediate-drift";
 
 const TEXTS = {
   update: {
@@ -27,6 +27,11 @@ const TEXTS = {
     title: "Check for drift:",
     what: "Compares the real resources with the state. Changes neither, and holds up no deployment.",
     button: "Check",
+  },
+  "remediate-drift": {
+    title: "Undo drift:",
+    what: "Deploys the release that runs once more, with a refresh, so that the real resources are what it says. Previewed and decided about like any update.",
+    button: "Undo drift",
   },
 } as const;
 

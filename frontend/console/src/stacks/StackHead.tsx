@@ -73,6 +73,12 @@ export function StackHead({ path, stack }: { path: StackPath; stack: Stack }) {
             <Menu.Dropdown>
               <Menu.Item onClick={() => setDialog("refresh")}>Refresh…</Menu.Item>
               <Menu.Item onClick={() => setDialog("detect-drift")}>Check for drift…</Menu.Item>
+              <Menu.Item
+                disabled={stack.currentRelease === null}
+                onClick={() => setDialog("remediate-drift")}
+              >
+                Undo drift…
+              </Menu.Item>
               <Menu.Divider />
               <Menu.Item className="danger-item" onClick={() => setDialog("destroy")}>
                 Destroy…
