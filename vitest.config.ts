@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./test/helpers/longest-first.ts";
 
 /** End-to-end tests start real clusters, builds and engines. */
 const END_TO_END_TIMEOUT_MS = 180_000;
@@ -10,8 +11,8 @@ const DATABASE_TESTS = [
   "automation/src/**/{store,routes,*-store,*-routes}.test.ts",
 ];
 
-/** Files that measure rates and times, or take a port the README names: another file beside them would be measured too. */
-const ALONE_TESTS = ["test/{bootstrap,local-target-load,tour}.test.ts"];
+/** Files that measure rates and times: another file beside them would be measured too. */
+const ALONE_TESTS = ["test/{bootstrap,local-target-load}.test.ts"];
 
 const shared = {
   globalSetup: ["test/helpers/run-folder-setup.ts", "test/helpers/postgres-setup.ts"],
@@ -22,7 +23,7 @@ const shared = {
 /** Trials of minutes, whose short forms are among the end-to-end tests: `npm run trials`. */
 const TRIALS = [
   "test/trials/*.test.ts",
-  "test/{state-writers-race,faults,faults-clock,faults-programs,many-machines,server-restarts}.test.ts",
+  "test/{drain,faults,faults-clock,faults-programs,many-machines,notifications-faults,onboarding-leaving,server-restarts,state-references,state-writers-race}.test.ts",
 ];
 
 export default defineConfig({
@@ -31,6 +32,7 @@ export default defineConfig({
     pool: "forks",
     // Two more than cores: most of these tests wait for leases, engines and providers that take their time.
     maxWorkers: 4,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,

@@ -10,6 +10,7 @@ import { linesOf, register, writeLedgerProject } from "./helpers/ledger-project.
 import { testPostgres } from "./helpers/postgres.ts";
 import { freePort } from "./helpers/sample.ts";
 import { ownerClient, ownerToken, startServer } from "./helpers/server.ts";
+import { trial } from "./helpers/trial.ts";
 import { eventually } from "./helpers/waiting.ts";
 import type { TestWorker } from "./helpers/worker.ts";
 import { seedDependencies, startWorker, startWorkerOf } from "./helpers/worker.ts";
@@ -171,66 +172,70 @@ test("after the drain time what still runs is interrupted and told honestly", as
   expect(finished).toBeLessThan(4);
 });
 
-test("T25: servers that are killed and stopped during a deployment lose no event and no run", async () => {
-  const database = await testPostgres().freshDatabase();
-  const home = realpathSync(mkdtempSync(path.join(tmpdir(), "slipway-restarts-")));
-  const [projects, dataDir] = [path.join(home, "projects"), path.join(home, "data")];
-  mkdirSync(projects);
-  const settings = { databaseUrl: database.url, dataDir, projects, port: await freePort() };
-  const baseUrl = `http://127.0.0.1:${settings.port}`;
-  let server = await startServer(settings);
-  const worker = await startWorker({ dataDir, databaseUrl: database.url, serverUrl: baseUrl });
-  try {
-    const ledger = path.join(projects, "ledger.txt");
-    const texts = ["one", "two", "three", "four", "five", "six", "seven", "eight"];
-    const folder = writeLedgerProject(path.join(projects, "restarts"), "restarts", {
-      version: "v1",
-      ledger,
-      texts,
-      distinct: true,
-      delayMs: 1_500,
-    });
-    seedDependencies(dataDir, folder);
-    const client = ownerClient(baseUrl, dataDir);
-    await client.createProject({ body: { name: "restarts", folder } });
-    await client.createStack({ body: { project: "restarts", name: "dev" } });
-    const params = { organisation: "default", project: "restarts", stack: "dev" };
-    const { id } = await client.requestDeployment({
-      params,
-      query: { wait: 0 },
-      body: { operation: "update", options: { parallel: 1, skipPreview: true } },
-    });
-    const seen: number[] = [];
-    const following = (async () => {
-      for await (const event of followEvents({ baseUrl, token: ownerToken(dataDir) }, id))
-        seen.push(event.sequence);
-    })();
-    await eventually("the second resource was begun", ENDED_MS, () => linesOf(ledger).length >= 3);
-    await server.kill();
-    await pause(SERVER_AWAY_MS);
-    server = await startServer(settings);
-    await eventually("the engine goes on", ENDED_MS, () => linesOf(ledger).length >= 9);
-    expect(await server.stop()).toBe(0);
-    server = await startServer(settings);
-    const done = await eventually("the deployment ended", ENDED_MS, async () => {
-      const now = await client.getDeployment({ params: { id }, query: { wait: 0 } });
-      return now.finishedAt === null ? undefined : now;
-    });
-    expect(done, `${JSON.stringify(done.failure)}\n${worker.output()}`).toMatchObject({
-      status: "succeeded",
-      attempts: 1,
-      release: 1,
-    });
-    await following;
-    const { items } = await client.listEvents({ params: { id }, query: { after: 0, limit: 1_000 } });
-    expect(seen).toEqual(items.map(({ sequence }) => sequence));
-    expect(seen).toEqual(seen.map((_, index) => index + 1));
-    expect(linesOf(ledger)).toHaveLength(2 * texts.length);
-    expect((await client.getStack({ params })).resourceCount).toBe(texts.length + 2);
-  } finally {
-    await worker.kill();
-    await server.kill();
-    await database.drop();
-    rmSync(home, { recursive: true, force: true });
-  }
-}, 300_000);
+trial(
+  "T25: servers that are killed and stopped during a deployment lose no event and no run",
+  async () => {
+    const database = await testPostgres().freshDatabase();
+    const home = realpathSync(mkdtempSync(path.join(tmpdir(), "slipway-restarts-")));
+    const [projects, dataDir] = [path.join(home, "projects"), path.join(home, "data")];
+    mkdirSync(projects);
+    const settings = { databaseUrl: database.url, dataDir, projects, port: await freePort() };
+    const baseUrl = `http://127.0.0.1:${settings.port}`;
+    let server = await startServer(settings);
+    const worker = await startWorker({ dataDir, databaseUrl: database.url, serverUrl: baseUrl });
+    try {
+      const ledger = path.join(projects, "ledger.txt");
+      const texts = ["one", "two", "three", "four", "five", "six", "seven", "eight"];
+      const folder = writeLedgerProject(path.join(projects, "restarts"), "restarts", {
+        version: "v1",
+        ledger,
+        texts,
+        distinct: true,
+        delayMs: 1_500,
+      });
+      seedDependencies(dataDir, folder);
+      const client = ownerClient(baseUrl, dataDir);
+      await client.createProject({ body: { name: "restarts", folder } });
+      await client.createStack({ body: { project: "restarts", name: "dev" } });
+      const params = { organisation: "default", project: "restarts", stack: "dev" };
+      const { id } = await client.requestDeployment({
+        params,
+        query: { wait: 0 },
+        body: { operation: "update", options: { parallel: 1, skipPreview: true } },
+      });
+      const seen: number[] = [];
+      const following = (async () => {
+        for await (const event of followEvents({ baseUrl, token: ownerToken(dataDir) }, id))
+          seen.push(event.sequence);
+      })();
+      await eventually("the second resource was begun", ENDED_MS, () => linesOf(ledger).length >= 3);
+      await server.kill();
+      await pause(SERVER_AWAY_MS);
+      server = await startServer(settings);
+      await eventually("the engine goes on", ENDED_MS, () => linesOf(ledger).length >= 9);
+      expect(await server.stop()).toBe(0);
+      server = await startServer(settings);
+      const done = await eventually("the deployment ended", ENDED_MS, async () => {
+        const now = await client.getDeployment({ params: { id }, query: { wait: 0 } });
+        return now.finishedAt === null ? undefined : now;
+      });
+      expect(done, `${JSON.stringify(done.failure)}\n${worker.output()}`).toMatchObject({
+        status: "succeeded",
+        attempts: 1,
+        release: 1,
+      });
+      await following;
+      const { items } = await client.listEvents({ params: { id }, query: { after: 0, limit: 1_000 } });
+      expect(seen).toEqual(items.map(({ sequence }) => sequence));
+      expect(seen).toEqual(seen.map((_, index) => index + 1));
+      expect(linesOf(ledger)).toHaveLength(2 * texts.length);
+      expect((await client.getStack({ params })).resourceCount).toBe(texts.length + 2);
+    } finally {
+      await worker.kill();
+      await server.kill();
+      await database.drop();
+      rmSync(home, { recursive: true, force: true });
+    }
+  },
+  300_000,
+);

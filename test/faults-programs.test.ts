@@ -8,6 +8,7 @@ import { nothingIsLeft } from "./faults/checks.ts";
 import type { ProgramOptions, WitnessProject } from "./faults/project.ts";
 import { makeWitnessProject } from "./faults/project.ts";
 import { endOf, requestUntilAnswered } from "./faults/trial.ts";
+import { trial } from "./helpers/trial.ts";
 import { eventually } from "./helpers/waiting.ts";
 
 /** The ladder of a cancel takes 30 s before it kills. */
@@ -93,21 +94,24 @@ await new Promise((resolve) => setTimeout(resolve, 3_600_000));`,
   await expectUsable(where);
 });
 
-test("children that a program leaves behind, in sessions of their own, end with the deployment", async () => {
-  const where = await project({
-    before: `const { spawn } = await import("node:child_process");
+trial(
+  "children that a program leaves behind, in sessions of their own, end with the deployment",
+  async () => {
+    const where = await project({
+      before: `const { spawn } = await import("node:child_process");
 const beat = \`setInterval(() => require("fs").writeFileSync(\${JSON.stringify(ledger + "/beat")}, String(Date.now())), 20)\`;
 const again = \`require("child_process").spawn(process.execPath, ["-e", \${JSON.stringify(beat)}], { detached: true, stdio: "ignore" }).unref()\`;
 spawn(process.execPath, ["-e", again], { detached: true, stdio: "ignore" }).unref();
 while (!existsSync(ledger + "/beat")) await pause(20);`,
-  });
-  expect(await ended(await request(where))).toMatchObject({ status: "succeeded" });
-  const beat = path.join(where.ledgerFolder, "beat");
-  const last = statSync(beat).mtimeMs;
-  await pause(500);
-  expect(statSync(beat).mtimeMs, "something still writes").toBe(last);
-  await expectUsable(where);
-});
+    });
+    expect(await ended(await request(where))).toMatchObject({ status: "succeeded" });
+    const beat = path.join(where.ledgerFolder, "beat");
+    const last = statSync(beat).mtimeMs;
+    await pause(500);
+    expect(statSync(beat).mtimeMs, "something still writes").toBe(last);
+    await expectUsable(where);
+  },
+);
 
 test("a gigabyte of output leaves few rows, and neither worker nor server grows with it", async () => {
   // All of it takes minutes on a busy machine: `npm run trials` has it.
@@ -143,7 +147,7 @@ for (let n = 0; n < ${lines}; n += 1) if (!process.stdout.write(big)) await new 
   await expectUsable(where);
 });
 
-test("a program that closes its output ends in good order", async () => {
+trial("a program that closes its output ends in good order", async () => {
   const where = await project({
     before: `const { closeSync } = await import("node:fs"); closeSync(1); closeSync(2);`,
   });

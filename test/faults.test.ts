@@ -7,28 +7,29 @@ import { runControl, showsIt } from "./faults/controls/run.ts";
 import { POINTS } from "./faults/points.ts";
 import { runTrial, type TrialShared } from "./faults/trial.ts";
 import type { Victim } from "./faults/victims.ts";
+import { IS_TRIAL } from "./helpers/trial.ts";
 
 /** Few of the pairs that `npm run faults` goes through, each for another way to go on. */
 const TRIALS: readonly (readonly [point: string, victim: Victim])[] = [
   ["K1", "server"],
   ["K5", "guardian"],
-  ["K7", "language-host"],
   ["K8", "worker"],
   ["K11", "worker"],
   ["K12", "postgres"],
-  ...(process.env.SLIPWAY_TRIALS === "full"
+  ...(IS_TRIAL
     ? ([
         ["K0", "server"],
         ["K2", "host"],
         ["K4", "worker"],
         ["K6", "postgres"],
+        ["K7", "language-host"],
         ["K8", "host"],
         ["K9", "frozen-worker"],
         ["K10", "server"],
       ] as const)
     : []),
 ];
-const CONTROLS_HERE = ["epoch check off", "requeue after the update has begun"];
+const CONTROLS_HERE = ["epoch check off", ...(IS_TRIAL ? ["requeue after the update has begun"] : [])];
 
 describe("trials on one installation", () => {
   const shared: TrialShared = {

@@ -13,6 +13,7 @@ import type { PostgresProxy } from "./helpers/postgres-proxy.ts";
 import { startPostgresProxy } from "./helpers/postgres-proxy.ts";
 import type { TestServer } from "./helpers/server.ts";
 import { startServer } from "./helpers/server.ts";
+import { trial } from "./helpers/trial.ts";
 import { eventually } from "./helpers/waiting.ts";
 
 const BASE = "/v1/organisations/default/notifications";
@@ -71,26 +72,29 @@ async function server(): Promise<TestServer> {
   return one;
 }
 
-test("K13: kill -9 of the server when the receiver has the message and our record is not written: it comes again under its id", async () => {
-  let victim: TestServer | undefined;
-  let died: Promise<void> | undefined;
-  const one = await receiver((_request, response) => {
-    // The receiver has all of it; the server dies before it can note that.
-    if (died === undefined && victim !== undefined) died = victim.kill();
-    response.writeHead(200).end();
-  });
-  victim = await server();
-  const id = await enqueue();
-  await eventually("it arrives", PATIENCE_MS, () => died !== undefined);
-  await died;
-  const before = await api.ask("GET", `${BASE}/deliveries`);
-  expect(before.body.items[0]).toMatchObject({ messageId: id, status: "pending", attempts: 1 });
-  await server();
-  const [delivery] = await deliveredOf([id]);
-  expect(idsAt(one)).toEqual([id, id]);
-  const { body } = await api.ask("GET", `${BASE}/deliveries/${delivery?.id}`);
-  expect(body.tries).toMatchObject([{ outcome: "unknown" }, { outcome: "delivered" }]);
-});
+trial(
+  "K13: kill -9 of the server when the receiver has the message and our record is not written: it comes again under its id",
+  async () => {
+    let victim: TestServer | undefined;
+    let died: Promise<void> | undefined;
+    const one = await receiver((_request, response) => {
+      // The receiver has all of it; the server dies before it can note that.
+      if (died === undefined && victim !== undefined) died = victim.kill();
+      response.writeHead(200).end();
+    });
+    victim = await server();
+    const id = await enqueue();
+    await eventually("it arrives", PATIENCE_MS, () => died !== undefined);
+    await died;
+    const before = await api.ask("GET", `${BASE}/deliveries`);
+    expect(before.body.items[0]).toMatchObject({ messageId: id, status: "pending", attempts: 1 });
+    await server();
+    const [delivery] = await deliveredOf([id]);
+    expect(idsAt(one)).toEqual([id, id]);
+    const { body } = await api.ask("GET", `${BASE}/deliveries/${delivery?.id}`);
+    expect(body.tries).toMatchObject([{ outcome: "unknown" }, { outcome: "delivered" }]);
+  },
+);
 
 test("K12: kill -9 of the server before anything of the outbox was sent loses nothing", async () => {
   const one = await receiver((_request, response) => void response.writeHead(200).end());
