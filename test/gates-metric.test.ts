@@ -138,7 +138,7 @@ describe.skipIf(!isThere)("a metric gate on a real Prometheus", () => {
     const slipwayYaml = `gates:
   - name: errors
     phase: after
-    metric: { url: "${prometheus.url}", query: errors, failIf: "> 5", scrapeDelaySeconds: 1 }
+    metric: { url: "${prometheus.url}", query: errors, failIf: "> 5", scrapeDelaySeconds: 2 }
     interval: { warmUpSeconds: 0, intervalSeconds: 0.3, bakeSeconds: 2 }
 `;
     const folder = path.join(api.root, "metered");

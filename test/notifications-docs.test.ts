@@ -88,7 +88,7 @@ test("it refuses other bytes, another id, another secret, an old message and non
 });
 
 test("the page names every kind with its severity, and none that does not exist", () => {
-  const rows = [...page.matchAll(/^\| `([a-z_.]+)` \| (info|warning|critical) \|/gm)].map(
+  const rows = [...page.matchAll(/^\| `([a-z_.-]+)` \| (info|warning|critical) \|/gm)].map(
     ([, kind, severity]) => [kind, severity],
   );
   expect(Object.fromEntries(rows)).toEqual(

@@ -107,7 +107,11 @@ test("the server says when it is ready, answers with the owner's token, and keep
   const client = createClient({ baseUrl: first.baseUrl, token: first.token });
   expect(await client.whoami()).toMatchObject({ kind: "owner" });
   const ready = await fetch(`${first.baseUrl}/readyz`);
-  const loops = { updates: "ok", detector: "ok", schedules: "ok", deliveries: "ok" };
+  const loops = Object.fromEntries(
+    ["updates", "approvals", "detector", "schedules", "drift", "deliveries", "stack-deliveries"].map(
+      (name) => [name, "ok"],
+    ),
+  );
   expect([ready.status, await ready.json()]).toEqual([
     200,
     {
