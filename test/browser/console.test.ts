@@ -241,7 +241,11 @@ describe.skipIf(!hasBrowser)("the console", () => {
   test("a token that is revoked while the console is open leads back to the sign-in page, which says why", async () => {
     await open("/");
     await page.getByRole("heading", { name: "Stacks" }).waitFor();
-    await page.evaluate(() => sessionStorage.setItem("slipway.token", "gone"));
+    // With a token the sign-in ends that was made with it.
+    await page.evaluate(() => {
+      sessionStorage.setItem("slipway.token", "gone");
+      sessionStorage.setItem("slipway.sign-in", "gone 2999-01-01T00:00:00.000Z");
+    });
     await page.reload();
     await page.getByText("The server did not accept the token").waitFor();
   });

@@ -22,7 +22,7 @@ export function RolledBackAlert({ stack }: { stack: Pick<Stack, "sourceAhead" | 
         </Alert>
       )}
       {sourceAhead !== null && (
-        <Alert color="yellow" role="status" mb="md">
+        <Alert color="yellow" variant="default" role="status" mb="md">
           <Text size="sm">
             <strong>The source is ahead of what runs.</strong> Release {sourceAhead.runsRelease} runs;{" "}
             <Link to="/deployments/$id" params={{ id: sourceAhead.deploymentId }}>
