@@ -9,21 +9,21 @@ import { type Bed, makeBed } from "./faults/bed.ts";
 import { nothingIsLeft } from "./faults/checks.ts";
 import { makeWitnessProject } from "./faults/project.ts";
 import { endOf, requestUntilAnswered } from "./faults/trial.ts";
+import { IS_TRIAL } from "./helpers/trial.ts";
 import { eventually } from "./helpers/waiting.ts";
 
 const HOUR_MS = 3_600_000;
 const TEN_YEARS_MS = 10 * 365.25 * 24 * HOUR_MS;
 const EVERY_JUMP = [HOUR_MS, -HOUR_MS, TEN_YEARS_MS, -TEN_YEARS_MS];
-const JUMPS: readonly (readonly ["worker" | "server", readonly number[]])[] =
-  process.env.SLIPWAY_TRIALS === "full"
-    ? [
-        ["worker", EVERY_JUMP],
-        ["server", EVERY_JUMP],
-      ]
-    : [
-        ["worker", [HOUR_MS, -TEN_YEARS_MS]],
-        ["server", [TEN_YEARS_MS, -HOUR_MS]],
-      ];
+const JUMPS: readonly (readonly ["worker" | "server", readonly number[]])[] = IS_TRIAL
+  ? [
+      ["worker", EVERY_JUMP],
+      ["server", EVERY_JUMP],
+    ]
+  : [
+      ["worker", [-TEN_YEARS_MS]],
+      ["server", [TEN_YEARS_MS]],
+    ];
 /** Renewals come every 3 s, sweeps every 2 s. */
 const WATCHED_MS = 5_000;
 const BEGINS_MS = 90_000;

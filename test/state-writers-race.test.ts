@@ -26,7 +26,7 @@ import { startTestApi } from "./helpers/api.ts";
 import { created, queueDeployment } from "./helpers/state-client.ts";
 
 /** `npm run trials` runs all of them, which takes minutes. */
-const RACES = process.env.SLIPWAY_TRIALS === "full" ? 10_000 : 2_000;
+const RACES = process.env.SLIPWAY_TRIALS === "full" ? 10_000 : 1_000;
 /** A stack takes part in so many, so that its state stays small. */
 const RACES_A_STACK = 25;
 const LANES = 6;
