@@ -87,7 +87,7 @@ test("an update becomes a good release with its outputs, a second one shows what
     "deployment.succeeded",
   ])
     expect(actions).toContain(action);
-  await eventually("the folders of finished attempts are gone", 10_000, async () => {
+  await eventually("the folders of finished attempts are gone", 30_000, async () => {
     const left = await readdir(path.join(api.dataDir, "attempts", worker.workerId));
     return left.length === 1;
   });
