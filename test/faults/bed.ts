@@ -111,6 +111,7 @@ export async function makeBed(options: BedOptions = {}): Promise<Bed> {
       ...(options.postgresSettings === undefined ? {} : { settings: options.postgresSettings }),
     });
   let postgres = await openPostgres();
+  let isPostgresKilled = false;
   await migrate(postgres.url);
   const adminOf = (): string => {
     const url = new URL(postgres.adminUrl);
@@ -154,7 +155,10 @@ export async function makeBed(options: BedOptions = {}): Promise<Bed> {
   );
   const isUp = ({ pid }: { pid: number }): boolean => processTable().some((one) => one.pid === pid);
   const heal = async (): Promise<void> => {
-    if (!isUp(postgres)) {
+    // One that was killed is in the table of processes until somebody has heard of its end.
+    if (isPostgresKilled || !isUp(postgres)) {
+      await postgres.exited;
+      isPostgresKilled = false;
       postgres = await openPostgres();
       for (const proxy of [serverStatements, ...workerStatements]) proxy.pointTo(postgres.url);
       const old = pool;
@@ -185,8 +189,14 @@ export async function makeBed(options: BedOptions = {}): Promise<Bed> {
           throw error;
         }
       }),
-    killPostgres: () => killAtOnce(pidsOfPostgres()),
-    killAll: () => killAtOnce(processesOf(folder).map(({ pid }) => pid)),
+    killPostgres: () => {
+      isPostgresKilled = true;
+      killAtOnce(pidsOfPostgres());
+    },
+    killAll: () => {
+      isPostgresKilled = true;
+      killAtOnce(processesOf(folder).map(({ pid }) => pid));
+    },
     heal,
     close: async () => {
       killAtOnce(processesOf(folder).map(({ pid }) => pid));
