@@ -1,18 +1,5 @@
 import { SECRET_VALUE } from "../contract/previews.ts";
-
-/** The key under which Pulumi says what kind of special value an object is, and its mark of a secret. Source: sdk/go/common/resource/sig at 3.250.0. */
-const SIGNATURE = "4dabf18193072939515e22adb298388d";
-const SECRET_MARK = "1b47061264138c4ac30d75fd1eb44270";
-/** What Pulumi puts where a value of a kind is not known yet: text, yes or no, number, list, asset, archive, object. Source: sdk/go/common/resource/plugin/rpc.go at 3.250.0. */
-const UNKNOWN_MARKS: ReadonlySet<unknown> = new Set([
-  "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
-  "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
-  "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
-  "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
-  "030794c1-ac77-496b-92df-f27374a8bd58",
-  "e48ece36-62e2-4504-bad9-02848725956a",
-  "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
-]);
+import { SECRET_MARK, SIGNATURE, UNKNOWN_MARKS } from "../contract/pulumi-marks.ts";
 
 /** What stands for a value that is only known during the update, within a larger one. */
 export const UNKNOWN_TEXT = "[known during the update]";

@@ -2,10 +2,7 @@
  * When two values of a property are the same, whatever their texts: providers answer lists in any order, JSON with other spaces, and nothing as null, "", [] or {}. Pure.
  */
 
-/** How Pulumi marks a secret in JSON. Source: sdk/go/common/resource/sig of 3.250.0. */
-const SIGNATURE = "4dabf18193072939515e22adb298388d";
-const SECRET_MARK = "1b47061264138c4ac30d75fd1eb44270";
-const ASSET_MARKS = ["c44067f5952c0a294b673a41bacd8c17", "0def7320c3a5731c473e5ecbe6d01bc7"];
+import { FILE_MARKS, SECRET_MARK, SIGNATURE } from "../contract/pulumi-marks.ts";
 
 /** JSON within JSON within JSON: nobody writes it deeper, and a text must not cost a stack overflow. */
 const DEEPEST_TEXT = 4;
@@ -177,7 +174,7 @@ function isSameElement(one: unknown, other: unknown): boolean {
 
 /** An asset's mark is no property of anybody: it differs as a whole. */
 function isPlain(value: unknown): value is Json {
-  return isObject(value) && !ASSET_MARKS.includes(String(value[SIGNATURE]));
+  return isObject(value) && !FILE_MARKS.has(value[SIGNATURE]);
 }
 
 function namesOf(one: Json, other: Json): string[] {

@@ -1,19 +1,7 @@
 import { createHash } from "node:crypto";
 import type { PropertyChange } from "../contract/previews.ts";
 import { SECRET_VALUE } from "../contract/previews.ts";
-
-/** How Pulumi marks a secret in JSON, and what stands for a value that is only known during the update. Source: sdk/go/common/resource/{sig,properties.go} of 3.250.0. */
-const SIGNATURE = "4dabf18193072939515e22adb298388d";
-const SECRET_MARK = "1b47061264138c4ac30d75fd1eb44270";
-const UNKNOWN_VALUES: ReadonlySet<unknown> = new Set([
-  "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
-  "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
-  "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
-  "030794c1-ac77-496b-92df-f27374a8bd58",
-  "e48ece36-62e2-4504-bad9-02848725956a",
-  "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
-  "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
-]);
+import { SECRET_MARK, SIGNATURE, UNKNOWN_MARKS } from "../contract/pulumi-marks.ts";
 
 const MAX_CHANGES = 200;
 const MAX_TEXT_CHARACTERS = 4_000;
@@ -27,7 +15,7 @@ export function isSealedValue(value: unknown): value is Json {
 
 /** Whether a parsed JSON value stands for one that is not known before the update. */
 export function isUnknownValue(value: unknown): boolean {
-  return typeof value === "string" && UNKNOWN_VALUES.has(value);
+  return typeof value === "string" && UNKNOWN_MARKS.has(value);
 }
 
 /** What a property is changed by, as the provider or the engine found it. */

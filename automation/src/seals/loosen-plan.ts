@@ -1,10 +1,11 @@
+import { UNKNOWN_TEXT_MARK } from "../contract/pulumi-marks.ts";
 import type { PlannedProvider } from "../engine/planned-steps.ts";
 import { isSealedValue } from "../engine/property-changes.ts";
 import { isCredential, isProviderType } from "./credentials.ts";
 import type { Plan, PlanDiff, ResourcePlan } from "./plan-file.ts";
 
 /** As a value of a plan it accepts any value. Source: pkg/resource/deploy/plan.go (checkDiff) and pkg/resource/stack/deployment.go at 3.250.0. */
-const ANY_VALUE = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+const ANY_VALUE = UNKNOWN_TEXT_MARK;
 
 /**
  * The plan with the credentials of providers left open, and nothing else. A token that is drawn anew for each run of the program would break every bound update: the preview saw another one.

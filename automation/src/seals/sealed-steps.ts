@@ -1,4 +1,5 @@
 import type { PlannedStep } from "../contract/previews.ts";
+import { FILE_MARKS, SIGNATURE } from "../contract/pulumi-marks.ts";
 import { isSealedValue } from "../engine/property-changes.ts";
 import type { Plan, PlanDiff, ResourcePlan } from "./plan-file.ts";
 
@@ -19,12 +20,6 @@ export interface ValueSealing {
   folder: string;
 }
 
-/** How Pulumi marks files and archives in JSON. Source: sdk/go/common/resource/sig of 3.250.0. */
-const SIGNATURE = "4dabf18193072939515e22adb298388d";
-const FILES: ReadonlySet<unknown> = new Set([
-  "c44067f5952c0a294b673a41bacd8c17",
-  "0def7320c3a5731c473e5ecbe6d01bc7",
-]);
 const OWN_FOLDER = "<attempt>";
 /** The member of what stands for a secret. No program has a property of that name. */
 export const SECRET_MAC = "[secret]";
@@ -130,7 +125,11 @@ function sealedValue(value: unknown, sealing: ValueSealing): unknown {
   const members = Object.entries(value);
   const hash = members.find(([name]) => name === "hash")?.[1];
   // Two files are the same by their content, as the engine has it: where they lie says nothing.
-  if (FILES.has(members.find(([name]) => name === SIGNATURE)?.[1]) && typeof hash === "string" && hash !== "")
+  if (
+    FILE_MARKS.has(members.find(([name]) => name === SIGNATURE)?.[1]) &&
+    typeof hash === "string" &&
+    hash !== ""
+  )
     return { contentHash: hash };
   return Object.fromEntries(members.map(([name, item]) => [name, sealedValue(item, sealing)]));
 }

@@ -1,14 +1,11 @@
 import { z } from "zod";
+import { SECRET_MARK, SIGNATURE } from "../../contract/pulumi-marks.ts";
 import type { PendingOperation, StateResource } from "../../contract/updates.ts";
 import { named } from "./invalid.ts";
 import { rawText } from "./raw-json.ts";
 import { flagMember, memberOf, type Resource, stringMember } from "./resource.ts";
 import { readStateDocument, type Snapshot } from "./state-document.ts";
 import { providerPackage, STACK_TYPE, urnParts } from "./urn.ts";
-
-/** The key by which Pulumi marks values inside a state that are no plain JSON, and the mark of a secret. Source: sdk/go/common/resource/sig at 3.250.0. */
-const SIGNATURE_KEY = "4dabf18193072939515e22adb298388d";
-const SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270";
 
 // A provider's inputs may be secret or unknown: what is not plain text says nothing.
 const PlainText = z.string().optional().catch(undefined);
@@ -133,7 +130,6 @@ function outputsOf(snapshot: Snapshot): Record<string, unknown> {
 function withoutSecrets(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutSecrets);
   if (value === null || typeof value !== "object") return value;
-  if (Object.getOwnPropertyDescriptor(value, SIGNATURE_KEY)?.value === SECRET_SIGNATURE)
-    return { secret: true };
+  if (Object.getOwnPropertyDescriptor(value, SIGNATURE)?.value === SECRET_MARK) return { secret: true };
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withoutSecrets(item)]));
 }
