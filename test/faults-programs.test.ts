@@ -8,7 +8,7 @@ import { nothingIsLeft } from "./faults/checks.ts";
 import type { ProgramOptions, WitnessProject } from "./faults/project.ts";
 import { makeWitnessProject } from "./faults/project.ts";
 import { endOf, requestUntilAnswered } from "./faults/trial.ts";
-import { trial } from "./helpers/trial.ts";
+import { IS_TRIAL, trial } from "./helpers/trial.ts";
 import { eventually } from "./helpers/waiting.ts";
 
 /** The ladder of a cancel takes 30 s before it kills. */
@@ -115,7 +115,7 @@ while (!existsSync(ledger + "/beat")) await pause(20);`,
 
 test("a gigabyte of output leaves few rows, and neither worker nor server grows with it", async () => {
   // All of it takes minutes on a busy machine: `npm run trials` has it.
-  const lines = process.env.SLIPWAY_TRIALS === "full" ? 1024 : 64;
+  const lines = IS_TRIAL ? 1024 : 64;
   const where = await project({
     before: `const big = "x".repeat(${MEGABYTE} - 1) + "\\n";
 for (let n = 0; n < ${lines}; n += 1) if (!process.stdout.write(big)) await new Promise((resolve) => process.stdout.once("drain", resolve));`,

@@ -14,6 +14,7 @@ import type { TestDatabase } from "./helpers/postgres.ts";
 import { testPostgres } from "./helpers/postgres.ts";
 import type { TestServer } from "./helpers/server.ts";
 import { ownerClient, ownerToken, startServer } from "./helpers/server.ts";
+import { IS_TRIAL } from "./helpers/trial.ts";
 import { eventually } from "./helpers/waiting.ts";
 import type { TestWorker } from "./helpers/worker.ts";
 import { seedDependencies, startWorker } from "./helpers/worker.ts";
@@ -309,9 +310,8 @@ const CUTS = [
 ] as const;
 
 /** Each takes most of a minute: all of them, and the lossy link, are among the trials. */
-const isFull = process.env.SLIPWAY_TRIALS === "full";
 
-for (const [index, [what, cut, heal]] of CUTS.slice(0, isFull ? undefined : 1).entries()) {
+for (const [index, [what, cut, heal]] of CUTS.slice(0, IS_TRIAL ? undefined : 1).entries()) {
   it(
     `${what} in the update step: a worker stops before another goes on, and the verdict comes in time`,
     async () => {
@@ -364,7 +364,7 @@ for (const [index, [what, cut, heal]] of CUTS.slice(0, isFull ? undefined : 1).e
   );
 }
 
-if (isFull) {
+if (IS_TRIAL) {
   it(
     "F8: over a link that loses 30 % a deployment ends whole or is told as interrupted",
     async () => {

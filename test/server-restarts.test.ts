@@ -8,11 +8,12 @@ import { startTestApi } from "./helpers/api.ts";
 import { register, writeLedgerProject } from "./helpers/ledger-project.ts";
 import type { TestServer } from "./helpers/server.ts";
 import { startServer } from "./helpers/server.ts";
+import { IS_TRIAL } from "./helpers/trial.ts";
 import { eventually } from "./helpers/waiting.ts";
 import type { TestWorker } from "./helpers/worker.ts";
 import { startWorker } from "./helpers/worker.ts";
 
-const RESTARTS = process.env.SLIPWAY_TRIALS === "full" ? 50 : 10;
+const RESTARTS = IS_TRIAL ? 50 : 10;
 /** New work comes every so many restarts. */
 const ROUND = 10;
 const STACKS = ["a", "b", "c", "d"];
