@@ -1,4 +1,5 @@
 import { appendAudit } from "../audit/store.ts";
+import { subjectOf } from "../audit/subject.ts";
 import type { Transaction } from "../database.ts";
 import { endWaiting, requeueWaiting } from "../deployments/end-waiting.ts";
 import { SlipwayError } from "../errors.ts";
@@ -74,7 +75,7 @@ export async function auditApproval(
     principal: by,
     action,
     organisation: waiting.organisation,
-    subject: `${waiting.organisation}/${waiting.project}/${waiting.stack}`,
+    subject: subjectOf(waiting),
     details: {
       deployment: waiting.deploymentId,
       seal: waiting.seal,

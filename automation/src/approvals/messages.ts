@@ -1,3 +1,4 @@
+import { subjectOf } from "../audit/subject.ts";
 import type { Transaction } from "../database.ts";
 import { enqueueNotification } from "../notifications/outbox-store.ts";
 import type { Waiting } from "./store.ts";
@@ -88,7 +89,7 @@ function tell(
   return enqueueNotification(trx, {
     organisation,
     kind,
-    subject: `${organisation}/${project}/${stack}`,
+    subject: subjectOf({ organisation, project, stack }),
     body: { ...body, page: `/deployments/${deploymentId}` },
     dedupeKey: `${deploymentId} ${key}`,
   });

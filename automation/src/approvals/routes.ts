@@ -4,6 +4,7 @@ import { missing } from "../access/missing.ts";
 import type { Actor } from "../access/rules.ts";
 import { can, listableOrganisations } from "../access/rules.ts";
 import { appendAudit } from "../audit/store.ts";
+import { subjectOf } from "../audit/subject.ts";
 import type { Approval, ApprovalSummary, Emergency } from "../contract/approvals.ts";
 import { endpoints } from "../contract/endpoints.ts";
 import { InstantPlace } from "../database/instant-cursor.ts";
@@ -125,7 +126,7 @@ export function approvalRoutes(
         ...caller,
         action: "emergency.reviewed",
         organisation,
-        subject: `${organisation}/${project}/${stack}`,
+        subject: subjectOf({ organisation, project, stack }),
         details: { deployment: id, by: used.principal, comment: body.comment },
       });
       return foundEmergency(trx, id);

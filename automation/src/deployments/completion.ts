@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { Claim, LostAttempt } from "../attempts/store.ts";
 import { endAttempt } from "../attempts/store.ts";
 import { appendAudit } from "../audit/store.ts";
+import { subjectOf } from "../audit/subject.ts";
 import type { DeploymentStatus } from "../contract/deployments.ts";
 import type { Verification } from "../contract/verification.ts";
 import type { Database, Transaction } from "../database.ts";
@@ -52,10 +53,6 @@ export interface Ending {
 
 /** Principal of what Slipway does by itself. */
 export const SLIPWAY = "slipway";
-
-export function subjectOf(stack: { organisation: string; project: string; stack: string }): string {
-  return `${stack.organisation}/${stack.project}/${stack.stack}`;
-}
 
 /**
  * Ends a deployment with its attempt and the updates that its engine left running, frees the stack, and ends the deployment that an automatic rollback was for, all in the caller's transaction.

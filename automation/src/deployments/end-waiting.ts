@@ -1,10 +1,11 @@
 import { sql } from "kysely";
 import { appendAudit } from "../audit/store.ts";
+import { subjectOf } from "../audit/subject.ts";
 import type { DeploymentStatus } from "../contract/deployments.ts";
 import type { Transaction } from "../database.ts";
 import { tellEnd } from "../notifications/deployment-messages.ts";
 import type { Failure } from "./completion.ts";
-import { cancelFollowers, subjectOf } from "./completion.ts";
+import { cancelFollowers } from "./completion.ts";
 import { appendEvents, notify, WORK_CHANNEL } from "./events-store.ts";
 
 /** A deployment that no worker has. */

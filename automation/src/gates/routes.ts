@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { appendAudit } from "../audit/store.ts";
+import { subjectOf } from "../audit/subject.ts";
 import { endpoints } from "../contract/endpoints.ts";
 import type { Database, Transaction } from "../database.ts";
 import { withTransaction } from "../database.ts";
@@ -88,7 +89,7 @@ async function audit(
     ...caller,
     action,
     organisation,
-    subject: `${organisation}/${project}/${stack}`,
+    subject: subjectOf({ organisation, project, stack }),
     details,
   });
 }

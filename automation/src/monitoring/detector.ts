@@ -1,8 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { appendAudit } from "../audit/store.ts";
+import { subjectOf } from "../audit/subject.ts";
 import type { Alarm } from "../contract/monitoring.ts";
 import type { Database } from "../database.ts";
-import { SLIPWAY, subjectOf } from "../deployments/completion.ts";
+import { SLIPWAY } from "../deployments/completion.ts";
 import { stuckRuns } from "../deployments/stuck-store.ts";
 import { messageOf } from "../errors.ts";
 import type { Logger } from "../logger.ts";

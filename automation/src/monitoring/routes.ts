@@ -1,10 +1,10 @@
 import type { FastifyInstance } from "fastify";
 import { appendAudit } from "../audit/store.ts";
+import { subjectOf } from "../audit/subject.ts";
 import { endpoints } from "../contract/endpoints.ts";
 import { InstantPlace } from "../database/instant-cursor.ts";
 import type { Database } from "../database.ts";
 import { withTransaction } from "../database.ts";
-import { subjectOf } from "../deployments/completion.ts";
 import { SlipwayError } from "../errors.ts";
 import { decodeCursor, pageFrom } from "../http/cursor.ts";
 import { serve } from "../http/endpoint.ts";

@@ -1,5 +1,5 @@
 import { appendAudit } from "../audit/store.ts";
-import { subjectOf } from "../deployments/completion.ts";
+import { subjectOf } from "../audit/subject.ts";
 import { putState } from "../state/put-state.ts";
 import { currentState } from "../state/states-store.ts";
 import { runWork } from "../state/threads/pool.ts";

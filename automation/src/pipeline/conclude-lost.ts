@@ -2,9 +2,10 @@ import { contentOf, crashHistory, markCrashed } from "../attempts/crashes-store.
 import { decideTakeover } from "../attempts/rules.ts";
 import type { LostAttempt } from "../attempts/store.ts";
 import { appendAudit } from "../audit/store.ts";
+import { subjectOf } from "../audit/subject.ts";
 import type { Transaction } from "../database.ts";
 import { describeAccount } from "../deployments/account-rules.ts";
-import { endDeployment, requeueDeployment, resumeDeployment, subjectOf } from "../deployments/completion.ts";
+import { endDeployment, requeueDeployment, resumeDeployment } from "../deployments/completion.ts";
 import { quarantine } from "../releases/store.ts";
 import type { WorkerContext } from "./context.ts";
 import { completedIn, lockChangingUpdates, settleUpdates } from "./settle-updates.ts";

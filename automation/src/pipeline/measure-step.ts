@@ -1,3 +1,4 @@
+import { subjectOf } from "../audit/subject.ts";
 import { MeasuredStep } from "../contract/figures.ts";
 import { messageOf } from "../errors.ts";
 import type { Excess, MeasuredRun } from "../figures/rules.ts";
@@ -56,7 +57,7 @@ async function recorded(
             await enqueueNotification(trx, {
               organisation,
               kind: "budget.exceeded",
-              subject: `${organisation}/${project}/${stack}`,
+              subject: subjectOf({ organisation, project, stack }),
               body: {
                 what: `In deployment ${claim.number}, ${detail}.`,
                 who: claim.requestedBy,

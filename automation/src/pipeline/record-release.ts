@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { holdFence } from "../attempts/store.ts";
 import { appendAudit } from "../audit/store.ts";
+import { subjectOf } from "../audit/subject.ts";
 import { loseLocksWhenFrozen } from "../database/frozen.ts";
 import type { Transaction } from "../database.ts";
-import { subjectOf } from "../deployments/completion.ts";
 import { appendEvents } from "../deployments/events-store.ts";
 import { createRedactor } from "../engine/redact.ts";
 import { insertRelease } from "../releases/store.ts";

@@ -4,6 +4,7 @@ import { findMember, listOrganisations, lockOrganisation } from "../access/princ
 import type { Actor } from "../access/rules.ts";
 import type { ContentStore } from "../artifacts/content-store.ts";
 import { appendAudit } from "../audit/store.ts";
+import { subjectOf } from "../audit/subject.ts";
 import { endpoints } from "../contract/endpoints.ts";
 import type { EnablePolicy, PolicyOverride, PolicyRule } from "../contract/policies.ts";
 import type { Database, Transaction } from "../database.ts";
@@ -215,7 +216,7 @@ async function override(
     ...caller,
     action: "policy.overridden",
     organisation,
-    subject: `${organisation}/${project}/${stack}`,
+    subject: subjectOf({ organisation, project, stack }),
     details: { deployment: id, override: made.id, seal: made.seal, reason: body.reason },
   });
   return made;

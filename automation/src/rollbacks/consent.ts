@@ -1,10 +1,11 @@
 import { sql } from "kysely";
 import { missing } from "../access/missing.ts";
 import { appendAudit } from "../audit/store.ts";
+import { subjectOf } from "../audit/subject.ts";
 import type { GiveConsent, IrreversibleStep } from "../contract/verification.ts";
 import type { Transaction } from "../database.ts";
 import type { StackSubject } from "../deployments/completion.ts";
-import { appendStatus, subjectOf } from "../deployments/completion.ts";
+import { appendStatus } from "../deployments/completion.ts";
 import { notify, WORK_CHANNEL } from "../deployments/events-store.ts";
 import { SlipwayError } from "../errors.ts";
 import { tellConsent } from "../notifications/deployment-messages.ts";

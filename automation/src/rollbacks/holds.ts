@@ -1,9 +1,10 @@
 import { appendAudit } from "../audit/store.ts";
+import { subjectOf } from "../audit/subject.ts";
 import type { DeploymentStatus } from "../contract/deployments.ts";
 import type { DecideHold } from "../contract/verification.ts";
 import type { Database, Transaction } from "../database.ts";
 import type { Failure } from "../deployments/completion.ts";
-import { audit, SLIPWAY, settle, settleCause, subjectOf } from "../deployments/completion.ts";
+import { audit, SLIPWAY, settle, settleCause } from "../deployments/completion.ts";
 import { SlipwayError } from "../errors.ts";
 import { acceptRelease, newestGoodRelease, pinnedRelease } from "../releases/store.ts";
 import type { Held } from "./held-store.ts";

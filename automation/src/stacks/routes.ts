@@ -4,6 +4,7 @@ import { missing } from "../access/missing.ts";
 import { listableOrganisations } from "../access/rules.ts";
 import { refuseUnprotecting } from "../approvals/refuse.ts";
 import { appendAudit } from "../audit/store.ts";
+import { subjectOf } from "../audit/subject.ts";
 import { endpoints } from "../contract/endpoints.ts";
 import { InstantPlace } from "../database/instant-cursor.ts";
 import type { Database, Transaction } from "../database.ts";
@@ -134,11 +135,6 @@ function change<T>(
 export function found<T>(stack: T | undefined, name: StackName): T {
   if (stack !== undefined) return stack;
   throw missing.stack(name);
-}
-
-/** How audit entries and addresses name a stack. */
-export function subjectOf({ organisation, project, stack }: StackName): string {
-  return `${organisation}/${project}/${stack}`;
 }
 
 function audit(

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { leaseLost } from "../../attempts/store.ts";
 import { appendAudit } from "../../audit/store.ts";
-import { subjectOf } from "../../deployments/completion.ts";
+import { subjectOf } from "../../audit/subject.ts";
 import type { EngineOperation } from "../../engine/runner-protocol.ts";
 import { RequestOutcome } from "../../engine/runner-protocol.ts";
 import { withOpenCredentials } from "../../seals/loosen-plan.ts";

@@ -1,7 +1,7 @@
 import { appendAudit } from "../../audit/store.ts";
+import { subjectOf } from "../../audit/subject.ts";
 import { ProtectedTypes, RequiredTags } from "../../contract/policies.ts";
 import type { PlannedStep } from "../../contract/previews.ts";
-import { subjectOf } from "../../deployments/completion.ts";
 import type { BuiltInFinding } from "../../policies/built-in.ts";
 import { missingTags, protectedChanges } from "../../policies/built-in.ts";
 import { recordCheck } from "../../policies/results-store.ts";

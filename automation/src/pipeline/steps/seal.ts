@@ -1,5 +1,5 @@
 import { appendAudit } from "../../audit/store.ts";
-import { subjectOf } from "../../deployments/completion.ts";
+import { subjectOf } from "../../audit/subject.ts";
 import { createRedactor } from "../../engine/redact.ts";
 import { withSealedNames, withSealedSeeds } from "../../seals/drawn-names.ts";
 import { withOpenCredentials } from "../../seals/loosen-plan.ts";

@@ -1,8 +1,8 @@
 import type { FastifyRequest } from "fastify";
 import type { Actor } from "../../access/rules.ts";
 import { appendAudit } from "../../audit/store.ts";
+import { subjectOf } from "../../audit/subject.ts";
 import type { Transaction } from "../../database.ts";
-import { subjectOf } from "../../stacks/routes.ts";
 import type { StackName } from "../../stacks/store.ts";
 
 /** Whose change of which stack an entry tells of. */

@@ -1,9 +1,9 @@
 import type { FastifyInstance } from "fastify";
 import { refuseUnapproved } from "../../approvals/refuse.ts";
+import { subjectOf } from "../../audit/subject.ts";
 import type { Transaction } from "../../database.ts";
 import { withTransaction } from "../../database.ts";
 import { SlipwayError } from "../../errors.ts";
-import { subjectOf } from "../../stacks/routes.ts";
 import { referStack } from "../../stacks/store.ts";
 import { putState } from "../put-state.ts";
 import { currentState } from "../states-store.ts";
