@@ -1,0 +1,2 @@
+-- 25:shipments
+select 1;

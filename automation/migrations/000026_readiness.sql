@@ -1,0 +1,2 @@
+-- 26:readiness
+select 1;

@@ -1,0 +1,2 @@
+-- 27:retention_of_previews
+select 1;
