@@ -374,6 +374,7 @@ END) stored,
   CHECK ((status = ANY (ARRAY['queued'::text, 'running'::text, 'waiting_approval'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text, 'rejected'::text, 'expired'::text, 'stale'::text, 'interrupted'::text, 'rolled_back'::text])))
 );
 CREATE INDEX deployments_automatic_rollbacks ON deployments USING btree (stack_id, requested_at) WHERE (cause = 'automatic-rollback'::text);
+CREATE INDEX deployments_bound_to ON deployments USING btree (bound_to) WHERE ((bound_to IS NOT NULL) AND (finished_at IS NULL));
 CREATE INDEX deployments_by_operation ON deployments USING btree (operation, status, requested_at DESC, id DESC);
 CREATE INDEX deployments_by_status ON deployments USING btree (status, requested_at DESC, id DESC);
 CREATE INDEX deployments_claimable ON deployments USING btree (queue_rank, requested_at, id) WHERE (status = 'queued'::text);
@@ -1183,7 +1184,7 @@ create table seals (
   attempt integer not null,
   digest text not null,
   items jsonb not null,
-  body bytea not null,
+  body bytea,
   sealed_at timestamp with time zone not null default now(),
   PRIMARY KEY (deployment_id),
   FOREIGN KEY (deployment_id) REFERENCES deployments(id),

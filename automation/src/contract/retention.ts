@@ -4,6 +4,7 @@ import { Instant } from "./identifiers.ts";
 /** What is collected. Audit entries, deployments, releases and updates themselves are kept for ever. */
 export const RetentionCategory = z.enum([
   "deployment-events",
+  "previews",
   "cli-events",
   "journals",
   "states",

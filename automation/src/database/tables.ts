@@ -705,7 +705,7 @@ export interface Tables {
     attempt: number;
     digest: string;
     items: Json<Record<string, unknown>>;
-    body: Buffer;
+    body: Buffer | null;
     sealed_at: Instant;
   };
   update_event_batches: {

@@ -153,6 +153,53 @@ test("events of an ended deployment go with their age, those of others and the d
   );
 });
 
+test("steps of previews and seals go with their age; what waits, what it is bound to and what can be gone back to keeps them", async () => {
+  const digest = await content(0, "of previews");
+  const previewed = async (status: string, ageDays: number): Promise<string> => {
+    const id = await deployment(status, digest, ageDays);
+    await sql`insert into deployment_previews (deployment_id, attempt, counts, step_count, truncated, body) values (${id}, 1, '{}', 1, false, ${Buffer.alloc(300)})`.execute(
+      api.db,
+    );
+    await sql`insert into seals (deployment_id, stack_id, attempt, digest, items, body) values (${id}, ${stackId}, 1, ${`sha256:${id}`}, '{}', ${Buffer.alloc(200)})`.execute(
+      api.db,
+    );
+    return id;
+  };
+  const releaseOf = (id: string, health: string) =>
+    sql`insert into releases (id, stack_id, number, deployment_id, health, source_digest, git_dirty, config, config_digest, pulumi_version, plugins, outputs, requested_by)
+      select ${randomUUID()}, stack_id, number, id, ${health}, source_digest, false, '{}', 'c', 'v', '[]', '{}', 'owner' from deployments where id = ${id}`.execute(
+      api.db,
+    );
+  const [old, bad, good, bound, young, waiting] = [
+    await previewed("rejected", 91),
+    await previewed("failed", 91),
+    await previewed("succeeded", 91),
+    await previewed("succeeded", 91),
+    await previewed("succeeded", 89),
+    await previewed("queued", 0),
+  ];
+  await releaseOf(bad, "bad");
+  await releaseOf(good, "good");
+  await sql`update deployments set bound_to = ${bound} where id = ${waiting}`.execute(api.db);
+  expect(await run("previews", true)).toMatchObject({ removed: 2, freedBytes: 1_000 });
+  expect(await run("previews")).toMatchObject({ removed: 2, freedBytes: 1_000, complete: true });
+  const { rows } = await sql<{ id: string; preview: boolean; steps: boolean }>`
+    select s.deployment_id as id, p.deployment_id is not null as preview, s.body is not null as steps
+    from seals s left join deployment_previews p using (deployment_id)`.execute(api.db);
+  const gone = (id: string): boolean => id === old || id === bad;
+  expect(rows.toSorted((a, b) => (a.id < b.id ? -1 : 1))).toEqual(
+    [old, bad, good, bound, young, waiting]
+      .toSorted()
+      .map((id) => ({ id, preview: !gone(id), steps: !gone(id) })),
+  );
+  expect((await api.ask("GET", `/v1/deployments/${old}/preview`)).status).toBe(404);
+  // Once it has ended, nothing is held to that seal any more.
+  await sql`update deployments set status = 'cancelled', finished_at = now() where id = ${waiting}`.execute(
+    api.db,
+  );
+  expect(await run("previews")).toMatchObject({ removed: 1 });
+});
+
 test("drift checks and slots of schedules go with their age; the newest of each stay, and the checks of open alerts", async () => {
   for (let age = 400; age < 424; age += 1) {
     const id = await deployment("succeeded", await content(0, "of checks"), age);

@@ -16,6 +16,11 @@ export const CATEGORIES: Readonly<Record<RetentionCategory, CategoryRule>> = {
     limits: { maxAgeDays: 90, maxBytes: null },
     place: "database",
   },
+  previews: {
+    what: "steps of previews and seals; those of deployments that run or wait, of the seals that they are bound to, and of releases that are not bad stay",
+    limits: { maxAgeDays: 90, maxBytes: null },
+    place: "database",
+  },
   "cli-events": {
     what: "events of runs of the Pulumi CLI that have ended",
     limits: { maxAgeDays: 30, maxBytes: null },

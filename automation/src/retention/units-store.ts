@@ -31,6 +31,12 @@ const PINNED_CONTENTS = sql`
     select source_digest from deployments where stack_id = s.id and source_digest is not null order by number desc limit 3) d
     where s.removed_at is null`;
 
+/** Of a deployment `d`: nobody can be held to its seal any more, and what it left is nowhere gone back to. */
+const UNNEEDED_PREVIEW = sql`
+  d.finished_at is not null
+  and not exists (select from releases r where r.deployment_id = d.id and r.health <> 'bad')
+  and not exists (select from deployments b where b.bound_to = d.id and b.finished_at is null)`;
+
 const ROWS: Readonly<Partial<Record<RetentionCategory, RowUnits>>> = {
   "deployment-events": {
     units: sql`
@@ -40,6 +46,22 @@ const ROWS: Readonly<Partial<Record<RetentionCategory, RowUnits>>> = {
     remove: (ids) => sql`
       with gone as (delete from deployment_events where deployment_id = any(${ids}::uuid[]) returning octet_length(body::text) as bytes)
       select coalesce(sum(bytes), 0)::bigint as bytes from gone`,
+  },
+  previews: {
+    // The seal's digest and what it is made of stay: audit entries and votes name it.
+    units: sql`
+      select d.id::text as id, d.finished_at as at, (coalesce(octet_length(p.body), 0) + coalesce(octet_length(s.body), 0))::bigint as bytes
+      from deployments d left join deployment_previews p on p.deployment_id = d.id left join seals s on s.deployment_id = d.id
+      where (p.body is not null or s.body is not null) and ${UNNEEDED_PREVIEW}`,
+    // Looked at again in the statement that removes: a request may have named the seal since the units were listed.
+    remove: (ids) => sql`
+      with named as materialized (
+        select d.id, coalesce(octet_length(s.body), 0) as bytes from deployments d left join seals s on s.deployment_id = d.id
+        where d.id = any(${ids}::uuid[]) and ${UNNEEDED_PREVIEW}
+      ), previews as (
+        delete from deployment_previews where deployment_id in (select id from named) returning octet_length(body) as bytes
+      ), steps as (update seals set body = null where deployment_id in (select id from named))
+      select coalesce(sum(bytes), 0)::bigint as bytes from (select bytes from previews union all select bytes from named) gone`,
   },
   "cli-events": {
     units: sql`

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { PlannedStep } from "../contract/previews.ts";
 import type { MovedItem, Seal } from "../contract/seals.ts";
 import type { Database, Transaction } from "../database.ts";
+import { SlipwayError } from "../errors.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { lockedBy } from "../state/states-store.ts";
 import { PACKED_RATIO, runWork } from "../state/threads/pool.ts";
@@ -103,7 +104,10 @@ export async function recordMoved(
     .execute();
 }
 
-/** The seal that a deployment must still be equal to: the one that people were asked about, or that its request named; undefined when nobody has seen one. Throws SlipwayError `secret_unreadable`. */
+/**
+ * The seal that a deployment must still be equal to: the one that people were asked about, or that its request named; undefined when nobody has seen one. Throws SlipwayError
+ * `secret_unreadable`, and `stale` when its steps were collected: nothing may run that cannot be compared.
+ */
 export async function bindingSeal(
   db: Database,
   keyring: Keyring,
@@ -114,7 +118,7 @@ export async function bindingSeal(
     stackId: string;
     digest: string;
     items: unknown;
-    body: Buffer;
+    body: Buffer | null;
   }>`
     select s.deployment_id as "deploymentId", s.stack_id as "stackId", s.digest, s.items, s.body
     from deployments d join seals s on s.deployment_id =
@@ -123,6 +127,11 @@ export async function bindingSeal(
   `.execute(db);
   const [row] = rows;
   if (row === undefined) return undefined;
+  if (row.body === null) {
+    throw new SlipwayError("stale", `The steps behind the seal ${row.digest} are not kept any more.`, {
+      remedy: "Preview again and deploy what that shows.",
+    });
+  }
   const locked = await lockedBy(db, keyring, row.stackId, row.body);
   const text = await runWork("open", { ...locked, purpose: "seal" }, row.body.length * PACKED_RATIO);
   const body = Body.parse(JSON.parse(text));
@@ -156,7 +165,7 @@ export async function readSeal(
   };
 }
 
-/** The newest seal of a stack with a digest; undefined when there is none. */
+/** The newest seal of a stack with a digest whose steps are kept; undefined when there is none. */
 export async function findSeal(
   db: Database,
   stackId: string,
@@ -167,6 +176,7 @@ export async function findSeal(
     .select(["deployment_id", "items"])
     .where("stack_id", "=", stackId)
     .where("digest", "=", digest)
+    .where("body", "is not", null)
     .orderBy("sealed_at", "desc")
     .limit(1)
     .executeTakeFirst();
