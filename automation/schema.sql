@@ -998,6 +998,32 @@ create table quarantines (
 );
 CREATE UNIQUE INDEX quarantines_in_force ON quarantines USING btree (stack_id, source_digest, config_digest) WHERE (lifted_at IS NULL);
 
+create table readiness_settings (
+  stack_id uuid not null,
+  required boolean not null,
+  manual jsonb not null,
+  without jsonb not null,
+  set_at timestamp with time zone not null default now(),
+  set_by text not null,
+  PRIMARY KEY (stack_id),
+  FOREIGN KEY (stack_id) REFERENCES stacks(id)
+);
+
+create table readiness_ticks (
+  id bigint not null generated always as identity,
+  stack_id uuid not null,
+  candidate text not null,
+  item text not null,
+  done boolean not null,
+  note text,
+  ticked_at timestamp with time zone not null default clock_timestamp(),
+  ticked_by text not null,
+  PRIMARY KEY (id),
+  FOREIGN KEY (stack_id) REFERENCES stacks(id),
+  CHECK ((candidate ~ '^(release|source):'::text))
+);
+CREATE INDEX readiness_ticks_of ON readiness_ticks USING btree (stack_id, candidate, item, id DESC);
+
 create table release_artifacts (
   release_id uuid not null,
   name text not null,
@@ -1192,6 +1218,40 @@ create table seals (
 );
 CREATE INDEX seals_of_stack ON seals USING btree (stack_id, digest, sealed_at DESC);
 
+create table secret_versions (
+  id bigint not null generated always as identity,
+  stack_id uuid not null,
+  slot text not null,
+  arn text not null,
+  version_id text not null,
+  put_at timestamp with time zone not null default clock_timestamp(),
+  put_by text not null,
+  UNIQUE (stack_id, slot, version_id),
+  PRIMARY KEY (id),
+  FOREIGN KEY (stack_id) REFERENCES stacks(id)
+);
+
+create table shipments (
+  id uuid not null,
+  stack_id uuid not null,
+  deployment_id uuid not null,
+  release_id uuid not null,
+  restored_from uuid,
+  manifest jsonb not null,
+  functions jsonb not null,
+  site jsonb not null,
+  parts jsonb not null,
+  shipped_at timestamp with time zone not null default now(),
+  UNIQUE (deployment_id),
+  UNIQUE (release_id),
+  PRIMARY KEY (id),
+  FOREIGN KEY (deployment_id) REFERENCES deployments(id),
+  FOREIGN KEY (release_id) REFERENCES releases(id),
+  FOREIGN KEY (restored_from) REFERENCES releases(id),
+  FOREIGN KEY (stack_id) REFERENCES stacks(id)
+);
+CREATE INDEX shipments_of_stack ON shipments USING btree (stack_id, shipped_at DESC);
+
 create table sign_ins (
   id uuid not null,
   hash bytea not null,
@@ -1206,6 +1266,28 @@ create table sign_ins (
   FOREIGN KEY (token_id) REFERENCES tokens(id)
 );
 CREATE INDEX sign_ins_of_principal ON sign_ins USING btree (principal);
+
+create table sign_offs (
+  id uuid not null,
+  stack_id uuid not null,
+  candidate text not null,
+  source_digest text not null,
+  artifacts_digest text,
+  checklist jsonb not null,
+  comment text not null,
+  sign_in_id uuid not null,
+  signed_at timestamp with time zone not null default clock_timestamp(),
+  signed_by text not null,
+  withdrawn_at timestamp with time zone,
+  withdrawn_by text,
+  PRIMARY KEY (id),
+  FOREIGN KEY (sign_in_id) REFERENCES sign_ins(id),
+  FOREIGN KEY (stack_id) REFERENCES stacks(id),
+  CHECK ((candidate ~ '^(release|source):'::text)),
+  CHECK (((withdrawn_at IS NULL) = (withdrawn_by IS NULL))),
+  CHECK ((starts_with(candidate, 'release:'::text) = (artifacts_digest IS NOT NULL)))
+);
+CREATE INDEX sign_offs_of ON sign_offs USING btree (stack_id, candidate) WHERE (withdrawn_at IS NULL);
 
 create table source_authors (
   source_digest text not null,
@@ -1236,6 +1318,15 @@ create table stack_config (
   PRIMARY KEY (stack_id, key),
   FOREIGN KEY (stack_id) REFERENCES stacks(id),
   CHECK (((secret AND (value IS NULL) AND (ciphertext IS NOT NULL)) OR ((NOT secret) AND (value IS NOT NULL) AND (ciphertext IS NULL))))
+);
+
+create table stack_pins (
+  stack_id uuid not null,
+  shipment_id uuid not null,
+  pinned_at timestamp with time zone not null default now(),
+  PRIMARY KEY (stack_id),
+  FOREIGN KEY (shipment_id) REFERENCES shipments(id),
+  FOREIGN KEY (stack_id) REFERENCES stacks(id)
 );
 
 create table stack_writers (

@@ -16,6 +16,7 @@ import {
 } from "./access.ts";
 import { approvalEndpoints } from "./approval-endpoints.ts";
 import { AuditEntry } from "./audit.ts";
+import { ReleaseShipment } from "./aws/release-shipment.ts";
 import {
   AccountedResource,
   ContinueDeployment,
@@ -27,6 +28,7 @@ import {
   ResourceOutcome,
 } from "./deployments.ts";
 import { DiskStatus } from "./disk.ts";
+import { documentEndpoints } from "./documents.ts";
 import { driftEndpoints } from "./drift-endpoints.ts";
 import { DeploymentEvent } from "./events.ts";
 import { freezeEndpoints } from "./freezes.ts";
@@ -41,6 +43,7 @@ import { CreateProject, Project, ProjectPath } from "./projects.ts";
 import { promotionEndpoints } from "./promotion-endpoints.ts";
 
 import { Pause, Queue, RunLimit, SetPause, SetRunLimit, Worker } from "./queue.ts";
+import { readinessEndpoints } from "./readiness.ts";
 import { Reconciled, ReconcileStack, UnreconciledStack } from "./reconciliation.ts";
 import { LiftQuarantine, Quarantine, Release } from "./releases.ts";
 import { RetentionLimits, RetentionPath, RetentionRule, RetentionRun, RunRetention } from "./retention.ts";
@@ -55,6 +58,7 @@ import {
   ScheduleTiming,
 } from "./schedules.ts";
 import { sealEndpoints } from "./seal-endpoints.ts";
+import { secretVersionEndpoints } from "./secret-versions.ts";
 import {
   ConfigKey,
   ConfigValue,
@@ -431,6 +435,14 @@ export const endpoints = {
     params: StackPath.extend({ number: z.coerce.number().int().min(1) }),
     success: { status: 200, body: Release },
   },
+  getShipment: {
+    method: "GET",
+    path: `${STACK}/releases/:number/shipment`,
+    summary: "What a release put in place on AWS: versions of functions and of the site's objects",
+    permission: "stack.read",
+    params: StackPath.extend({ number: z.coerce.number().int().min(1) }),
+    success: { status: 200, body: ReleaseShipment },
+  },
 
   listHistory: {
     method: "GET",
@@ -734,6 +746,9 @@ export const endpoints = {
   ...previewEndpoints,
   ...sealEndpoints,
   ...gateEndpoints,
+  ...readinessEndpoints,
+  ...secretVersionEndpoints,
+  ...documentEndpoints,
 
   listQueue: {
     method: "GET",

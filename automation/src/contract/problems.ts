@@ -43,6 +43,8 @@ export const PROBLEMS = {
   not_voted: [409, "The person has not voted"],
   vote_too_late: [409, "It is decided, or the time for a decision is over"],
   rules_lock_out: [422, "Nobody could ever fulfil the rules"],
+  sign_off_missing: [409, "The stack only takes what was signed off"],
+  checklist_open: [409, "Items of the checklist are open"],
   approval_required: [409, "The stack is only changed with approval"],
   emergency_unreviewed: [409, "An earlier emergency was not reviewed in time"],
   stale: [409, "It is no longer what was sealed"],

@@ -2,6 +2,7 @@ import type { ColumnType, Generated } from "kysely";
 import type { ApprovalState, Risk, StackRules } from "../contract/approvals.ts";
 import type { AlarmKind } from "../contract/monitoring.ts";
 import type { NotificationBody } from "../contract/notifications.ts";
+import type { AutomaticItem, ChecklistItem, ManualItem } from "../contract/readiness.ts";
 import type { MovedItem } from "../contract/seals.ts";
 import type { HoldCause, IrreversibleStep } from "../contract/verification.ts";
 
@@ -841,6 +842,47 @@ export interface Tables {
     stopped: boolean;
     checked_at: Instant;
   };
+  readiness_settings: {
+    stack_id: string;
+    required: boolean;
+    manual: Json<ManualItem[]>;
+    without: Json<AutomaticItem[]>;
+    set_at: Instant;
+    set_by: string;
+  };
+  readiness_ticks: {
+    id: Generated<number>;
+    stack_id: string;
+    candidate: string;
+    item: string;
+    done: boolean;
+    note: string | null;
+    ticked_at: Instant;
+    ticked_by: string;
+  };
+  sign_offs: {
+    id: string;
+    stack_id: string;
+    candidate: string;
+    source_digest: string;
+    artifacts_digest: string | null;
+    checklist: Json<ChecklistItem[]>;
+    comment: string;
+    sign_in_id: string;
+    signed_at: Instant;
+    signed_by: string;
+    withdrawn_at: NullableInstant;
+    withdrawn_by: string | null;
+  };
+  secret_versions: {
+    id: Generated<number>;
+    stack_id: string;
+    slot: string;
+    arn: string;
+    version_id: string;
+    put_at: Instant;
+    put_by: string;
+  };
   freezes: {
     id: string;
     organisation: string;
@@ -857,4 +899,17 @@ export interface Tables {
     removed_at: NullableInstant;
     removed_by: string | null;
   };
+  shipments: {
+    id: string;
+    stack_id: string;
+    deployment_id: string;
+    release_id: string;
+    restored_from: string | null;
+    manifest: Json<unknown>;
+    functions: Json<unknown>;
+    site: Json<unknown>;
+    parts: Json<unknown>;
+    shipped_at: Instant;
+  };
+  stack_pins: { stack_id: string; shipment_id: string; pinned_at: Instant };
 }
