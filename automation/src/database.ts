@@ -1,6 +1,7 @@
 import type { Transaction as KyselyTransaction } from "kysely";
 import { Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
+import { PreparingClient } from "./database/prepared.ts";
 import type { Tables } from "./database/tables.ts";
 
 /** Long enough for a loaded machine, short enough that a request is answered 503 rather than left hanging. */
@@ -30,6 +31,7 @@ export interface DatabaseOptions {
 /** Opens a pool on a connection string. Connects with the first query, not before. */
 export function openDatabase(url: string, options: DatabaseOptions): OpenDatabase {
   const pool = new pg.Pool({
+    Client: PreparingClient,
     connectionString: url,
     application_name: options.applicationName,
     max: options.poolSize ?? DEFAULT_POOL_SIZE,

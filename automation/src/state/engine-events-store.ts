@@ -1,4 +1,5 @@
 import { sql } from "kysely";
+import { prepared } from "../database/prepared.ts";
 import type { Database } from "../database.ts";
 import { UPDATE_CHANNEL } from "./updates-store.ts";
 
@@ -25,7 +26,7 @@ export async function putEvents(
   events: readonly NewEngineEvent[],
   batch: EventBatch,
 ): Promise<void> {
-  await sql`
+  await sql`${prepared("engine_events")}
     with stored as (
       insert into update_events (update_id, sequence, at, body)
       select ${updateId}, e.sequence, e.at, e.body::jsonb

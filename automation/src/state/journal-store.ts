@@ -1,5 +1,6 @@
 import type { RawBuilder } from "kysely";
 import { sql } from "kysely";
+import { prepared } from "../database/prepared.ts";
 import type { Database } from "../database.ts";
 import type { SealedBatch } from "./threads/work.ts";
 
@@ -52,7 +53,7 @@ export async function insertBatch(
   batch: Pick<SealedBatch, "body" | "firstSequence" | "lastSequence" | "count">,
   when: When = "running",
 ): Promise<boolean> {
-  const { rows } = await sql`
+  const { rows } = await sql`${prepared(`journal_batch_${when}`)}
     with allowed as materialized (${fence(target, when, sql`u.journal_version > 0`)}),
     stored as (
       insert into journal_batches (update_id, digest, first_sequence, last_sequence, entries, body)
