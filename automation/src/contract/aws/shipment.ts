@@ -21,10 +21,16 @@ export const ShippedFile = z.strictObject({
 });
 export type ShippedFile = z.infer<typeof ShippedFile>;
 
+/** A hashed asset of an earlier release that is still there for pages that are open in browsers. */
+export const RetiredFile = z.strictObject({ versionId: z.string(), retiredAt: z.iso.datetime() });
+export type RetiredFile = z.infer<typeof RetiredFile>;
+
 /** What the step `ship` put in place for a release: what a rollback goes back to. */
 export const Shipment = z.strictObject({
   functions: z.record(z.string(), ShippedFunction),
   site: z.record(z.string(), ShippedFile),
+  /** By key; absent: none. */
+  retired: z.record(z.string(), RetiredFile).optional(),
 });
 export type Shipment = z.infer<typeof Shipment>;
 
