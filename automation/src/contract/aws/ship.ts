@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AwsManifest } from "./manifest.ts";
-import { Shipment } from "./shipment.ts";
+import { Pins, Shipment } from "./shipment.ts";
 
 /**
  * How a new version of the functions takes over: some of the calls at first, more while it is watched. A step that goes wrong gives all calls back to the old
@@ -14,13 +14,15 @@ export const CanaryPlan = z.strictObject({
   /** Between two looks. */
   everySeconds: z.number().positive().max(300).default(10),
   /**
-   * `health`: the new version's health call must succeed. `metrics`: of the calls that it took since the canary began, at most this share may have failed, by
+   * `health` (default): the new version's health call must succeed. `metrics`: of the calls that it took since the canary began, at most this share may have failed, by
    * CloudWatch; its figures come a minute late, so that `holdSeconds` should be minutes.
    */
-  watch: z.discriminatedUnion("by", [
-    z.strictObject({ by: z.literal("health") }),
-    z.strictObject({ by: z.literal("metrics"), maxErrorShare: z.number().min(0).max(1) }),
-  ]),
+  watch: z
+    .discriminatedUnion("by", [
+      z.strictObject({ by: z.literal("health") }),
+      z.strictObject({ by: z.literal("metrics"), maxErrorShare: z.number().min(0).max(1) }),
+    ])
+    .prefault({ by: "health" }),
 });
 export type CanaryPlan = z.infer<typeof CanaryPlan>;
 
@@ -50,11 +52,13 @@ export const ShipInput = z.strictObject({
   /** What people call the release; the site shows it. */
   version: z.string().min(1),
   manifest: AwsManifest,
-  /** `folder`: absolute, of folders named as in the manifest. Null: the functions stay as they are. */
-  functions: z.strictObject({ folder: z.string() }).nullable(),
-  /** `folder`: absolute. `configFile`: key of the generated configuration. Null: the site stays as it is. */
-  site: z.strictObject({ folder: z.string(), configFile: z.string().min(1) }).nullable(),
-  /** Of the release that serves. */
+  /** Absolute; their folders are functions, each named as in the manifest. Empty: the functions stay as they are. */
+  functionFolders: z.array(z.string()),
+  /** `folder`: absolute. `configFile`: key of the generated configuration; null: none. Null: the site stays as it is. */
+  site: z.strictObject({ folder: z.string(), configFile: z.string().min(1).nullable() }).nullable(),
+  /** What serves by the record, and what aliases go back to; a function that is not in it was never shipped. */
+  serving: Pins,
+  /** The newest shipment, whose unchanged files are not sent again. Null: the first. */
   previous: Shipment.nullable(),
   canary: CanaryPlan.nullable().default(null),
   limits: ShipLimits.prefault({}),
@@ -68,6 +72,7 @@ export const RestoreInput = z.strictObject({
   manifest: AwsManifest,
   /** Of the release that shall serve again. */
   target: Shipment,
+  serving: Pins,
   /** Of the release that serves now. Null: not known; what it has and the target has not then stays. */
   previous: Shipment.nullable(),
   limits: ShipLimits.prefault({}),

@@ -18,19 +18,15 @@ export const ShippedFile = z.strictObject({
   sha256: Sha256,
   contentType: z.string(),
   cacheControl: z.string(),
+  /** Set: a hashed asset of an earlier release, no longer part of this one and still there for pages that are open in browsers. */
+  retiredAt: z.iso.datetime().optional(),
 });
 export type ShippedFile = z.infer<typeof ShippedFile>;
-
-/** A hashed asset of an earlier release that is still there for pages that are open in browsers. */
-export const RetiredFile = z.strictObject({ versionId: z.string(), retiredAt: z.iso.datetime() });
-export type RetiredFile = z.infer<typeof RetiredFile>;
 
 /** What the step `ship` put in place for a release: what a rollback goes back to. */
 export const Shipment = z.strictObject({
   functions: z.record(z.string(), ShippedFunction),
   site: z.record(z.string(), ShippedFile),
-  /** By key; absent: none. */
-  retired: z.record(z.string(), RetiredFile).optional(),
 });
 export type Shipment = z.infer<typeof Shipment>;
 
