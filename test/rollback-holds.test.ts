@@ -2,6 +2,7 @@ import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { AnswerBody, TestApi } from "./helpers/api.ts";
 import { startTestApi } from "./helpers/api.ts";
+import { setRules } from "./helpers/approvals.ts";
 import { endedWithin } from "./helpers/deployments.ts";
 import type { LedgerProgram } from "./helpers/ledger-project.ts";
 import { linesOf, register, writeLedgerProject } from "./helpers/ledger-project.ts";
@@ -61,8 +62,16 @@ const ended = (id: string): Promise<AnswerBody> => endedWithin(api, id, WITHIN_M
 const until = (id: string, what: (now: AnswerBody) => boolean): Promise<AnswerBody> =>
   eventually(`deployment ${id} as expected`, WITHIN_MS, async () => {
     const { body } = await api.ask("GET", `/v1/deployments/${id}`);
+    if (!what(body) && body.finishedAt !== null) throw new Error(`it has ended: ${JSON.stringify(body)}`);
     return what(body) ? body : undefined;
   });
+
+const agree = (rollback: string, steps: readonly string[]): ReturnType<TestApi["ask"]> =>
+  api.ask("POST", `/v1/deployments/${rollback}/consent`, { body: { steps } });
+const decide = (held: string, decision: "keep" | "rollback"): ReturnType<TestApi["ask"]> =>
+  api.ask("POST", `/v1/deployments/${held}/hold`, { body: { decision, reason: "somebody looked" } });
+const stepsOf = (rollback: AnswerBody): { id: string; kind: string }[] =>
+  (rollback.consent as { steps: { id: string; kind: string }[] }).steps;
 
 test("gates without an answer hold a deployment: nothing is undone, and a person vouches for it or rolls it back", async () => {
   const { stack, deploy, ledger } = await project("mute");
@@ -125,11 +134,10 @@ test("a rollback past a contract migration waits for consent to exactly that; th
   const held = await until(bad, (now) => now.verification === "held");
   expect(held).toMatchObject({ hold: { why: "consent" } });
   const rollback = await until(String(held.rolledBackBy), (now) => now.status === "waiting_approval");
-  const steps = (rollback.consent as { steps: { id: string; kind: string }[] }).steps;
+  const steps = stepsOf(rollback);
   expect(steps.map(({ kind }) => kind)).toEqual(["rollback-floor", "schema-contract"]);
   expect(linesOf(ledger).at(-1), "nothing was undone").toBe("finished update v2-bad");
-  const give = (ids: string[]) =>
-    api.ask("POST", `/v1/deployments/${rollback.id}/consent`, { body: { steps: ids } });
+  const give = (ids: string[]) => agree(rollback.id, ids);
   expect((await give(steps.slice(0, 1).map(({ id }) => id))).status).toBe(409);
   expect((await give(steps.map(({ id }) => id))).status).toBe(200);
   expect(await ended(bad), worker.output()).toMatchObject({
@@ -164,4 +172,95 @@ test("a rollback that is cancelled in the middle finishes what it is at; the sta
   const named = await deploy({ version: "v3", texts: ["a", "b"] }, { acknowledge: bad });
   expect(await ended(named)).toMatchObject({ status: "succeeded" });
   expect((await api.ask("GET", stack)).body).toMatchObject({ failedRollback: null });
+});
+
+test("a rollback that would delete what holds data deletes nothing until somebody agrees to that resource, by its name", async () => {
+  const { stack, deploy, ledger } = await project("deletes");
+  await setRules(api, stack, { rules: [], statefulTypes: ["ledger:index:*"] });
+  await ended(await deploy({ version: "v1", texts: ["a"], distinct: true }));
+  const bad = await deploy({ version: "v2-bad", texts: ["a", "vault"], distinct: true });
+  const held = await until(bad, (now) => now.verification === "held");
+  expect(held).toMatchObject({ hold: { why: "consent" } });
+  const answer = await decide(bad, "keep");
+  expect(answer.status, answer.text).toBe(200);
+  expect(await ended(bad)).toMatchObject({ status: "failed", verification: "verification_failed" });
+  expect(await ended(String(held.rolledBackBy))).toMatchObject({ status: "cancelled" });
+  const deletions = () => linesOf(ledger).filter((line) => line.includes("delete"));
+  expect(deletions()).toEqual([]);
+
+  const { body: asked } = await api.ask("POST", `${stack}/deployments`, {
+    body: { operation: "rollback", release: 1 },
+  });
+  const steps = stepsOf(await until(asked.id, (now) => now.status === "waiting_approval"));
+  expect(steps).toEqual([
+    {
+      id: expect.stringMatching(/^delete urn:.*::vault$/),
+      kind: "delete",
+      urn: expect.any(String),
+      detail: expect.stringContaining("Deletes vault (ledger:index:Entry)"),
+    },
+  ]);
+  expect((await agree(asked.id, [`${steps[0]?.id}2`])).status).toBe(409);
+  expect(deletions()).toEqual([]);
+  expect(
+    (
+      await agree(
+        asked.id,
+        steps.map(({ id }) => id),
+      )
+    ).status,
+  ).toBe(200);
+  expect(await ended(asked.id), worker.output()).toMatchObject({ status: "succeeded", release: 3 });
+  expect(deletions()).toEqual(["started delete vault", "finished delete vault"]);
+});
+
+test("what a first deployment created is taken away only after consent to each of it", async () => {
+  const { stack, deploy, ledger } = await project("first");
+  const settings = await api.ask("PUT", `${stack}/rollback-settings`, {
+    body: { onFirstFailure: "destroyCreated" },
+  });
+  expect(settings.status, settings.text).toBe(200);
+  const bad = await deploy({ version: "v1-bad", texts: ["a", "b"], distinct: true });
+  const held = await until(bad, (now) => now.verification === "held");
+  const removal = await until(String(held.rolledBackBy), (now) => now.status === "waiting_approval");
+  expect(removal).toMatchObject({ operation: "destroy", cause: "automatic-rollback", causedBy: bad });
+  const ids = stepsOf(removal).map(({ id }) => id);
+  expect(ids.map((id) => id.replace(/ urn:.*::/, " "))).toEqual(["delete a", "delete b"]);
+  expect((await agree(removal.id, ids.slice(0, 1))).status).toBe(409);
+  expect(linesOf(ledger).join()).not.toContain("delete");
+  expect((await agree(removal.id, ids)).status).toBe(200);
+  expect(await ended(removal.id), worker.output()).toMatchObject({ status: "succeeded" });
+  expect(await ended(bad)).toMatchObject({ status: "rolled_back", verification: "rolled_back" });
+  expect(
+    linesOf(ledger)
+      .filter((line) => line.startsWith("finished delete"))
+      .sort(),
+  ).toEqual(["finished delete a", "finished delete b"]);
+});
+
+test("going back to a release with an older provider asks for consent to the step down, and names both versions", async () => {
+  const { stack, deploy, ledger } = await project("steps-down");
+  for (const [version, ...providerVersions] of [
+    ["v1", "1.2.0", "1.10.0"],
+    ["v2", "1.10.0", "1.2.0"],
+  ] as const) {
+    const done = await ended(await deploy({ version, providerVersions }));
+    expect(done.status, JSON.stringify(done.failure)).toBe("succeeded");
+  }
+  const { body: asked } = await api.ask("POST", `${stack}/deployments`, {
+    body: { operation: "rollback", release: 1 },
+  });
+  const steps = stepsOf(await until(asked.id, (now) => now.status === "waiting_approval"));
+  expect(steps.map(({ id }) => id)).toEqual(["provider-step-down ledger 1.10.0 1.2.0"]);
+  expect(linesOf(ledger).at(-1)).toBe("finished update v2");
+  expect(
+    (
+      await agree(
+        asked.id,
+        steps.map(({ id }) => id),
+      )
+    ).status,
+  ).toBe(200);
+  expect(await ended(asked.id), worker.output()).toMatchObject({ status: "succeeded" });
+  expect(linesOf(ledger).at(-1)).toBe("finished update v1");
 });

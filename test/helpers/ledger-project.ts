@@ -18,6 +18,8 @@ export interface LedgerProgram {
   distinct?: boolean;
   delayMs?: number;
   failsOn?: "create" | "update";
+  /** The version of the provider that the program asks for, and others that can be had as well. */
+  providerVersions?: readonly string[];
   /** Lines at the end of the program. */
   more?: string;
   slipwayYaml?: string;
@@ -35,6 +37,7 @@ export function writeLedgerProject(folder: string, name: string, program: Ledger
     delayMs = 0,
     distinct = false,
     failsOn,
+    providerVersions = [],
     more = "",
     slipwayYaml,
     files = {},
@@ -48,14 +51,17 @@ export function writeLedgerProject(folder: string, name: string, program: Ledger
       "    typescript: false",
       "plugins:",
       "  providers:",
-      "    - name: ledger",
-      `      path: ${PROVIDER}`,
+      ...(providerVersions.length === 0 ? [null] : providerVersions).flatMap((one) => [
+        "    - name: ledger",
+        `      path: ${PROVIDER}`,
+        ...(one === null ? [] : [`      version: ${one}`]),
+      ]),
       ...(program.config === undefined ? [] : ["config:", program.config]),
       "",
     ].join("\n"),
     "index.js": `import pulumi from "@pulumi/pulumi";
 class Entry extends pulumi.CustomResource {
-  constructor(name, inputs) { super("ledger:index:Entry", name, inputs); }
+  constructor(name, inputs) { super("ledger:index:Entry", name, inputs, ${JSON.stringify({ version: providerVersions[0] })}); }
 }
 for (const name of ${JSON.stringify(texts)}) {
   new Entry(name, { ...${JSON.stringify({ ledger, text: version, delayMs, failsOn })}${distinct ? ", text: name" : ""} });
