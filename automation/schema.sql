@@ -1238,8 +1238,7 @@ create table shipments (
   release_id uuid not null,
   restored_from uuid,
   manifest jsonb not null,
-  functions jsonb not null,
-  site jsonb not null,
+  shipment jsonb not null,
   parts jsonb not null,
   shipped_at timestamp with time zone not null default now(),
   UNIQUE (deployment_id),
@@ -1499,6 +1498,20 @@ CREATE INDEX updates_changes_started ON updates USING btree (started_at) WHERE (
 CREATE INDEX updates_live_of_attempt ON updates USING btree (attempt_id) WHERE (status = 'running'::text);
 CREATE INDEX updates_newest ON updates USING btree (stack_id, requested_at DESC, id DESC);
 CREATE UNIQUE INDEX updates_one_running ON updates USING btree (stack_id) WHERE ((status = 'running'::text) AND (NOT dry_run));
+
+create table validation_reports (
+  id bigint not null generated always as identity,
+  stack_id uuid not null,
+  deployment_id uuid not null,
+  attempt integer not null,
+  gate text not null,
+  report jsonb not null,
+  validated_at timestamp with time zone not null default now(),
+  PRIMARY KEY (id),
+  FOREIGN KEY (deployment_id) REFERENCES deployments(id),
+  FOREIGN KEY (stack_id) REFERENCES stacks(id)
+);
+CREATE INDEX validation_reports_of ON validation_reports USING btree (stack_id, id DESC);
 
 create table verification_moves (
   from_state text not null,

@@ -50,6 +50,7 @@ describe.skipIf(!isThere)("a metric gate on a real Prometheus", () => {
     nowMs: () => Date.now(),
     signal: new AbortController().signal,
     runProgram: () => Promise.reject(new Error("no program is to run")),
+    validate: () => Promise.reject(new Error("nothing is to be validated")),
     ...more,
   });
   const look = (

@@ -122,3 +122,29 @@ test.each([
   expect(read).toThrow(/SLIPWAY_KEY: file, file:<path>, aws-kms:<key ARN> or vault/);
   expect(read).not.toThrow(text === "kms" ? "kms." : text);
 });
+
+test("SLIPWAY_ENGINE_ENV passes on what it names, and nothing that engines are made of", () => {
+  const worker = {
+    DATABASE_URL: "postgres://a/b",
+    SLIPWAY_SERVER_URL: "http://127.0.0.1:1",
+    HOME: "/home/me",
+  };
+  const read = (names: string) =>
+    readWorkerConfig({
+      ...worker,
+      AWS_PROFILE: "shop",
+      AWS_REGION: "",
+      OTHER: "x",
+      SLIPWAY_ENGINE_ENV: names,
+    }).engineVariables;
+  expect(read("")).toEqual({});
+  expect(read("AWS_REGION, OTHER")).toEqual({ OTHER: "x" });
+  // Engines have a home of their own, in which no profile is.
+  expect(read("AWS_PROFILE")).toEqual({
+    AWS_PROFILE: "shop",
+    AWS_CONFIG_FILE: "/home/me/.aws/config",
+    AWS_SHARED_CREDENTIALS_FILE: "/home/me/.aws/credentials",
+  });
+  for (const name of ["PATH", "PULUMI_ACCESS_TOKEN", "SLIPWAY_KEY", "LD_PRELOAD", "a b"])
+    expect(() => read(name), name).toThrow(/SLIPWAY_ENGINE_ENV: names of variables/);
+});

@@ -72,6 +72,27 @@ const drain = z
   .regex(/^\d{1,6}[smh]$/, DRAIN_EXPECTED)
   .transform((text) => Number(text.slice(0, -1)) * MS_OF_UNIT[text.slice(-1) as keyof typeof MS_OF_UNIT])
   .refine((ms) => ms <= LONGEST_DRAIN_MS, DRAIN_EXPECTED);
+const ENGINE_ENV_EXPECTED =
+  "SLIPWAY_ENGINE_ENV: names of variables with commas between them, such as AWS_PROFILE,AWS_REGION; none of PATH, HOME, NODE_OPTIONS, and none that begins with PULUMI_, SLIPWAY_ or LD_";
+/** What engines and containments are made of; another value would let them look elsewhere for programs, state or each other. */
+const OWN_VARIABLE =
+  /^(PATH|HOME|TMPDIR|LANG|NODE_OPTIONS|NODE_COMPILE_CACHE|GOGC|GOMEMLIMIT|TRACEPARENT|PULUMI_.*|SLIPWAY_.*|LD_.*)$/;
+const engineEnv = z
+  .string()
+  .transform((text) =>
+    text
+      .split(",")
+      .map((name) => name.trim())
+      .filter((name) => name !== ""),
+  )
+  .pipe(
+    z.array(
+      z
+        .string()
+        .regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, ENGINE_ENV_EXPECTED)
+        .refine((name) => !OWN_VARIABLE.test(name), ENGINE_ENV_EXPECTED),
+    ),
+  );
 const SERVER_URL_EXPECTED =
   "SLIPWAY_SERVER_URL: a URL such as http://127.0.0.1:7420, or those of several servers with commas between them";
 const disk = {
@@ -138,6 +159,8 @@ export interface WorkerConfig extends CommonConfig {
   /** Node 24 that runs the language host and, first on the PATH, programs and plugins. */
   engineNode: string;
   keeperSocket: string | undefined;
+  /** Variables of the worker's own that engines and steps on a cloud get too: what reaches it, and as whom. */
+  engineVariables: Readonly<Record<string, string>>;
   /** How long running attempts may go on after a signal before they are interrupted. */
   drainMs: number;
   keys: KeySettings;
@@ -273,6 +296,7 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
     SLIPWAY_ENGINE_NODE: absolute("SLIPWAY_ENGINE_NODE").default(process.execPath),
     SLIPWAY_DRAIN: drain.default(30 * MS_OF_UNIT.m),
     SLIPWAY_CONCURRENCY: concurrency.default(2),
+    SLIPWAY_ENGINE_ENV: engineEnv.default([]),
   });
   const base = commonOf(parsed);
   return {
@@ -284,10 +308,25 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
     engineNode: parsed.SLIPWAY_ENGINE_NODE,
     keeperSocket: parsed.SLIPWAY_KEEPER_SOCKET,
     concurrency: parsed.SLIPWAY_CONCURRENCY,
+    engineVariables: engineVariablesOf(parsed.SLIPWAY_ENGINE_ENV, env),
     drainMs: parsed.SLIPWAY_DRAIN,
     keys: keysOf(parsed, base),
     tracing: tracingOf(parsed),
     diskMinimum: diskMinimumOf(parsed.SLIPWAY_DISK_MIN),
+  };
+}
+
+/** The values of the named variables that are set. A profile is looked for where the worker's own person has it: engines have a home of their own. */
+function engineVariablesOf(names: readonly string[], env: Environment): Readonly<Record<string, string>> {
+  const variables = Object.fromEntries(
+    names.flatMap((name) => (env[name] === undefined || env[name] === "" ? [] : [[name, env[name]]])),
+  );
+  if (variables.AWS_PROFILE === undefined || env.HOME === undefined) return variables;
+  const folder = path.join(env.HOME, ".aws");
+  return {
+    AWS_CONFIG_FILE: path.join(folder, "config"),
+    AWS_SHARED_CREDENTIALS_FILE: path.join(folder, "credentials"),
+    ...variables,
   };
 }
 

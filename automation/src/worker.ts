@@ -88,6 +88,7 @@ async function work(): Promise<void> {
     keeperId: () => keeper?.id() ?? null,
     hostPath,
     installerEnvironment: installerEnvironment(process.env),
+    engineVariables: config.engineVariables,
     cancelGraceMs: CANCEL_GRACE_MS,
   };
   const dispatcher = await startDispatcher(context, {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { chosenGroups, ValidationGroup, ValidationSettings } from "./aws/validation.ts";
 import { Instant } from "./identifiers.ts";
 
 const HOUR_SECONDS = 3600;
@@ -199,7 +200,18 @@ export const Interval = z
   });
 export type Interval = z.infer<typeof Interval>;
 
-export const GATE_KINDS = ["http", "command", "metric", "category", "coverage", "tests"] as const;
+/** Looks at all that a stack on AWS consists of, as `slipway validate` does: groups of checks, all without any. */
+export const ValidateCheck = z
+  .strictObject({
+    only: z.array(ValidationGroup).min(1).optional(),
+    except: z.array(ValidationGroup).min(1).optional(),
+    settings: ValidationSettings.prefault({}),
+    timeoutSeconds: z.number().positive().max(HOUR_SECONDS).default(900),
+  })
+  .refine((choice) => chosenGroups(choice).length > 0, "leaves no group to check");
+export type ValidateCheck = z.infer<typeof ValidateCheck>;
+
+export const GATE_KINDS = ["http", "command", "metric", "category", "coverage", "tests", "validate"] as const;
 export type GateKind = (typeof GATE_KINDS)[number];
 
 /** A check before or after an update, as slipway.yaml or a stack's settings have it. */
@@ -216,6 +228,7 @@ export const Gate = z
     category: Category.optional(),
     coverage: CoverageCheck.optional(),
     tests: TestsCheck.optional(),
+    validate: ValidateCheck.optional(),
     timeoutSeconds: z.number().positive().max(HOUR_SECONDS).default(10),
     /** Left out: an http gate settles, a metric gate bakes after the update, everything else is measured once. */
     interval: Interval.optional(),
@@ -241,6 +254,7 @@ export const Gate = z
         say("is not for what is read from files: it is measured once", "interval");
     }
     if (gate.phase === "after") return;
+    if (gate.validate !== undefined) say("is for gates after the update", "validate");
     const texts = [gate.http?.url, gate.http?.path, gate.metric?.url, gate.metric?.query];
     if (looks?.output !== undefined || texts.some((text) => text !== undefined && namesOutput(text)))
       say("a gate before the update cannot read an output");

@@ -906,10 +906,18 @@ export interface Tables {
     release_id: string;
     restored_from: string | null;
     manifest: Json<unknown>;
-    functions: Json<unknown>;
-    site: Json<unknown>;
+    shipment: Json<unknown>;
     parts: Json<unknown>;
     shipped_at: Instant;
   };
   stack_pins: { stack_id: string; shipment_id: string; pinned_at: Instant };
+  validation_reports: {
+    id: Generated<string>;
+    stack_id: string;
+    deployment_id: string;
+    attempt: number;
+    gate: string;
+    report: Json<unknown>;
+    validated_at: Instant;
+  };
 }

@@ -60,3 +60,14 @@ export function engineEnvironment(parts: EngineEnvironment): Record<string, stri
     ...parts.extra,
   };
 }
+
+/** What names a credential without being one. */
+const NAMES_ONLY = /_(ID|FILE|ARN|URI|URL|PATH|NAME|REGION)$/i;
+const CREDENTIAL = /SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|PRIVATE|(^|_)(API|ACCESS)?_?KEY(_|$)/i;
+
+/** The values among variables that are credentials by their names: they are shown nowhere. */
+export function credentialsAmong(variables: Readonly<Record<string, string>>): string[] {
+  return Object.entries(variables).flatMap(([name, value]) =>
+    CREDENTIAL.test(name) && !NAMES_ONLY.test(name) ? [value] : [],
+  );
+}

@@ -1,4 +1,4 @@
-import type { GateVerdict } from "../contract/gates.ts";
+import type { GateVerdict, ValidateCheck } from "../contract/gates.ts";
 import type { RequestOutcome } from "../engine/runner-protocol.ts";
 
 /** What one look at what a gate watches came to. */
@@ -33,6 +33,8 @@ export interface Surroundings {
   /** When the update ended, in milliseconds since 1970; null: there was none. */
   updateEndedAtMs: number | null;
   runProgram(argv: readonly string[], cwd: string, timeoutSeconds: number): Promise<RanProgram>;
+  /** Validates the stack on AWS for the gate of that name. */
+  validate(gate: string, check: ValidateCheck): Promise<Look>;
   nowMs(): number;
   signal: AbortSignal;
 }

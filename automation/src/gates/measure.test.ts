@@ -29,6 +29,7 @@ function surroundings(more: Partial<Surroundings> = {}): Surroundings {
     nowMs: () => Date.now(),
     signal: new AbortController().signal,
     runProgram: () => Promise.reject(new Error("no program is to run")),
+    validate: () => Promise.reject(new Error("nothing is to be validated")),
     ...more,
   };
 }

@@ -15,6 +15,7 @@ export async function measure(gate: Gate, surroundings: Surroundings): Promise<L
   if (gate.category !== undefined) return measureCategory(gate.category, surroundings);
   if (gate.coverage !== undefined) return measureCoverage(gate.coverage, folder);
   if (gate.tests !== undefined) return measureTests(gate.tests, folder);
+  if (gate.validate !== undefined) return surroundings.validate(gate.name, gate.validate);
   return measureCommand(
     gate.command ?? [],
     { cwd: folder, timeoutSeconds: gate.timeoutSeconds },
@@ -56,6 +57,8 @@ export function scaleOf(gate: Gate): { thresholds: GateThreshold[]; unit: string
         thresholds: [{ means: "fail", operator: ">", value: gate.tests?.maxFailures ?? 0 }],
         unit: "failed",
       };
+    case "validate":
+      return { thresholds: [{ means: "fail", operator: ">", value: 0 }], unit: "failed" };
     case "command":
       return { thresholds: [{ means: "fail", operator: "!=", value: 0 }], unit: "exit code" };
   }

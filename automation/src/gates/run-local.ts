@@ -12,6 +12,7 @@ import { systemCode } from "../errors.ts";
 import { parsePulumiProject } from "../sources/pulumi-yaml.ts";
 import { parseManifest } from "../sources/slipway-yaml.ts";
 import type { RanProgram, Surroundings } from "./look.ts";
+import { cannotStart } from "./look.ts";
 import { measure } from "./measure.ts";
 import { recordOf } from "./result.ts";
 import { runGate } from "./run-gate.ts";
@@ -67,6 +68,8 @@ export async function runLocally(
       names: { organisation: "default", project: name, stack: "local", deployment: "local" },
       folder,
       updateEndedAtMs: gate.phase === "after" ? Date.now() : null,
+      validate: async () =>
+        cannotStart("looks at what runs on AWS: a deployment measures it, and 'slipway validate' by hand"),
       nowMs: () => Date.now(),
       signal: options.signal,
       runProgram: (argv, cwd, timeoutSeconds) =>

@@ -31,6 +31,8 @@ export interface Prepared {
   config: Record<string, ConfigEntry>;
   /** Values that must not leave the containment in clear. */
   secrets: string[];
+  /** Of the config: where AWS is and as whom it is reached. */
+  aws: Record<string, string>;
   /** For commands of the project: builds, tests, gates. */
   commandEnvironment: Record<string, string>;
   /** For the engine; each request adds its token and the artifacts' file. */

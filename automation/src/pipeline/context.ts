@@ -35,6 +35,8 @@ export interface WorkerContext {
   hostPath: string;
   /** The whole environment of dependency installers; see dependencies/environment.ts. */
   installerEnvironment: Readonly<Record<string, string>>;
+  /** Variables of the worker's own that engines and steps on a cloud get. */
+  engineVariables: Readonly<Record<string, string>>;
   /** Between the one interrupt of a cancel and the end of the containment. */
   cancelGraceMs: number;
 }

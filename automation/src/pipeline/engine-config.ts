@@ -11,7 +11,11 @@ export interface EngineConfig {
   config: Record<string, ConfigEntry>;
   /** The secret values in clear, so that no output shows them. */
   secrets: string[];
+  /** What the config says of where AWS is and as whom it is reached, in clear, by the names without their namespace `aws`. */
+  aws: Record<string, string>;
 }
+
+const AWS_NAMESPACE = "aws:";
 
 /** Makes a stored config ready for the engine. Throws SlipwayError `secret_unreadable`. */
 export async function engineConfig(
@@ -30,5 +34,13 @@ export async function engineConfig(
       config[key] = { secure: (await sealConfigValue(keyring, db, stackId, value)).toString("base64") };
     else config[key] = { secure: from.ciphertext };
   }
-  return { config, secrets: Object.values(clear).flatMap(({ secret, value }) => (secret ? [value] : [])) };
+  return {
+    config,
+    secrets: Object.values(clear).flatMap(({ secret, value }) => (secret ? [value] : [])),
+    aws: Object.fromEntries(
+      Object.entries(clear).flatMap(([key, { value }]) =>
+        key.startsWith(AWS_NAMESPACE) ? [[key.slice(AWS_NAMESPACE.length), value]] : [],
+      ),
+    ),
+  };
 }

@@ -8,6 +8,7 @@ import { preparedOf } from "./attempt-run.ts";
 import type { GateCommands } from "./gate-commands.ts";
 import { gateCommands } from "./gate-commands.ts";
 import { describeFailure, runCommand } from "./run-command.ts";
+import { validateStack } from "./validate-stack.ts";
 
 /** Of an attempt: the surroundings of its gates. */
 export type GateSurroundings = Surroundings;
@@ -39,6 +40,7 @@ export function surroundingsOf(
     updateEndedAtMs,
     names: { organisation, project, stack, deployment: deploymentId },
     folder: workDir,
+    validate: (gate, check) => validateStack(run, step, { gate, check, outputs }),
     signal: run.stop,
     nowMs: () => run.context.clock.now().getTime(),
     runProgram(argv, cwd, timeoutSeconds) {

@@ -1,6 +1,7 @@
 import type { Document } from "yaml";
 import { LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
+import { CanaryPlan, ShipLimits } from "../contract/aws/ship.ts";
 import { Gate, GateName as ServiceName, SourcePath } from "../contract/gates.ts";
 import { SlipwayError } from "../errors.ts";
 import { nearest } from "./nearest.ts";
@@ -15,14 +16,32 @@ const Commands = z
       : (value as string[][]),
   );
 
-const Service = z.strictObject({
-  path: SourcePath,
-  build: Commands.optional(),
-  test: Commands.optional(),
-  /** The folder below `path` that the build leaves behind for the program. */
-  artifact: SourcePath,
-});
+const Service = z
+  .strictObject({
+    path: SourcePath,
+    build: Commands.optional(),
+    test: Commands.optional(),
+    /** The folder below `path` that the build leaves behind for the program. */
+    artifact: SourcePath,
+    /** On AWS: the folder below `artifact` whose folders are functions, each named as the stack's manifest names it. */
+    functions: SourcePath.optional(),
+    /** On AWS: the folder below `artifact` that is the site. */
+    site: SourcePath.optional(),
+    /** The file below `site` that is generated from the stack's manifest. */
+    siteConfig: SourcePath.optional(),
+  })
+  .refine(
+    ({ site, siteConfig }) => (siteConfig === undefined) === (site === undefined),
+    "has only one of site and siteConfig: the user interface must be told where its API is",
+  );
 export type Service = z.infer<typeof Service>;
+
+/** How new versions of functions begin to serve on AWS. Without it each takes everything as soon as all of them have passed their smoke call. */
+const Ship = z.strictObject({
+  canary: CanaryPlan.optional(),
+  limits: ShipLimits.prefault({}),
+});
+export type Ship = z.infer<typeof Ship>;
 
 const ReleaseData = z
   .strictObject({
@@ -35,8 +54,23 @@ const ReleaseData = z
     "has a rollbackFloor above its own level: not even this version could work with what it leaves",
   );
 
+function countWith(services: Readonly<Record<string, Service>>, key: "site" | "functions"): number {
+  return Object.values(services).filter((service) => service[key] !== undefined).length;
+}
+
 export const Manifest = z.strictObject({
-  services: z.record(ServiceName, Service).default({}),
+  services: z
+    .record(ServiceName, Service)
+    .default({})
+    .refine(
+      (services) => countWith(services, "site") <= 1,
+      "has more than one site: the manifest of a stack has one",
+    )
+    .refine(
+      (services) => countWith(services, "functions") <= 1,
+      "has functions in more than one service: the manifest of a stack has one list of them",
+    ),
+  ship: Ship.optional(),
   gates: z
     .array(Gate)
     .default([])

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { dependenciesMissing } from "../../dependencies/install.ts";
 import { linkDependencies } from "../../dependencies/link.ts";
-import { engineEnvironment } from "../../engine/environment.ts";
+import { credentialsAmong, engineEnvironment } from "../../engine/environment.ts";
 import { SlipwayError } from "../../errors.ts";
 import { extractSource } from "../../sources/extract.ts";
 import type { ProjectFiles } from "../../sources/project-files.ts";
@@ -41,7 +41,7 @@ export async function prepare(run: AttemptRun): Promise<StepOutcome> {
     await mkdir(pulumiHome, { recursive: true, mode: 0o700 });
     // The request laid the server's values over the source's own: what runs is what was recorded then.
     const stored = run.pinned?.config ?? claim.config;
-    const { config, secrets } = await holdWhileDatabaseIsAway(
+    const { config, secrets, aws } = await holdWhileDatabaseIsAway(
       () => engineConfig(context.keyring, context.db, claim.stackId, stored),
       run.stop,
     );
@@ -60,7 +60,8 @@ export async function prepare(run: AttemptRun): Promise<StepOutcome> {
       workDir,
       files,
       config,
-      secrets,
+      secrets: [...secrets, ...credentialsAmong(context.engineVariables)],
+      aws,
       commandEnvironment: {
         PATH: programPath.join(path.delimiter),
         HOME: home,
@@ -78,7 +79,7 @@ export async function prepare(run: AttemptRun): Promise<StepOutcome> {
         home,
         tmpDir,
         compileCache,
-        extra: { SLIPWAY_KEEPER_SOCKET: context.keeperSocket() },
+        extra: { ...context.engineVariables, SLIPWAY_KEEPER_SOCKET: context.keeperSocket() },
       }),
     };
     return detail === null ? { state: "succeeded" } : { state: "succeeded", detail };

@@ -1,0 +1,54 @@
+import { AwsManifest } from "../contract/aws/manifest.ts";
+import type { Pins } from "../contract/aws/shipment.ts";
+import { SlipwayError } from "../errors.ts";
+
+/** Most mistakes of a manifest that one message names. */
+const MOST_NAMED = 12;
+
+/**
+ * The manifest among a stack's outputs; null when there is none, or when it is that of another target. Throws SlipwayError `manifest_invalid` that names every field which is missing or wrong: nothing may
+ * be uploaded to places that nobody is sure of.
+ */
+export function manifestOf(outputs: Readonly<Record<string, unknown>>): AwsManifest | null {
+  const { manifest } = outputs;
+  if (manifest === undefined || manifest === null) return null;
+  if (typeof manifest === "object" && "target" in manifest && isOtherTarget(manifest.target)) return null;
+  const parsed = AwsManifest.safeParse(manifest);
+  if (parsed.success) return parsed.data;
+  const wrong = parsed.error.issues.map(({ path, message }) =>
+    path.length === 0 ? message : `${path.map(String).join(".")}: ${message}`,
+  );
+  const more = wrong.length > MOST_NAMED ? `; and ${wrong.length - MOST_NAMED} more` : "";
+  throw new SlipwayError(
+    "manifest_invalid",
+    `The stack's output 'manifest' is not complete: ${wrong.slice(0, MOST_NAMED).join("; ")}${more}. Nothing was uploaded; what served before serves on.`,
+    { remedy: "Have the program give every field of the manifest, and deploy again." },
+  );
+}
+
+function isOtherTarget(target: unknown): boolean {
+  return typeof target === "string" && target !== "aws";
+}
+
+/** A resource of a state, as far as pins are about it. */
+interface Placed {
+  type: string;
+  id: string | null;
+}
+
+export const FUNCTION_TYPE = "aws:lambda/function:Function";
+export const ALIAS_TYPE = "aws:lambda/alias:Alias";
+
+/**
+ * What a program is told of the versions that serve: those of functions that the state still has. Of one that was destroyed no version is left to which an alias could point.
+ */
+export function livePins(
+  pins: Pins,
+  manifest: { functions: Readonly<Record<string, { name: string }>> },
+  resources: readonly Placed[],
+): Pins {
+  const there = new Set(resources.filter(({ type }) => type === FUNCTION_TYPE).map(({ id }) => id));
+  return Object.fromEntries(
+    Object.entries(pins).filter(([name]) => there.has(manifest.functions[name]?.name ?? null)),
+  );
+}
