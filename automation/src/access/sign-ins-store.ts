@@ -64,13 +64,14 @@ export async function endSignIn(trx: Transaction, id: string): Promise<void> {
   await trx.updateTable("sign_ins").set({ ended_at: sql<Date>`now()` }).where("id", "=", id).execute();
 }
 
-/** Removes sessions that ended long ago and that no vote names; answers how many, at most `limit`. */
+/** Removes sessions that ended long ago and that neither a vote nor a sign-off names; answers how many, at most `limit`. */
 export async function deleteOldSignIns(db: Database, limit: number): Promise<number> {
   const { numAffectedRows } = await sql`
     delete from sign_ins where id in (
       select s.id from sign_ins s
       where s.expires_at < now() - ${KEPT_DAYS} * interval '1 day'
         and not exists (select 1 from approval_votes v where v.sign_in_id = s.id)
+        and not exists (select 1 from sign_offs o where o.sign_in_id = s.id)
       limit ${limit})
   `.execute(db);
   return Number(numAffectedRows ?? 0n);

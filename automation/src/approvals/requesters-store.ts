@@ -9,7 +9,7 @@ export interface Requester {
 
 /**
  * Everybody with a part in a deployment (invariant 7): who asked for it; who made the token of the service account that did; who wrote the commits of its source; who set the stack's
- * config, rules, required gates or tags, or changed a group that the rules name, since its last good release. `groups`: those that the rules name.
+ * config, rules, checklist, required gates or tags, or changed a group that the rules name, since its last good release. `groups`: those that the rules name.
  */
 export async function requestersOf(
   db: Database,
@@ -37,11 +37,12 @@ export async function requestersOf(
     select e.principal, case
         when e.action like 'config.%' then 'changed the config since the last good release'
         when e.action like 'approval_rules.%' then 'changed the rules since the last good release'
+        when e.action like 'readiness.settings%' then 'changed the checklist since the last good release'
         when e.action like 'gate%' or e.action like 'required_gates.%' then 'changed the required gates since the last good release'
         when e.action like 'polic%' then 'changed or overrode policies since the last good release'
         else 'changed the tags since the last good release' end
     from about join audit_entries e on e.subject = about.subject and e.at > about.since
-    where e.action like any (array['config.%', 'approval_rules.%', 'gate%', 'required_gates.%', 'polic%', 'stack.tags_replaced'])
+    where e.action like any (array['config.%', 'approval_rules.%', 'gate%', 'required_gates.%', 'polic%', 'stack.tags_replaced', 'readiness.settings%'])
     union
     select e.principal, 'changed a group of the rules since the last good release'
     from about join audit_entries e on e.subject = about.organisation and e.at > about.since

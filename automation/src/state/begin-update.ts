@@ -11,6 +11,7 @@ import { SlipwayError } from "../errors.ts";
 import { refuseFrozen } from "../freezes/refuse.ts";
 import { refuseUnchecked } from "../policies/refuse.ts";
 import { refuseUnpromotedRun } from "../promotions/refuse.ts";
+import { refuseUnsignedRun } from "../readiness/refuse.ts";
 import { refuseUnreconciled } from "../reconciliation/refuse.ts";
 import { refuseAfterFailedRollback } from "../rollbacks/refusals.ts";
 import type { Keyring } from "../secrets/keyring.ts";
@@ -70,6 +71,7 @@ export async function createUpdate(
       await refuseUnapproved(db, request.stackId, RUN_OF_THE_CLI);
       await refuseUnchecked(db, request.stackId, RUN_OF_THE_CLI);
       await refuseUnpromotedRun(db, request.stackId, request.kind);
+      await refuseUnsignedRun(db, request.stackId, request.kind);
     }, signal);
   const row = {
     ...request,
@@ -148,6 +150,7 @@ async function startOnce(
     await refuseUnapproved(trx, stackId, RUN_OF_THE_CLI);
     await refuseUnchecked(trx, stackId, RUN_OF_THE_CLI);
     await refuseUnpromotedRun(trx, stackId, update.kind);
+    await refuseUnsignedRun(trx, stackId, update.kind);
   }
   if (!update.dryRun) await refuseUnreconciled(trx, { ...update, stackId }, update.kind);
   if (!update.dryRun && actor.attempt === null && update.kind !== "refresh") {

@@ -1,0 +1,168 @@
+import type { FastifyInstance } from "fastify";
+import { peopleWhoDeploy } from "../access/groups-store.ts";
+import { requireSignIn } from "../approvals/sign-in.ts";
+import { appendAudit } from "../audit/store.ts";
+import { subjectOf } from "../audit/subject.ts";
+import { endpoints } from "../contract/endpoints.ts";
+import type { ChooseCandidate, Readiness } from "../contract/readiness.ts";
+import type { Database, Transaction } from "../database.ts";
+import { withTransaction } from "../database.ts";
+import { SlipwayError } from "../errors.ts";
+import type { Caller } from "../http/endpoint.ts";
+import { serve } from "../http/endpoint.ts";
+import { found } from "../stacks/routes.ts";
+import type { StackName } from "../stacks/store.ts";
+import { referStack } from "../stacks/store.ts";
+import type { ChosenCandidate } from "./candidate.ts";
+import { chooseCandidate } from "./candidate.ts";
+import { checklistOf, checkManual, refuseLockOut, refuseOpen } from "./rules.ts";
+import * as store from "./store.ts";
+
+/** Routes of the checklist of a stack and of sign-offs. */
+export function readinessRoutes(app: FastifyInstance, { db }: { db: Database }): void {
+  serve(app, endpoints.getReadiness, async ({ params, query }) => {
+    const stack = found(await referStack(db, params), params);
+    return readReadiness(db, { ...params, id: stack.id }, query);
+  });
+
+  serve(app, endpoints.setReadinessSettings, ({ params, body, caller }) =>
+    withTransaction(db, async (trx) => {
+      const stack = found(await referStack(trx, params, { lock: true }), params);
+      const before = await store.readSettings(trx, stack.id);
+      const next = {
+        required: body.required ?? before.required,
+        manual: body.manual ?? before.manual,
+        without: body.without ?? before.without,
+      };
+      checkManual(next.manual);
+      const others = await peopleWhoDeploy(trx, params.organisation);
+      others.delete(caller.principal);
+      refuseLockOut(next.required, others.size);
+      await store.writeSettings(trx, stack.id, next, caller.principal);
+      await audit(trx, caller, "readiness.settings_set", params, next);
+      return next;
+    }),
+  );
+
+  serve(app, endpoints.tickReadiness, ({ params, body, caller, actor }) =>
+    withTransaction(db, async (trx) => {
+      requireSignIn(actor);
+      const stack = found(await referStack(trx, params, { lock: true }), params);
+      const { item, done, note, ...choice } = body;
+      const target = { ...params, id: stack.id };
+      const candidate = await requireCandidate(trx, target, choice);
+      const { manual } = await store.readSettings(trx, stack.id);
+      if (!manual.some(({ name }) => name === item)) {
+        throw new SlipwayError("not_found", `The checklist has no item ${item} that people tick.`, {
+          remedy: `It has: ${manual.map(({ name }) => name).join(", ") || "none"}.`,
+        });
+      }
+      await store.insertTick(trx, stack.id, candidate.key, {
+        item,
+        done,
+        note: note ?? null,
+        by: caller.principal,
+      });
+      await audit(trx, caller, done ? "readiness.ticked" : "readiness.unticked", params, {
+        item,
+        candidate: candidate.shown,
+        ...(note === undefined ? {} : { note }),
+      });
+      return readReadiness(trx, target, choice);
+    }),
+  );
+
+  serve(app, endpoints.signOff, ({ params, body, caller, actor }) =>
+    withTransaction(db, async (trx) => {
+      const { id: signInId } = requireSignIn(actor);
+      const stack = found(await referStack(trx, params, { lock: true }), params);
+      const { comment, ...choice } = body;
+      const target = { ...params, id: stack.id };
+      const candidate = await requireCandidate(trx, target, choice);
+      const { checklist } = await readReadiness(trx, target, choice);
+      refuseOpen(checklist);
+      const { shown } = candidate;
+      const id = await store.insertSignOff(trx, stack.id, {
+        candidate: candidate.key,
+        sourceDigest: shown.sourceDigest,
+        artifactsDigest: shown.kind === "release" ? shown.artifactsDigest : null,
+        checklist,
+        comment,
+        by: caller.principal,
+        signInId,
+      });
+      await audit(trx, caller, "readiness.signed_off", params, { signOff: id, candidate: shown, comment });
+      return readReadiness(trx, target, choice);
+    }),
+  );
+
+  serve(app, endpoints.withdrawSignOff, ({ params, caller, actor }) =>
+    withTransaction(db, async (trx) => {
+      requireSignIn(actor);
+      const stack = found(await referStack(trx, params, { lock: true }), params);
+      const { signOff, ...name } = params;
+      const ended = await store.endSignOff(trx, stack.id, signOff, caller.principal);
+      if (ended === undefined) {
+        throw new SlipwayError("not_found", "The stack has no such sign-off.", {
+          remedy: "slipway readiness show lists them.",
+        });
+      }
+      if (ended.isNew) {
+        const { candidate } = ended;
+        await audit(trx, caller, "readiness.sign_off_withdrawn", name, { signOff, candidate });
+      }
+      return readReadiness(trx, { ...name, id: stack.id }, {});
+    }),
+  );
+}
+
+/** How far a stack is ready for a candidate. */
+export async function readReadiness(
+  db: Database,
+  stack: StackName & { id: string },
+  choice: ChooseCandidate,
+): Promise<Readiness> {
+  const settings = await store.readSettings(db, stack.id);
+  const candidate = await chooseCandidate(db, stack, choice);
+  const stackFacts = await store.readStackFacts(db, stack.id);
+  if (candidate === null) {
+    const facts = { candidate: { release: null, before: null }, stack: stackFacts, ticks: [] };
+    return { settings, candidate, checklist: checklistOf(settings, facts), signOffs: [], isSignedOff: false };
+  }
+  const ticks = await store.readTicks(db, stack.id, candidate.key);
+  const { sourceDigest } = candidate.shown;
+  const { signOffs: standing } = await store.standingOf(db, stack.id, {
+    candidate: candidate.key,
+    sourceDigest,
+  });
+  return {
+    settings,
+    candidate: candidate.shown,
+    checklist: checklistOf(settings, { candidate: candidate.facts, stack: stackFacts, ticks }),
+    signOffs: await store.listSignOffs(db, stack.id, candidate.key),
+    isSignedOff: standing.some(({ mayDeploy }) => mayDeploy),
+  };
+}
+
+async function requireCandidate(
+  trx: Transaction,
+  stack: StackName & { id: string },
+  choice: ChooseCandidate,
+): Promise<ChosenCandidate> {
+  const candidate = await chooseCandidate(trx, stack, choice);
+  if (candidate !== null) return candidate;
+  throw new SlipwayError("release_not_found", "There is nothing that the stack could take next.", {
+    remedy: "Deploy the stack before it, name its release, or name a source that was previewed here.",
+  });
+}
+
+function audit(
+  trx: Transaction,
+  caller: Caller,
+  action: string,
+  stack: StackName,
+  details: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const { organisation } = stack;
+  return appendAudit(trx, { ...caller, action, organisation, subject: subjectOf(stack), details });
+}
