@@ -4,7 +4,7 @@ import { Database } from "../components/local/database.ts";
 import { Endpoint } from "../components/local/endpoint.ts";
 import { Process } from "../components/local/process.ts";
 import { StaticSite } from "../components/local/static-site.ts";
-import type { Config } from "../config.ts";
+import type { LocalConfig } from "../config.ts";
 
 export interface StackOutputs {
   url: pulumi.Output<string>;
@@ -16,7 +16,7 @@ export interface StackOutputs {
 const API_PATHS = ["/api", "/health", "/healthz"];
 
 /** The sample on this machine: a database, the API's process, the user interface's files, and one port before the two. */
-export async function deployLocal(config: Config, artifacts: Artifacts): Promise<StackOutputs> {
+export async function deployLocal(config: LocalConfig, artifacts: Artifacts): Promise<StackOutputs> {
   const environment = config["strategyDesk:environment"];
   const version = await versionOf(artifacts["strategy-api"]);
 
