@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { access, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { execa } from "execa";
@@ -9,6 +10,7 @@ import { messageOf } from "../../automation/src/errors.ts";
 
 /** Stands in for AWS. Pinned: what it answers is part of the tests. */
 const MOTO_VERSION = "5.2.5";
+const LAUNCHER = path.resolve(import.meta.dirname, "../doubles/aws/moto/launcher.py");
 const INSTALL_LIMIT_MS = 10 * 60_000;
 const READY_LIMIT_MS = 60_000;
 const READY = /Running on (http:\/\/127\.0\.0\.1:\d+)/;
@@ -21,11 +23,18 @@ export interface Moto {
   stop(): Promise<void>;
 }
 
+export interface MotoOptions {
+  /** Where HTTP APIs say that they are reached; the stand-in itself when left out. */
+  api?: string;
+  /** `host:port` of edges: domain names that distributions get, in turn. */
+  edges?: readonly string[];
+}
+
 /**
- * Starts moto, which is installed into Slipway's cache the first time. Answers why it cannot be had as `missing`: a test prints that and skips, or fails with
- * CI=true.
+ * Starts moto, which is installed into Slipway's cache the first time, with what test/doubles/aws/moto adds and corrects. Answers why it cannot be had as
+ * `missing`: a test prints that and skips, or fails with CI=true.
  */
-export async function startMoto(): Promise<Moto | { missing: string }> {
+export async function startMoto(options: MotoOptions = {}): Promise<Moto | { missing: string }> {
   let packages: string;
   try {
     packages = await installed();
@@ -34,36 +43,49 @@ export async function startMoto(): Promise<Moto | { missing: string }> {
       missing: `moto ${MOTO_VERSION} cannot be installed with python3: ${messageOf(thrown).split("\n")[0] ?? ""}`,
     };
   }
-  const child = spawn("python3", ["-m", "moto.server", "-H", "127.0.0.1", "-p", "0"], {
-    env: { ...process.env, PYTHONPATH: packages, PYTHONUNBUFFERED: "1", ...settings("") },
-    stdio: ["ignore", "ignore", "pipe"],
+  // Code of functions is unpacked here; removed with everything, however moto ends.
+  const folder = await mkdtemp(path.join(tmpdir(), "slipway-moto-"));
+  const argv = [LAUNCHER, "--folder", folder, "--node", process.execPath];
+  if (options.api !== undefined) argv.push("--api", options.api);
+  for (const edge of options.edges ?? []) argv.push("--edge", edge);
+  const child = spawn("python3", argv, {
+    env: {
+      ...process.env,
+      PYTHONPATH: packages,
+      PYTHONUNBUFFERED: "1",
+      PYTHONDONTWRITEBYTECODE: "1",
+      ...settings(""),
+    },
+    stdio: ["ignore", "pipe", "pipe"],
   });
   const exited = once(child, "exit");
   const said: string[] = [];
+  createInterface(child.stderr).on("line", (line) => said.push(line));
   const ready = new Promise<string>((resolve) => {
-    createInterface(child.stderr).on("line", (line) => {
-      said.push(line);
+    createInterface(child.stdout).on("line", (line) => {
       const url = READY.exec(line)?.[1];
       if (url !== undefined) resolve(url);
     });
   });
-  const url = await Promise.race([
-    ready,
-    exited.then(() => Promise.reject(new Error(`moto ended:\n${said.join("\n")}`))),
-    once(AbortSignal.timeout(READY_LIMIT_MS), "abort").then(() =>
-      Promise.reject(new Error("moto is not ready")),
-    ),
-  ]);
-  return {
-    url,
-    env: settings(url),
-    stop: async () => {
-      child.kill("SIGTERM");
-      await exited;
-    },
+  const stop = async () => {
+    child.kill("SIGTERM");
+    await exited;
+    await rm(folder, { recursive: true, force: true });
   };
+  try {
+    const url = await Promise.race([
+      ready,
+      exited.then(() => Promise.reject(new Error(`moto ended:\n${said.join("\n")}`))),
+      once(AbortSignal.timeout(READY_LIMIT_MS), "abort").then(() =>
+        Promise.reject(new Error("moto is not ready")),
+      ),
+    ]);
+    return { url, env: settings(url), stop };
+  } catch (thrown) {
+    await stop();
+    throw thrown;
+  }
 }
-
 function settings(url: string): Record<string, string> {
   return {
     AWS_ACCESS_KEY_ID: "testing",
