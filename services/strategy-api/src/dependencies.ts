@@ -12,7 +12,7 @@ export type AppSettings = {
   readonly marketTickMs: number;
 };
 
-/** What every handler category is given. */
+/** What the whole application is given where it is one process. */
 export type AppDependencies = {
   readonly db: Database;
   readonly logger: Logger;

@@ -5,6 +5,8 @@ export const PROBLEMS = {
   not_found: { status: 404, title: "There is no such thing" },
   route_not_found: { status: 404, title: "There is no such route" },
   name_taken: { status: 409, title: "The name is already in use" },
+  template_built_in: { status: 409, title: "The template comes with the service" },
+  template_in_use: { status: 409, title: "Strategies are made from the template" },
   revision_conflict: { status: 409, title: "Somebody else changed it first" },
   body_too_large: { status: 413, title: "The body is too large" },
   unsupported_media_type: { status: 415, title: "The body must be JSON" },
@@ -14,6 +16,7 @@ export const PROBLEMS = {
   unknown_risk_profile: { status: 422, title: "There is no such risk profile" },
   parameters_refused: { status: 422, title: "The parameters do not fit the template" },
   internal: { status: 500, title: "Something went wrong on our side" },
+  stream_not_served: { status: 501, title: "Streams are not served here" },
   too_many_streams: { status: 503, title: "Too many market data streams are open" },
   database_unavailable: { status: 503, title: "The database cannot be reached" },
 } as const;
@@ -40,6 +43,30 @@ export class ApiError extends Error {
   }
 }
 
+/** A name, which must be the only one of its kind without regard to case, is already in use. */
+export class NameTakenError extends Error {
+  override readonly name = "NameTakenError";
+
+  constructor(cause: unknown) {
+    super("The name is already in use.", { cause });
+  }
+}
+
+/** Runs `work` and makes a refusal of its name a problem: "There is already " and `what`. */
+export async function namedUniquely<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof NameTakenError)) throw error;
+    throw new ApiError("name_taken", `There is already ${what}.`, { cause: error });
+  }
+}
+
+/** What the store keeps moved on each time that a change was tried. */
+export class ContentionError extends Error {
+  override readonly name = "ContentionError";
+}
+
 /** SQLSTATE of a Postgres error or the code of a system error, or undefined. */
 export function errorCode(thrown: unknown): string | undefined {
   return thrown instanceof Error && "code" in thrown && typeof thrown.code === "string"
@@ -47,12 +74,22 @@ export function errorCode(thrown: unknown): string | undefined {
     : undefined;
 }
 
+const FOREIGN_KEY_VIOLATION = "23503";
 const UNIQUE_VIOLATION = "23505";
 
 /** True for a Postgres unique violation of the named constraint or index. */
 export function violatesUnique(thrown: unknown, constraint: string): boolean {
+  return violates(thrown, UNIQUE_VIOLATION, constraint);
+}
+
+/** True when a row that others refer to was to be deleted. */
+export function violatesForeignKey(thrown: unknown, constraint: string): boolean {
+  return violates(thrown, FOREIGN_KEY_VIOLATION, constraint);
+}
+
+function violates(thrown: unknown, code: string, constraint: string): boolean {
   return (
-    errorCode(thrown) === UNIQUE_VIOLATION &&
+    errorCode(thrown) === code &&
     thrown instanceof Error &&
     "constraint" in thrown &&
     thrown.constraint === constraint

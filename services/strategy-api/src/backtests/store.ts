@@ -1,65 +1,37 @@
 import { z } from "zod";
-import type { Queryable } from "../database.ts";
-import { ColumnInstant } from "../fields.ts";
+import type { Change } from "../audit/store.ts";
 import type { PageRequest } from "../pagination.ts";
+import type { RiskProfile } from "../risk-profiles/store.ts";
+import type { Strategy } from "../strategies/store.ts";
+import type { Template } from "../templates/store.ts";
 import type { BacktestResult } from "./run.ts";
 import { Backtest, type BacktestInputs, BacktestSummary } from "./schema.ts";
 
-const SummaryRow = BacktestSummary.extend({ position: z.string(), createdAt: ColumnInstant });
-const BacktestRow = Backtest.extend({ position: z.string(), createdAt: ColumnInstant });
-export type StoredBacktest = z.output<typeof BacktestRow>;
+export const StoredSummary = BacktestSummary.extend({ position: z.string() });
+export type StoredSummary = z.output<typeof StoredSummary>;
+export const StoredBacktest = Backtest.extend({ position: z.string() });
+export type StoredBacktest = z.output<typeof StoredBacktest>;
 
-const SUMMARY_COLUMNS = `id, position, strategy_id as "strategyId", risk_profile_id as "riskProfileId", inputs, metrics,
-  result_digest as "resultDigest", created_at as "createdAt"`;
-const ALL_COLUMNS = `${SUMMARY_COLUMNS}, equity, trades`;
+/** What a backtest runs with, as far as it exists. */
+export type BacktestSubjects = {
+  readonly strategy: Strategy | undefined;
+  readonly profile: RiskProfile | undefined;
+  readonly template: Template | undefined;
+};
 
-export async function insertBacktest(
-  tx: Queryable,
-  backtest: {
-    readonly id: string;
-    readonly strategyId: string;
-    readonly riskProfileId: string;
-    readonly inputs: z.output<typeof BacktestInputs>;
-    readonly result: BacktestResult;
-    readonly at: Date;
-  },
-): Promise<StoredBacktest> {
-  const { result } = backtest;
-  const { rows } = await tx.query(
-    `insert into backtests
-       (id, strategy_id, risk_profile_id, inputs, metrics, equity, trades, result_digest, created_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning ${ALL_COLUMNS}`,
-    [
-      backtest.id,
-      backtest.strategyId,
-      backtest.riskProfileId,
-      JSON.stringify(backtest.inputs),
-      JSON.stringify(result.metrics),
-      JSON.stringify(result.equity),
-      JSON.stringify(result.trades),
-      result.resultDigest,
-      backtest.at,
-    ],
-  );
-  return BacktestRow.parse(rows[0]);
-}
+export type ComputedBacktest = {
+  readonly inputs: z.output<typeof BacktestInputs>;
+  readonly result: BacktestResult;
+};
 
-export async function findBacktest(db: Queryable, id: string): Promise<StoredBacktest | undefined> {
-  const { rows } = await db.query(`select ${ALL_COLUMNS} from backtests where id = $1`, [id]);
-  return rows[0] === undefined ? undefined : BacktestRow.parse(rows[0]);
-}
-
-/** Summaries without curves, newest first, optionally of one strategy; one more than the limit. */
-export async function listBacktests(
-  db: Queryable,
-  page: PageRequest,
-  strategyId: string | null,
-): Promise<z.output<typeof SummaryRow>[]> {
-  const { rows } = await db.query(
-    `select ${SUMMARY_COLUMNS} from backtests
-      where ($1::bigint is null or position < $1) and ($2::uuid is null or strategy_id = $2)
-      order by position desc limit $3`,
-    [page.before, strategyId, page.limit + 1],
-  );
-  return z.array(SummaryRow).parse(rows);
-}
+export type BacktestStore = {
+  /** Summaries without curves, newest first, optionally of one strategy; one more than the limit. */
+  list(page: PageRequest, strategyId: string | null): Promise<StoredSummary[]>;
+  find(id: string): Promise<StoredBacktest | undefined>;
+  /** Stores what `compute` makes of a strategy and a profile. Neither is changed or removed between being read and being referred to. */
+  insert(
+    backtest: { readonly id: string; readonly strategyId: string; readonly riskProfileId: string },
+    compute: (subjects: BacktestSubjects) => ComputedBacktest,
+    change: Change,
+  ): Promise<StoredBacktest>;
+};

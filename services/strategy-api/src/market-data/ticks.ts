@@ -7,7 +7,7 @@ export const MAX_REPLAYED_TICKS = 120;
 const RECONNECT_MS = 1_000;
 
 export type Quote = { readonly symbol: string; readonly price: number; readonly change: number };
-export type Tick = { readonly at: string; readonly quotes: readonly Quote[] };
+export type Tick = { readonly at: string; readonly quotes: Quote[] };
 
 /** The quotes of tick number `tick`. `change` is the difference from the tick before. */
 export function quotesAt(instruments: readonly Instrument[], tick: number): Quote[] {
@@ -22,6 +22,25 @@ export function quotesAt(instruments: readonly Instrument[], tick: number): Quot
 export function firstTick(latest: number, lastSeen: number | undefined): number {
   if (lastSeen === undefined) return latest;
   return Math.min(Math.max(lastSeen + 1, latest - MAX_REPLAYED_TICKS + 1), latest + 1);
+}
+
+/** Ticks since `lastEventId`, oldest first; the newest alone without it. `next`: the id to ask with the next time; `pollAfterMs`: when there is something new. */
+export function ticksAfter(options: {
+  readonly instruments: readonly Instrument[];
+  readonly tickMs: number;
+  readonly lastEventId: number | undefined;
+  readonly nowMs: number;
+}): { items: Tick[]; next: number; pollAfterMs: number } {
+  const { instruments, tickMs, lastEventId, nowMs } = options;
+  const latest = Math.floor(nowMs / tickMs);
+  const first = firstTick(latest, lastEventId === undefined ? undefined : Math.floor(lastEventId / tickMs));
+  const items: Tick[] = [];
+  for (let tick = first; tick <= latest; tick += 1) items.push(tickAt(instruments, tick, tickMs));
+  return { items, next: latest * tickMs, pollAfterMs: Math.max(1, (latest + 1) * tickMs - nowMs) };
+}
+
+function tickAt(instruments: readonly Instrument[], tick: number, tickMs: number): Tick {
+  return { at: new Date(tick * tickMs).toISOString(), quotes: quotesAt(instruments, tick) };
 }
 
 /**
@@ -44,10 +63,7 @@ export async function* tickEvents(options: {
   yield `retry: ${RECONNECT_MS}\n\n`;
   while (!signal.aborted) {
     for (; next <= latest() && !signal.aborted; next += 1) {
-      const tick: Tick = {
-        at: new Date(next * tickMs).toISOString(),
-        quotes: quotesAt(instruments, next),
-      };
+      const tick = tickAt(instruments, next, tickMs);
       yield `id: ${next * tickMs}\nevent: tick\ndata: ${JSON.stringify(tick)}\n\n`;
     }
     try {

@@ -1,26 +1,14 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
-import { appendAudit } from "../audit/store.ts";
-import { inTransaction, type Queryable } from "../database.ts";
-import type { AppDependencies } from "../dependencies.ts";
-import { ApiError, violatesUnique } from "../errors.ts";
+import { ApiError, namedUniquely } from "../errors.ts";
 import { IdParams, Name } from "../fields.ts";
 import { findInstrument, INSTRUMENTS } from "../market-data/instruments.ts";
 import { PageQuery, pageOf, pageRequest, toPage } from "../pagination.ts";
-import { findTemplate } from "../templates/store.ts";
+import type { TemplateStore } from "../templates/store.ts";
 import { type Parameters, resolveParameters } from "./rules.ts";
-import * as store from "./store.ts";
+import { Strategy as StoredStrategy, type StrategyStore } from "./store.ts";
 
-const Strategy = z.object({
-  id: z.uuid(),
-  name: z.string(),
-  templateId: z.string(),
-  symbol: z.string(),
-  parameters: z.record(z.string(), z.number()),
-  revision: z.number().int(),
-  createdAt: z.iso.datetime(),
-  updatedAt: z.iso.datetime(),
-});
+const Strategy = StoredStrategy.omit({ position: true });
 const GivenParameters = z.record(z.string().max(40), z.number());
 const NewStrategy = z.strictObject({
   name: Name,
@@ -35,19 +23,27 @@ const StrategyChange = z.strictObject({
   parameters: GivenParameters.optional(),
 });
 
+type Dependencies = {
+  readonly strategies: StrategyStore;
+  readonly templates: TemplateStore;
+  readonly now: () => Date;
+  readonly newId: () => string;
+};
+
 /** Strategies: a template, an instrument and parameters under a name of one's own. */
-export const strategyRoutes: FastifyPluginAsyncZod<AppDependencies> = async (app, { db, now, newId }) => {
+export const strategyRoutes: FastifyPluginAsyncZod<Dependencies> = async (app, deps) => {
+  const { strategies, templates, now, newId } = deps;
+
   app.get(
     "/api/strategies",
     { schema: { querystring: PageQuery, response: { 200: pageOf(Strategy) } } },
-    async (request) =>
-      toPage(await store.listStrategies(db, pageRequest(request.query)), request.query.limit),
+    async (request) => toPage(await strategies.list(pageRequest(request.query)), request.query.limit),
   );
 
   app.get(
     "/api/strategies/:id",
     { schema: { params: IdParams, response: { 200: Strategy } } },
-    async (request) => found(await store.findStrategy(db, request.params.id)),
+    async (request) => found(await strategies.find(request.params.id)),
   );
 
   app.post(
@@ -55,28 +51,11 @@ export const strategyRoutes: FastifyPluginAsyncZod<AppDependencies> = async (app
     { schema: { body: NewStrategy, response: { 201: Strategy } } },
     async (request, reply) => {
       const { name, templateId, symbol } = request.body;
-      const at = now();
-      const strategy = await namedUniquely(name, () =>
-        inTransaction(db, async (tx) => {
-          requireSymbol(symbol);
-          const parameters = await checkedParameters(tx, templateId, request.body.parameters);
-          const created = await store.insertStrategy(tx, {
-            id: newId(),
-            name,
-            templateId,
-            symbol,
-            parameters,
-            at,
-          });
-          await appendAudit(tx, {
-            at,
-            correlationId: request.id,
-            action: "strategy.created",
-            subjectId: created.id,
-            after: created,
-          });
-          return created;
-        }),
+      requireSymbol(symbol);
+      const parameters = await checkedParameters(templates, templateId, request.body.parameters);
+      const change = { at: now(), correlationId: request.id };
+      const strategy = await namedUniquely(called(name), () =>
+        strategies.insert({ id: newId(), name, templateId, symbol, parameters }, change),
       );
       return reply.status(201).header("location", `/api/strategies/${strategy.id}`).send(strategy);
     },
@@ -86,62 +65,42 @@ export const strategyRoutes: FastifyPluginAsyncZod<AppDependencies> = async (app
     "/api/strategies/:id",
     { schema: { params: IdParams, body: StrategyChange, response: { 200: Strategy } } },
     async (request) => {
-      const change = request.body;
-      const at = now();
-      return namedUniquely(change.name ?? "", () =>
-        inTransaction(db, async (tx) => {
-          const before = found(await store.lockStrategy(tx, request.params.id));
-          if (before.revision !== change.revision) {
-            throw new ApiError(
-              "revision_conflict",
-              `The strategy is at revision ${before.revision}; read it again.`,
-            );
-          }
-          if (change.symbol !== undefined) requireSymbol(change.symbol);
-          const parameters = await checkedParameters(tx, before.templateId, {
-            ...before.parameters,
-            ...change.parameters,
-          });
-          const after = await store.updateStrategy(
-            tx,
-            before.id,
-            { name: change.name ?? before.name, symbol: change.symbol ?? before.symbol, parameters },
-            at,
+      const { revision, ...content } = request.body;
+      const decide = async (before: StoredStrategy) => {
+        if (before.revision !== revision) {
+          throw new ApiError(
+            "revision_conflict",
+            `The strategy is at revision ${before.revision}; read it again.`,
           );
-          await appendAudit(tx, {
-            at,
-            correlationId: request.id,
-            action: "strategy.changed",
-            subjectId: before.id,
-            before,
-            after,
-          });
-          return after;
-        }),
+        }
+        if (content.symbol !== undefined) requireSymbol(content.symbol);
+        const given = { ...before.parameters, ...content.parameters };
+        return {
+          name: content.name ?? before.name,
+          symbol: content.symbol ?? before.symbol,
+          parameters: await checkedParameters(templates, before.templateId, given),
+        };
+      };
+      const change = { at: now(), correlationId: request.id };
+      return namedUniquely(called(content.name ?? ""), async () =>
+        found(await strategies.update(request.params.id, decide, change)),
       );
     },
   );
 
   app.delete("/api/strategies/:id", { schema: { params: IdParams } }, async (request, reply) => {
-    await inTransaction(db, async (tx) => {
-      const before = found(await store.lockStrategy(tx, request.params.id));
-      await store.deleteStrategy(tx, before.id);
-      await appendAudit(tx, {
-        at: now(),
-        correlationId: request.id,
-        action: "strategy.removed",
-        subjectId: before.id,
-        before,
-      });
-    });
+    const change = { at: now(), correlationId: request.id };
+    if (!(await strategies.remove(request.params.id, change))) found(undefined);
     return reply.status(204).send();
   });
 };
 
-function found(strategy: store.Strategy | undefined): store.Strategy {
+function found(strategy: StoredStrategy | undefined): StoredStrategy {
   if (strategy === undefined) throw new ApiError("not_found", "No strategy has this id.");
   return strategy;
 }
+
+const called = (name: string): string => `a strategy called "${name}"`;
 
 function requireSymbol(symbol: string): void {
   if (findInstrument(symbol) !== undefined) return;
@@ -149,21 +108,16 @@ function requireSymbol(symbol: string): void {
   throw new ApiError("unknown_symbol", `The instruments are ${known}.`);
 }
 
-async function checkedParameters(tx: Queryable, templateId: string, given: Parameters): Promise<Parameters> {
-  const template = await findTemplate(tx, templateId);
+async function checkedParameters(
+  templates: TemplateStore,
+  templateId: string,
+  given: Parameters,
+): Promise<Parameters> {
+  const template = await templates.find(templateId);
   if (template === undefined)
     throw new ApiError("unknown_template", "GET /api/templates lists the templates.");
   const decision = resolveParameters(template, given);
   if (decision.accepted) return decision.parameters;
   const detail = decision.issues.map((issue) => `${issue.path}: ${issue.message}`).join("; ");
   throw new ApiError("parameters_refused", detail, { issues: decision.issues });
-}
-
-async function namedUniquely<T>(name: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!violatesUnique(error, "strategies_name_key")) throw error;
-    throw new ApiError("name_taken", `There is already a strategy called "${name}".`, { cause: error });
-  }
 }

@@ -14,28 +14,29 @@ const ORDERED_PAIRS: Readonly<Record<Template["algorithm"], readonly (readonly [
   "buy-and-hold": [],
 };
 
-/** Fills in the template's defaults and holds the result to its bounds. Unknown names are refused, not dropped. */
+/** Fills in the template's defaults and holds the result to its bounds. Unknown names are refused, not dropped. `path`: where the request has them. */
 export function resolveParameters(
   template: Pick<Template, "algorithm" | "parameters">,
   given: Parameters,
+  path = "body.parameters",
 ): ParameterDecision {
   const issues: FieldIssue[] = [];
   const known = new Set(template.parameters.map((parameter) => parameter.name));
   for (const name of Object.keys(given)) {
     if (!known.has(name))
-      issues.push({ path: `body.parameters.${name}`, message: "is not a parameter of the template" });
+      issues.push({ path: `${path}.${name}`, message: "is not a parameter of the template" });
   }
   const parameters: Record<string, number> = {};
   for (const parameter of template.parameters) {
     const value = given[parameter.name] ?? parameter.default;
     parameters[parameter.name] = value;
     const message = complaintAbout(parameter, value);
-    if (message !== undefined) issues.push({ path: `body.parameters.${parameter.name}`, message });
+    if (message !== undefined) issues.push({ path: `${path}.${parameter.name}`, message });
   }
   for (const [lower, upper] of ORDERED_PAIRS[template.algorithm]) {
     const [low, high] = [parameters[lower], parameters[upper]];
     if (low !== undefined && high !== undefined && low >= high) {
-      issues.push({ path: `body.parameters.${lower}`, message: `must be below ${upper}` });
+      issues.push({ path: `${path}.${lower}`, message: `must be below ${upper}` });
     }
   }
   return issues.length === 0 ? { accepted: true, parameters } : { accepted: false, issues };

@@ -1,8 +1,10 @@
 import { z } from "zod";
-import type { Queryable } from "../database.ts";
+import type { Change } from "../audit/store.ts";
 
 export const ALGORITHMS = ["sma-cross", "rsi-reversion", "momentum", "buy-and-hold"] as const;
 export type Algorithm = (typeof ALGORITHMS)[number];
+
+export const TemplateId = z.string().regex(/^[a-z][a-z0-9-]{1,39}$/);
 
 export const TemplateParameter = z.object({
   name: z.string(),
@@ -23,15 +25,14 @@ export const Template = z.object({
 });
 export type Template = z.output<typeof Template>;
 
-const COLUMNS = "id, name, description, algorithm, parameters";
+/** How the removal of a template ended. */
+export type TemplateRemoval = "removed" | "not-found" | "built-in" | "in-use";
 
-/** All templates in the order in which they are shown. */
-export async function listTemplates(db: Queryable): Promise<Template[]> {
-  const { rows } = await db.query(`select ${COLUMNS} from strategy_templates order by position`);
-  return z.array(Template).parse(rows);
-}
-
-export async function findTemplate(db: Queryable, id: string): Promise<Template | undefined> {
-  const { rows } = await db.query(`select ${COLUMNS} from strategy_templates where id = $1`, [id]);
-  return rows[0] === undefined ? undefined : Template.parse(rows[0]);
-}
+export type TemplateStore = {
+  /** All templates in the order in which they are shown: first those that come with the service. */
+  list(): Promise<Template[]>;
+  find(id: string): Promise<Template | undefined>;
+  /** Throws NameTakenError when a template has the id. */
+  insert(template: Template, change: Change): Promise<Template>;
+  remove(id: string, change: Change): Promise<TemplateRemoval>;
+};
