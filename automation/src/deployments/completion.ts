@@ -204,6 +204,8 @@ interface Cause {
   target: number | null;
   /** Of the rollback. */
   own: Verification | null;
+  /** The rollback could not put back what serves. */
+  shipFailed: boolean;
   before: string | null;
 }
 
@@ -218,6 +220,7 @@ export async function settleCause(
   const { rows } = await sql<Cause>`
     select c.failure, c.verification, (select coalesce(max(number), 0) from attempts a where a.deployment_id = c.id) as attempt,
       r.target_release as target, r.verification as own,
+      exists (select 1 from deployment_steps t where t.deployment_id = r.id and t.name = 'ship' and t.state = 'failed') as "shipFailed",
       (select v.state from verifications v where v.deployment_id = c.id and v.state in ('update_failed', 'verification_failed')
        order by v.id desc limit 1) as before
     from deployments c join deployments r on r.id = ${rollback.deploymentId}
@@ -229,6 +232,7 @@ export async function settleCause(
   const outcome = outcomeOfRollback({
     status: ended.status,
     verification: cause.own,
+    shipFailed: cause.shipFailed,
     causeWas: cause.verification,
   });
   const why = ended.failure?.detail ?? null;

@@ -100,6 +100,8 @@ export interface AttemptRun {
     packs?: PacksSaid;
     /** Of a drift check: what was read of each resource. */
     drift?: ReadResource[];
+    /** Whether the stack has a manifest of what the pipeline puts in place; known once the update is complete. */
+    ships?: boolean;
     /** Recorded, its health not yet decided. */
     release?: { id: string; number: number };
   };

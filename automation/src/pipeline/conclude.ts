@@ -78,9 +78,11 @@ export async function concludeFailure(run: AttemptRun, step: string, failure: Fa
   await inFence(run, async (trx) => {
     await recordChanges(trx, claim.deploymentId, results.engine?.changes);
     // What was begun and not ended must be known also of one that says itself that it failed.
-    if (changingStepOf([step]) !== undefined && step !== "gates-after")
+    if (changingStepOf([step]) !== undefined && step !== "gates-after" && step !== "ship")
       await settleUpdates(trx, context, claim, "expired");
     const { release } = results;
+    // Whatever is decided about it: what does not serve is not good, and nobody can vouch for it.
+    if (step === "ship") await markBad(trx, claim, { release, failure, principal });
     switch (after.kind) {
       case "undo": {
         if (claim.sourceDigest === null) throw new Error("an update without a source cannot have run");

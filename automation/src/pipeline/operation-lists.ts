@@ -16,6 +16,7 @@ export type StepName =
   | "refresh"
   | "destroy"
   | "detect-drift"
+  | "ship"
   | "gates-after"
   | "release";
 
@@ -31,7 +32,7 @@ export type OperationLists = Readonly<
  * continues it as it began. A list that has been in a release is never changed: a step that is added, left out, moved or given another meaning makes a new version, whose
  * worker still has the old ones.
  *
- * A rollback neither builds nor tests: it takes the artifacts of its release.
+ * A rollback neither builds nor tests: it takes the artifacts of its release. Version 3 ships after an update, which does nothing but on the target aws.
  */
 export const OPERATION_LISTS: Readonly<Record<number, OperationLists>> = {
   1: {
@@ -79,6 +80,50 @@ export const OPERATION_LISTS: Readonly<Record<number, OperationLists>> = {
       "seal",
       "approval",
       "update",
+      "gates-after",
+      "release",
+    ],
+  },
+  3: {
+    preview: ["prepare", "build", "preview", "policy", "seal"],
+    update: [
+      "prepare",
+      "build",
+      "test",
+      "gates-before",
+      "preview",
+      "policy",
+      "seal",
+      "approval",
+      "update",
+      "ship",
+      "gates-after",
+      "release",
+    ],
+    refresh: ["prepare", "preview", "seal", "approval", "refresh"],
+    destroy: ["prepare", "preview", "consent", "policy", "seal", "approval", "destroy"],
+    rollback: [
+      "prepare",
+      "reconcile",
+      "preview",
+      "consent",
+      "policy",
+      "seal",
+      "approval",
+      "update",
+      "ship",
+      "gates-after",
+      "release",
+    ],
+    "detect-drift": ["prepare", "detect-drift"],
+    "remediate-drift": [
+      "prepare",
+      "preview",
+      "policy",
+      "seal",
+      "approval",
+      "update",
+      "ship",
       "gates-after",
       "release",
     ],

@@ -23,6 +23,7 @@ const ALL_STEPS: StepName[] = [
   "update",
   "refresh",
   "destroy",
+  "ship",
   "gates-after",
   "release",
 ];
@@ -36,6 +37,18 @@ test("a list of steps that has been in a release is never changed: a change make
     destroy: ["prepare", "destroy"],
     rollback: ["prepare", "preview", "update", "gates-after", "release"],
   });
+});
+
+test("version 2 has not been changed, and version 3 differs from it by shipping after each update of a release", () => {
+  const { 2: second, 3: third } = OPERATION_LISTS;
+  for (const [operation, steps] of Object.entries(second ?? {})) {
+    expect(steps, operation).not.toContain("ship");
+    const newer = third?.[operation as keyof typeof third];
+    expect(newer?.filter((step) => step !== "ship")).toEqual(steps);
+    const ships = steps.includes("update");
+    expect(newer?.includes("ship"), operation).toBe(ships);
+    if (ships) expect(newer?.[newer.indexOf("update") + 1]).toBe("ship");
+  }
 });
 
 test("the newest known version is what is queued, and one that is not known is refused by name", () => {

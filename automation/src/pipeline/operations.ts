@@ -14,7 +14,14 @@ export const KNOWN_VERSIONS: readonly number[] = Object.keys(OPERATION_LISTS)
 export const OPERATION_VERSION: number = Math.max(...KNOWN_VERSIONS);
 
 /** The steps after whose start the stack's resources may have changed: from here on nothing is ever run twice. */
-export const CHANGING_STEPS: readonly StepName[] = ["update", "refresh", "destroy", "gates-after", "release"];
+export const CHANGING_STEPS: readonly StepName[] = [
+  "update",
+  "refresh",
+  "destroy",
+  "ship",
+  "gates-after",
+  "release",
+];
 
 /** Known to leave the stack's resources as they are. */
 const LOOKING_STEPS: readonly string[] = [

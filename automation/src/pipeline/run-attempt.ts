@@ -14,6 +14,7 @@ import { readPromoted } from "../promotions/store.ts";
 import type { PinnedRelease } from "../releases/store.ts";
 import { pinnedRelease, releaseOf } from "../releases/store.ts";
 import { refusedMeanwhile } from "../rollbacks/refusals.ts";
+import { hasManifest } from "../shipments/rules.ts";
 import type { AttemptRun, Step, StepOutcome } from "./attempt-run.ts";
 import { failureOf } from "./attempt-run.ts";
 import { openAttemptSpans } from "./attempt-spans.ts";
@@ -54,6 +55,7 @@ import { policy } from "./steps/policy.ts";
 import { prepare } from "./steps/prepare.ts";
 import { reconcile } from "./steps/reconcile.ts";
 import { seal } from "./steps/seal.ts";
+import { ship } from "./steps/ship.ts";
 import type { StopSwitch } from "./stop-reason.ts";
 import type { ReadyContainment } from "./warm-containments.ts";
 import { keepFailure } from "./work-folders.ts";
@@ -73,12 +75,13 @@ const STEPS: Readonly<Record<Exclude<StepName, "release">, Step>> = {
   update,
   refresh,
   destroy,
+  ship,
   "detect-drift": detectDrift,
   "gates-after": gatesAfter,
 };
 
 /** What is left to do once an update is complete: the rest goes by what earlier attempts recorded. */
-const STEPS_AFTER_A_LOSS: readonly StepName[] = ["prepare", "build", "gates-after"];
+const STEPS_AFTER_A_LOSS: readonly StepName[] = ["prepare", "build", "ship", "gates-after"];
 
 /** What an engine came to whose update the state backend knows to be complete. */
 const ENDED_WELL = { status: "succeeded", exitCode: 0, signal: null, durationMs: 0 } as const;
@@ -365,14 +368,15 @@ async function passOver(run: AttemptRun, completed: ChangingUpdate, name: StepNa
     run.events.step(name, "skipped", "done, or passed over, by an earlier attempt");
   if (!CHANGING_STEPS.includes(name)) return;
   run.results.engine = { ...ENDED_WELL, errors: [], changes: completed.changes ?? {} };
-  if (name === "update" && hasGatesAfter(run) && run.results.release === undefined)
+  if (name === "update" && (await isVerifiedLater(run)) && run.results.release === undefined)
     await completeUpdate(run, "complete; recorded by a later attempt");
 }
 
 async function record(run: AttemptRun, name: StepName, outcome: StepOutcome): Promise<Result | null> {
   switch (outcome.state) {
     case "succeeded":
-      if (name === "update" && hasGatesAfter(run)) await completeUpdate(run, outcome.detail ?? null);
+      if (name === "update" && (await isVerifiedLater(run)))
+        await completeUpdate(run, outcome.detail ?? null);
       else run.events.step(name, "succeeded", outcome.detail ?? null, outcome.result);
       return null;
     case "skipped":
@@ -399,7 +403,13 @@ async function record(run: AttemptRun, name: StepName, outcome: StepOutcome): Pr
 
 /** The engine has done it all and nothing is left to decide: a wish to stop came too late, and hiding what happened would help nobody. */
 function isDone(run: AttemptRun): boolean {
-  return run.results.engine?.status === "succeeded" && !hasGatesAfter(run);
+  return run.results.engine?.status === "succeeded" && !hasGatesAfter(run) && run.results.ships !== true;
+}
+
+/** Whether something is left to do after the update that decides about its release. */
+async function isVerifiedLater(run: AttemptRun): Promise<boolean> {
+  if (stepsOfClaim(run.claim).includes("ship")) run.results.ships = hasManifest((await factsOf(run)).outputs);
+  return hasGatesAfter(run) || run.results.ships === true;
 }
 
 /** The stack may only be freed when nothing of the attempt runs any more. */

@@ -7,6 +7,9 @@ import { eventOf } from "../engine/map-event.ts";
 import type { PlanViolation } from "../engine/plan-violation.ts";
 import { planViolationIn } from "../engine/plan-violation.ts";
 import type { EngineOperation, EngineOptions, RequestOutcome } from "../engine/runner-protocol.ts";
+import { livePins } from "../shipments/rules.ts";
+import { servingShipment } from "../shipments/store.ts";
+import { currentFacts } from "../state/current-facts.ts";
 import { holdWhileDatabaseIsAway } from "../state/hold.ts";
 import type { AttemptRun, StepOutcome } from "./attempt-run.ts";
 import { preparedOf } from "./attempt-run.ts";
@@ -34,6 +37,7 @@ export async function runEngine(
 ): Promise<RequestOutcome> {
   const { workDir, config, secrets, engineEnvironment } = preparedOf(run);
   const artifactsFile = await writeArtifacts(run);
+  const pinsFile = await writePins(run);
   const token = await engineToken(run, operation);
   const traceParent = run.spans.traceParent();
   const tracesTo = traceParent === null ? null : run.context.tracing.engineEndpoint;
@@ -42,6 +46,7 @@ export async function runEngine(
     ...(traceParent === null ? {} : { TRACEPARENT: traceParent }),
     PULUMI_ACCESS_TOKEN: token,
     ...(artifactsFile === null ? {} : { SLIPWAY_ARTIFACTS: artifactsFile }),
+    ...(pinsFile === null ? {} : { SLIPWAY_PINS: pinsFile }),
   };
   const { organisation, project, stack } = run.claim;
   const said = listenToPacks(run);
@@ -77,8 +82,8 @@ export async function runEngine(
         notePacks(said, message.event);
         const event = eventOf(step, message.event);
         if (event === null) return;
-        // What is only read again before a rollback is no change of it.
-        if (mayChange(operation) && step !== "reconcile") run.account.add(event);
+        // What is only read again, before a rollback and after shipping, is no change of it.
+        if (mayChange(operation) && step !== "reconcile" && step !== "ship") run.account.add(event);
         run.events.emit(event);
       } else if (message.type === "output" && message.stream === "stderr" && isForPeople(message.line)) {
         run.events.emit({ type: "output", step, stream: "stderr", line: message.line });
@@ -222,5 +227,19 @@ async function writeArtifacts(run: AttemptRun): Promise<string | null> {
   );
   const file = path.join(run.folder, "artifacts.json");
   await writeFile(file, JSON.stringify(Object.fromEntries(entries)), { mode: 0o600 });
+  return file;
+}
+
+/** The program's list of the versions that serve, as they are now: a step before may have moved them. */
+async function writePins({ context, claim, folder, stop }: AttemptRun): Promise<string | null> {
+  const pins = await holdWhileDatabaseIsAway(async () => {
+    const serving = await servingShipment(context.db, claim.stackId);
+    if (serving === undefined) return {};
+    const current = await currentFacts(context.db, context.keyring, claim.stackId);
+    return livePins(serving.shipment.functions, serving.manifest, current?.facts.resources ?? []);
+  }, stop);
+  if (Object.keys(pins).length === 0) return null;
+  const file = path.join(folder, "pins.json");
+  await writeFile(file, JSON.stringify(pins), { mode: 0o600 });
   return file;
 }

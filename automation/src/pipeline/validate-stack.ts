@@ -2,7 +2,7 @@ import { ValidationReport } from "../contract/aws/validation.ts";
 import type { ValidateCheck } from "../contract/gates.ts";
 import type { Look } from "../gates/look.ts";
 import { cannotStart } from "../gates/look.ts";
-import { manifestOf } from "../shipments/rules.ts";
+import { hasManifest, manifestOf } from "../shipments/rules.ts";
 import { recordValidation, servingShipment } from "../shipments/store.ts";
 import { holdWhileDatabaseIsAway } from "../state/hold.ts";
 import type { AttemptRun } from "./attempt-run.ts";
@@ -22,8 +22,8 @@ export async function validateStack(
   }: { gate: string; check: ValidateCheck; outputs: Readonly<Record<string, unknown>> },
 ): Promise<Look> {
   const { context, claim, stop } = run;
+  if (!hasManifest(outputs)) return cannotStart("the stack has no output 'manifest' of the target aws");
   const manifest = manifestOf(outputs);
-  if (manifest === null) return cannotStart("the stack has no output 'manifest' of the target aws");
   const serving = await holdWhileDatabaseIsAway(() => servingShipment(context.db, claim.stackId), stop);
   const { only, except, settings, timeoutSeconds } = check;
   const input = {

@@ -20,7 +20,7 @@ export interface Held {
   /** Somebody has changed the stack since. */
   isSuperseded: boolean;
   failure: { code: string; detail: string; remedy: string | null } | null;
-  /** Its update itself failed: there is no release to accept. */
+  /** Its update itself failed, or what it made never served: there is no release to accept. */
   wasUpdate: boolean;
   /** A required gate failed, so that the release is bad unless somebody vouches for it. */
   gateFailed: boolean;
@@ -41,7 +41,8 @@ const columns = sql`
   (select coalesce(max(a.number), 0) from attempts a where a.deployment_id = d.id) as attempt,
   h.why, h.reason, case when h.why = 'consent' then 'keep' else coalesce(rs.on_hold_expiry, 'keep') end as "onExpiry",
   h.expires_at <= now() as "isDue", ${superseded} as "isSuperseded", d.failure,
-  exists (select 1 from verifications v where v.deployment_id = d.id and v.state = 'update_failed') as "wasUpdate",
+  exists (select 1 from verifications v where v.deployment_id = d.id and v.state = 'update_failed')
+    or exists (select 1 from deployment_steps t where t.deployment_id = d.id and t.name = 'ship' and t.state = 'failed') as "wasUpdate",
   exists (select 1 from verifications v where v.deployment_id = d.id and v.state = 'verification_failed') as "gateFailed",
   (select jsonb_build_object('id', r.id, 'number', r.number) from releases r where r.deployment_id = d.id) as release,
   d.source_digest as "sourceDigest", d.config_digest as "configDigest", d.rolled_back_by as "rolledBackBy"`;

@@ -39,6 +39,9 @@ describe("what follows from an end without success", () => {
       { ...BAD, gates: { kind: "undecided", ...gate }, unhealthyBefore: true },
       "hold unhealthy-before",
     ],
+    ["it cannot be shipped", { ...HALF_WAY, step: "ship" }, "undo verification_failed"],
+    ["a person cancels while it is shipped", { ...HALF_WAY, step: "ship", ending: "cancelled" }, "end"],
+    ["a rollback cannot be shipped", { ...HALF_WAY, step: "ship", operation: "rollback" }, "end"],
     ["a person cancels the update half-way", { ...HALF_WAY, ending: "cancelled" }, "end"],
     ["a person cancels while gates fail", { ...BAD, ending: "cancelled" }, "end"],
     ["nobody knows how far it came", { ...HALF_WAY, ending: "interrupted" }, "end"],
@@ -154,9 +157,14 @@ test.each([
 ] as const)(
   "a rollback that is %s with %s, for one that was %s, is %s",
   (status, verification, causeWas, outcome) => {
-    expect(outcomeOfRollback({ status, verification, causeWas })).toBe(outcome);
+    expect(outcomeOfRollback({ status, verification, causeWas, shipFailed: false })).toBe(outcome);
   },
 );
+
+test("a rollback that could not put back what serves has failed, although its update is done", () => {
+  const end = { status: "failed", verification: "verification_failed", causeWas: "rolling_back" } as const;
+  expect(outcomeOfRollback({ ...end, shipFailed: true })).toBe("rollback_failed");
+});
 
 test("a hold ends by a person's word, or by its time as the stack wants, and what nobody vouches for is not good", () => {
   const hold = { onExpiry: "keep" as const, wasUpdate: false };

@@ -46,8 +46,8 @@ export type AfterFailure =
   | { kind: "hold"; why: Extract<HoldCause, "undecided" | "unhealthy-before"> };
 
 /**
- * What follows from an end without success. Only two things are undone: an update that failed by itself after it had begun to change a resource, and one after which a required gate failed
- * that had not failed before. A rollback is never undone, and neither is what a person or a rule has stopped. Gates without an answer are for a person to judge.
+ * What follows from an end without success. Only three things are undone: an update that failed by itself after it had begun to change a resource, one that could not be shipped, and one after which a
+ * required gate failed that had not failed before. A rollback is never undone, and neither is what a person or a rule has stopped. Gates without an answer are for a person to judge.
  */
 export function decideAfterFailure(failed: Failed): AfterFailure {
   const { operation, cause, ending, step, hasBegun, gates, unhealthyBefore } = failed;
@@ -55,6 +55,8 @@ export function decideAfterFailure(failed: Failed): AfterFailure {
   const isUpdate = operation === "update";
   if (step === "update")
     return isUpdate && hasBegun ? { kind: "undo", as: "update_failed" } : { kind: "end" };
+  // The update is complete, so that what is undone was verified, and did not even begin to serve.
+  if (step === "ship") return isUpdate ? { kind: "undo", as: "verification_failed" } : { kind: "end" };
   if (step !== "gates-after" || gates === null || gates.kind === "good") return { kind: "end" };
   if (gates.kind === "bad") return isUpdate ? { kind: "undo", as: "verification_failed" } : { kind: "end" };
   return { kind: "hold", why: unhealthyBefore ? "unhealthy-before" : "undecided" };
@@ -130,6 +132,8 @@ export interface RollbackEnd {
   status: DeploymentStatus;
   /** Its own: whether its update was done. */
   verification: Verification | null;
+  /** What serves could not be put back. */
+  shipFailed: boolean;
   /** Of the deployment that it was for: `held` while it waited for consent, so that nothing was begun. */
   causeWas: Verification | null;
 }
@@ -141,7 +145,8 @@ export function outcomeOfRollback(
   if (end.causeWas === "held") return "not-begun";
   if (end.status === "succeeded") return "rolled_back";
   // Its update is done and its gates do not pass: the old version runs, and is not well either.
-  if (end.status === "failed" && end.verification === "verification_failed") return "rolled_back_unhealthy";
+  if (end.status === "failed" && end.verification === "verification_failed" && !end.shipFailed)
+    return "rolled_back_unhealthy";
   return "rollback_failed";
 }
 

@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
 import { AN_AWS_MANIFEST as manifest } from "../../../test/helpers/aws-manifest.ts";
-import { livePins, manifestOf } from "./rules.ts";
+import { hasManifest, livePins, manifestOf } from "./rules.ts";
 
 test("a stack without a manifest, or with that of another target, ships nothing", () => {
-  expect(manifestOf({})).toBeNull();
-  expect(manifestOf({ manifest: { target: "local", url: "x" } })).toBeNull();
+  expect(hasManifest({})).toBe(false);
+  expect(hasManifest({ manifest: { target: "local", url: "x" } })).toBe(false);
+  expect(hasManifest({ manifest })).toBe(true);
   expect(manifestOf({ manifest })).toEqual(manifest);
 });
 
@@ -12,6 +13,7 @@ test("a manifest with a missing field is refused, and the field is named; one wi
   const { artifactsBucket: _, ...without } = manifest;
   expect(() => manifestOf({ manifest: without })).toThrow(/artifactsBucket/);
   const { target: __, ...untargeted } = manifest;
+  expect(hasManifest({ manifest: untargeted })).toBe(true);
   expect(() => manifestOf({ manifest: untargeted })).toThrow(/target/);
   const api = { ...manifest.functions.audit, healthPath: undefined };
   expect(() => manifestOf({ manifest: { ...manifest, functions: { audit: api } } })).toThrow(

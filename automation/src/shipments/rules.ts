@@ -5,14 +5,18 @@ import { SlipwayError } from "../errors.ts";
 /** Most mistakes of a manifest that one message names. */
 const MOST_NAMED = 12;
 
+type Outputs = Readonly<Record<string, unknown>>;
+
+/** Whether a stack's outputs have a manifest that is, or ought to be, that of the target aws. */
+export function hasManifest({ manifest }: Outputs): boolean {
+  if (manifest === undefined || manifest === null) return false;
+  return !(typeof manifest === "object" && "target" in manifest && isOtherTarget(manifest.target));
+}
+
 /**
- * The manifest among a stack's outputs; null when there is none, or when it is that of another target. Throws SlipwayError `manifest_invalid` that names every field which is missing or wrong: nothing may
- * be uploaded to places that nobody is sure of.
+ * The manifest among a stack's outputs. Throws SlipwayError `manifest_invalid` that names every field which is missing or wrong: nothing may be uploaded to places that nobody is sure of.
  */
-export function manifestOf(outputs: Readonly<Record<string, unknown>>): AwsManifest | null {
-  const { manifest } = outputs;
-  if (manifest === undefined || manifest === null) return null;
-  if (typeof manifest === "object" && "target" in manifest && isOtherTarget(manifest.target)) return null;
+export function manifestOf({ manifest }: Outputs): AwsManifest {
   const parsed = AwsManifest.safeParse(manifest);
   if (parsed.success) return parsed.data;
   const wrong = parsed.error.issues.map(({ path, message }) =>
