@@ -50,6 +50,11 @@ export const AwsConfig = z
     "aws:region": z.string().regex(/^[a-z]{2}(-[a-z]+)+-[0-9]$/, "must be a region such as eu-central-1"),
     /** The versions that serve, as JSON; a deployment through Slipway says them by SLIPWAY_PINS instead. Default: none. */
     "slipway:pins": JsonText.pipe(Pins).optional(),
+    /** Another value makes a new version of each function that reads secrets. `slipway secrets populate` sets it. */
+    "slipway:secretsEpoch": z
+      .string()
+      .regex(/^[\w.-]{1,64}$/, "must be a word of up to 64 characters")
+      .default("0"),
 
     /** Whom to ask about a resource: on all of them, as the tag `owner`. */
     "strategyDesk:owner": z.string().min(1).max(128),

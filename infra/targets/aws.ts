@@ -71,6 +71,7 @@ export async function deployAws(config: AwsConfig, pins: Pins): Promise<StackOut
     settings: {
       environment: config["strategyDesk:environment"],
       executionMode: config["strategyDesk:executionMode"],
+      secretsEpoch: config["slipway:secretsEpoch"],
       logLevel: config["strategyDesk:logLevel"],
       allowedOrigin: site.url,
     },

@@ -22,6 +22,8 @@ export interface FunctionSettings {
   environment: string;
   executionMode: "paper" | "live";
   logLevel: string;
+  /** Of the secrets that were put last. */
+  secretsEpoch: string;
   /** Of the user interface. */
   allowedOrigin: pulumi.Input<string>;
 }
@@ -47,7 +49,7 @@ export function functionVariables(
     [COMMON_VARIABLES.allowedOrigins]: settings.allowedOrigin,
     ...Object.fromEntries(tableKeys(spec.tables).map((key) => [tableVariable(key), stores.tables[key].name])),
     ...Object.fromEntries(spec.secrets.map((slot) => [secretVariable(slot), secrets.arnOf(slot)])),
-    ...(spec.secrets.length === 0 ? {} : { [SECRETS_EPOCH]: "0" }),
+    ...(spec.secrets.length === 0 ? {} : { [SECRETS_EPOCH]: settings.secretsEpoch }),
     ...(spec.usesCache && stores.cache !== null
       ? { [CACHE_ENDPOINT]: pulumi.interpolate`${stores.cache.endpoint}:${stores.cache.port}` }
       : {}),
