@@ -41,7 +41,7 @@ export function manifestOf(
       functions: Object.fromEntries(
         [...api.functions].map(([category, made]) => [category, functionOf(category, made)]),
       ),
-      api: { id: api.apiId, url: api.url, stage: api.stage, domain: apiDomain },
+      api: { id: api.apiId, url: api.url, basePath: "/api", stage: api.stage, domain: apiDomain },
       site: {
         bucket: site.bucketName,
         distributionId: site.distributionId,

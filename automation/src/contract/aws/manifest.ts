@@ -32,7 +32,17 @@ export const AwsManifest = z.strictObject({
   artifactsBucket: Name,
   kmsKeyArn: Arn,
   functions: z.record(Name, ManifestFunction).refine((all) => Object.keys(all).length > 0, "has no function"),
-  api: z.strictObject({ id: Name, url: z.url(), stage: Name, domain: Name.nullable() }),
+  api: z.strictObject({
+    id: Name,
+    url: z.url(),
+    /** Below `url`: where the routes begin that pages call. Default: at the root. */
+    basePath: z
+      .string()
+      .regex(/^(\/[^/]+)+$/)
+      .optional(),
+    stage: Name,
+    domain: Name.nullable(),
+  }),
   site: z.strictObject({
     bucket: Name,
     distributionId: Name,
