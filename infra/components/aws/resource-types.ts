@@ -118,7 +118,6 @@ export const RESOURCE_TYPES = {
     "pointInTimeRecovery",
     "serverSideEncryption",
     "deletionProtectionEnabled",
-    "ttl",
     "tags",
   ],
   "aws:ec2/eip:Eip": ["domain", "tags"],
