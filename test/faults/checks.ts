@@ -253,6 +253,35 @@ export async function outboxIsDelivered(bed: Bed): Promise<Violation[]> {
   ];
 }
 
+/** N12: nobody voted for what they had asked for, and what ran is what was voted for: no change of a stack with rules without its votes, none with another seal. */
+export async function votesWereKept(bed: Bed): Promise<Violation[]> {
+  const own = await bed.rows<{ id: string; by: string }>(
+    `select d.id, v.principal as by from approval_votes v join deployments d on d.id = v.deployment_id
+     where v.principal = d.requested_by or v.principal = 'user:' || d.requested_by`,
+  );
+  const unasked = await bed.rows<{ id: string }>(
+    `select distinct d.id from updates u join attempts a on a.id = u.attempt_id join deployments d on d.id = a.deployment_id
+     where not u.dry_run and exists (select 1 from approval_rule_sets r where r.stack_id = d.stack_id)
+       and not exists (
+         select 1 from approvals p join approval_votes v on v.deployment_id = p.deployment_id and v.seal = p.seal and v.verdict = 'approve'
+         where p.deployment_id = d.id and p.state = 'begun')`,
+  );
+  const others = await bed.rows<{ id: string; ran: string }>(
+    `select p.deployment_id as id, e.details ->> 'seal' as ran from approvals p
+     join audit_entries e on e.action = 'deployment.update_bound' and e.details ->> 'deployment' = p.deployment_id::text
+     where e.details ->> 'seal' <> p.seal`,
+  );
+  return [
+    ...own.map(({ id, by }) =>
+      violation("N12", `${by} voted for deployment ${id}, which they had asked for`),
+    ),
+    ...unasked.map(({ id }) =>
+      violation("N12", `deployment ${id} changed its stack without the votes for it`),
+    ),
+    ...others.map(({ id, ran }) => violation("N12", `deployment ${id} ran ${ran}, which nobody voted for`)),
+  ];
+}
+
 const QUIET_MS = 20_000;
 const LOOK_AGAIN_MS = 250;
 
@@ -356,7 +385,4 @@ export async function canaryIsSilent(bed: Bed, canary: string): Promise<Violatio
 }
 
 /** Rules that have nothing to look at yet, and why; told at the end of every run. */
-export const NOT_YET: readonly string[] = [
-  "N3 (the audit log verifies): the log has no chain yet",
-  "N12 (approvals): there are none yet",
-];
+export const NOT_YET: readonly string[] = ["N3 (the audit log verifies): the log has no chain yet"];

@@ -28,6 +28,8 @@ export interface Point {
   title: string;
   /** The deployment's dependencies have to be installed. */
   installs?: boolean;
+  /** Its stack asks for a vote, which is given as soon as it is waited for. */
+  needsVote?: boolean;
   /** Called before the request. `answered` of the scene settles later. */
   arm(scene: Scene): Stand;
   /** How the deployment may end, by what was killed; a victim that is not named is not there at this moment. */
@@ -38,6 +40,7 @@ const REACH_MS = 60_000;
 export const INSERTS_DEPLOYMENT = /insert into "?deployments"?[\s(]/iu;
 export const CLAIMS = /insert into "?attempts"?[\s(]/iu;
 const BEGINS = /update "?attempts"? set "?status"? = ('running'|\$)/iu;
+const VOTES = /insert into "?approval_votes"?[\s(]/iu;
 export const RECORDS_RELEASE = /insert into "?releases"?[\s(]/iu;
 
 const GOOD: readonly DeploymentStatus[] = ["succeeded"];
@@ -71,7 +74,7 @@ const afterUpdate = {
   "stalled-worker": DONE,
 };
 
-/** The points of the pipeline at which something is killed, in order. K3 (approved) comes with approvals, K13 with a webhook's receiver. */
+/** The points of the pipeline at which something is killed, in order. K13 needs a webhook's receiver: test/notifications-faults.test.ts kills servers there. */
 export const POINTS: readonly Point[] = [
   {
     id: "K0",
@@ -92,6 +95,13 @@ export const POINTS: readonly Point[] = [
       const claim = atWorkerStatement(bed, { match: CLAIMS, side: "request" });
       return { reached: Promise.all([answered, claim.reached]).then(() => {}), release: claim.release };
     },
+    ends: beforeClaim,
+  },
+  {
+    id: "K3",
+    title: "the deciding vote is committed, its reply is not sent",
+    needsVote: true,
+    arm: ({ bed }) => atServerStatement(bed, { match: VOTES, committed: true, side: "reply" }),
     ends: beforeClaim,
   },
   {

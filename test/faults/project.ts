@@ -100,7 +100,12 @@ const line = { kind: "program", operation: dryRun ? "preview" : "update", name: 
 appendFileSync(ledger + "/ledger.jsonl", JSON.stringify({ ...line, atMs: Number(process.hrtime.bigint() / 1000000n) }) + "\\n");
 ${before}
 while (!dryRun && existsSync(ledger + "/hold-program-" + text)) await pause(50);
-${hasCanary ? `export const canary = new pulumi.Config().requireSecret("canary");\ncanary.apply((value) => console.log("the canary sings " + value));` : ""}
+${
+  hasCanary
+    ? `export const canary = new pulumi.Config().requireSecret("canary");\n// Pulumi itself takes a secret in clear out of what a program prints, but no other form of it.
+canary.apply((value) => console.log("the canary sings " + value + " or " + Buffer.from(value).toString("base64")));`
+    : ""
+}
 class Entry extends pulumi.CustomResource {
   constructor(name, inputs, options) { super("witness:index:Entry", name, inputs, options); }
 }

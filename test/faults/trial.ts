@@ -17,11 +17,13 @@ import {
   outboxIsDelivered,
   ranOnce,
   toldAsItIs,
+  votesWereKept,
 } from "./checks.ts";
 import type { Point } from "./points.ts";
 import type { WitnessProject } from "./project.ts";
 import { makeWitnessProject } from "./project.ts";
 import { kill, thaw, type Victim } from "./victims.ts";
+import { protectByVotes } from "./voter.ts";
 
 /** One fault to try. */
 export interface TrialPlan {
@@ -82,9 +84,11 @@ export async function runTrial(bed: Bed, plan: TrialPlan, shared: TrialShared): 
     canary: shared.canary,
   });
   shared.acknowledged.projects.push(name);
+  const voter = point.needsVote === true ? await protectByVotes(bed, project) : undefined;
   const answer = Promise.withResolvers<Deployment>();
   const stand = point.arm({ bed, project, answered: answer.promise });
-  void requestUntilAnswered(bed, project, { skipPreview: plan.skipPreview }, shared.acknowledged).then(
+  const skipPreview = plan.skipPreview && point.needsVote !== true;
+  void requestUntilAnswered(bed, project, { skipPreview }, shared.acknowledged).then(
     answer.resolve,
     answer.reject,
   );
@@ -127,6 +131,7 @@ export async function runTrial(bed: Bed, plan: TrialPlan, shared: TrialShared): 
     thaw(bed);
     stand.release();
     await bed.heal();
+    await voter?.stop();
   }
   return result;
 }
@@ -173,6 +178,7 @@ async function judge(
     ...(await ranOnce(bed, project)),
     ...(await eventsAreWhole(bed, { id, sequences: await following })),
     ...(await outboxIsDelivered(bed)),
+    ...(await votesWereKept(bed)),
     ...(await nothingIsLeft(bed, LEFT_MS, shared.left)),
     ...(shared.searchCanary ? await canaryIsSilent(bed, shared.canary) : []),
   ];

@@ -8,6 +8,8 @@ export interface Control {
   name: string;
   point: string;
   victim: Victim;
+  /** The stack asks for a vote, whatever the point says. */
+  needsVote?: boolean;
   /** Any of these shows that the harness sees it. */
   shows: readonly Violation["rule"][];
   server?: readonly Patch[];
@@ -107,6 +109,20 @@ export const CONTROLS: readonly Control[] = [
     ],
   },
   {
+    name: "a change begins without its votes",
+    point: "K12",
+    victim: "server",
+    needsVote: true,
+    shows: ["N12"],
+    worker: [
+      {
+        file: "approvals/begin.ts",
+        find: 'if (changing.cause === "automatic-rollback") return',
+        replace: 'if (changing.cause !== "") return',
+      },
+    ],
+  },
+  {
     name: "secrets are not made unreadable",
     point: "K12",
     victim: "server",
@@ -130,6 +146,11 @@ export const CONTROLS: readonly Control[] = [
         find: 'const kept = path.join(path.resolve(dataDir), "failures", stackId);',
         replace:
           'if (stackId !== "") return; const kept = path.join(path.resolve(dataDir), "failures", stackId);',
+      },
+      {
+        file: "pipeline/work-folders.ts",
+        find: 'await rm(path.join(path.resolve(dataDir), "attempts", workerId), { recursive: true, force: true });',
+        replace: "",
       },
     ],
   },

@@ -53,7 +53,12 @@ export async function runControl(control: Control): Promise<TrialResult> {
     try {
       return await runTrial(
         bed,
-        { number: 0, point, victim: control.victim, skipPreview: true },
+        {
+          number: 0,
+          point: control.needsVote === true ? { ...point, needsVote: true } : point,
+          victim: control.victim,
+          skipPreview: true,
+        },
         {
           acknowledged: { deployments: [], projects: [] },
           canary: `canary-${randomUUID()}`,
