@@ -66,6 +66,7 @@ test("an update becomes a good release with its outputs, a second one shows what
     "seal succeeded",
     "approval skipped",
     "update succeeded",
+    "ship skipped",
     "gates-after skipped",
     "release succeeded",
   ]);
@@ -175,6 +176,7 @@ test("a failing test command ends the deployment before anything is touched and 
     "seal skipped",
     "approval skipped",
     "update skipped",
+    "ship skipped",
     "gates-after skipped",
     "release skipped",
   ]);

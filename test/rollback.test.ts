@@ -185,6 +185,7 @@ test("a rollback by hand previews and makes a new release, and a deployment in t
     "seal",
     "approval",
     "update",
+    "ship",
     "gates-after",
     "release",
   ]);
