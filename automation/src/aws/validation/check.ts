@@ -21,6 +21,8 @@ export function withLatency(verdict: Verdict, latencyMs: number): Verdict {
 export interface PlannedCheck {
   check: string;
   look: () => Promise<Verdict>;
+  /** Removes what the checks before it made: also looked at when the validation is stopped half-way. */
+  isCleanUp?: boolean;
 }
 
 /** Looks, and times it. What is thrown is a failed check, unless the whole validation was stopped. */

@@ -16,6 +16,8 @@ export interface RequestOptions {
   body?: unknown;
   /** Ends the reading of a stream as soon as the text so far is enough. */
   isEnough?: (text: string) => boolean;
+  /** Stops it instead of the requester's own signal. */
+  signal?: AbortSignal;
 }
 
 /** An answer, whatever its status; redirects are not followed. */
@@ -43,7 +45,7 @@ export type Requester = (url: string, options?: RequestOptions) => Promise<Answe
 export interface RequesterSettings {
   /** Certificates (PEM) trusted beside the default ones. */
   extraCa: string | null;
-  /** `address:port` by host name. */
+  /** `address:port` by host name, or by `name:port`. */
   connectTo: Readonly<Record<string, string>>;
   signal: AbortSignal;
 }
@@ -56,7 +58,7 @@ export function createRequester({ extraCa, connectTo, signal }: RequesterSetting
     const isHttps = url.protocol === "https:";
     const place = placeOf(url, connectTo);
     const body = options.body === undefined ? null : JSON.stringify(options.body);
-    const stop = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
+    const stop = AbortSignal.any([options.signal ?? signal, AbortSignal.timeout(TIMEOUT_MS)]);
     const start = performance.now();
     const common: http.RequestOptions = {
       ...place,
@@ -89,7 +91,7 @@ export function createRequester({ extraCa, connectTo, signal }: RequesterSetting
         certificate,
       };
     } catch (thrown) {
-      signal.throwIfAborted();
+      (options.signal ?? signal).throwIfAborted();
       if (stop.aborted)
         throw new SlipwayError(
           "validation_timeout",

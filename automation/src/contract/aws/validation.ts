@@ -26,7 +26,7 @@ export const ValidationSettings = z.strictObject({
   resolvers: z.array(z.string().min(1)).default([]),
   /** File of certificates (PEM) that are trusted beside the public authorities. Null: none. There is no way to switch checking off. */
   extraCaFile: z.string().min(1).nullable().default(null),
-  /** Where to connect for a host name, `address:port`, for systems whose names do not resolve yet. Names and certificates are checked as ever. */
+  /** Where to connect (`address:port`) for a host name or `name:port`, for systems whose names do not resolve yet. Names and certificates are checked as ever. */
   connectTo: z.record(z.string(), z.string().regex(/:\d+$/, "must be address:port")).default({}),
   /** Program of the browser. Null: the Chromium of this machine, when it has one. */
   browser: z.string().min(1).nullable().default(null),
