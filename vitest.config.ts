@@ -23,7 +23,8 @@ const shared = {
 /** Trials of minutes, whose short forms are among the end-to-end tests: `npm run trials`. */
 const TRIALS = [
   "test/trials/*.test.ts",
-  "test/{drain,faults,faults-clock,faults-programs,many-machines,notifications-faults,onboarding-leaving,server-restarts,state-references,state-writers-race}.test.ts",
+  "test/browser/{approvals,notifications,pages,preview,queue,schedules,state-runs}.test.ts",
+  "test/{drain,faults,faults-programs,many-machines,notifications-faults,onboarding-leaving,server-restarts,state-references,state-writers-race}.test.ts",
 ];
 
 export default defineConfig({

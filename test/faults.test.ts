@@ -12,12 +12,13 @@ import { IS_TRIAL } from "./helpers/trial.ts";
 /** Few of the pairs that `npm run faults` goes through, each for another way to go on. */
 const TRIALS: readonly (readonly [point: string, victim: Victim])[] = [
   ["K1", "server"],
-  ["K5", "guardian"],
+  ["K3", "postgres"],
   ["K8", "worker"],
-  ["K11", "worker"],
-  ["K12", "postgres"],
   ...(IS_TRIAL
     ? ([
+        ["K5", "guardian"],
+        ["K11", "worker"],
+        ["K12", "postgres"],
         ["K0", "server"],
         ["K2", "host"],
         ["K4", "worker"],

@@ -3,6 +3,7 @@ import path from "node:path";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import type { TestContext } from "vitest";
 import type { Installation } from "./installation.ts";
+import { IS_TRIAL } from "./trial.ts";
 
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const VIEWPORT = { width: 1280, height: 900 };
@@ -12,12 +13,16 @@ const SHOWN_WITHIN_MS = 12_000;
 
 /** Colours in the middle of a fade would be judged as they are. */
 export const ANIMATION_MS = 400;
-/** The widths and colours that every page is looked at in. */
+/** The widths and colours that every page is looked at in: each of them at every run of the checks, all their pairs among the trials. */
 export const LOOKS = [
   { device: "desktop", scheme: "light", viewport: { width: 1280, height: 800 } },
-  { device: "phone", scheme: "light", viewport: { width: 375, height: 740 } },
-  { device: "desktop", scheme: "dark", viewport: { width: 1280, height: 800 } },
   { device: "phone", scheme: "dark", viewport: { width: 375, height: 740 } },
+  ...(IS_TRIAL
+    ? ([
+        { device: "phone", scheme: "light", viewport: { width: 375, height: 740 } },
+        { device: "desktop", scheme: "dark", viewport: { width: 1280, height: 800 } },
+      ] as const)
+    : []),
 ] as const;
 
 /** Whether this machine has a browser; with CI=true nothing is skipped: without it the tests then fail. */
