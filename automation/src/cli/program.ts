@@ -146,6 +146,23 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "list the releases of a stack",
     load: async () => (await import("./commands/releases.ts")).register,
   },
+  validate: {
+    summary:
+      "look at all that a stack on AWS consists of: names, certificates, functions, data stores, pages, alarms",
+    load: async () => (await import("./commands/validate.ts")).register,
+  },
+  readiness: {
+    summary: "the checklist of a stack for what it is to take next, and its sign-off",
+    load: async () => (await import("./commands/readiness.ts")).register,
+  },
+  secrets: {
+    summary: "the secrets of a stack on AWS: put values, and have functions read them",
+    load: async () => (await import("./commands/secrets.ts")).register,
+  },
+  documents: {
+    summary: "a release's summary, runbook, checklist and covered tasks, in Markdown",
+    load: async () => (await import("./commands/documents.ts")).register,
+  },
   policies: {
     summary: "what stacks must satisfy, and what policies found",
     load: async () => (await import("./commands/policies.ts")).register,

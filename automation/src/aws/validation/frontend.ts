@@ -1,3 +1,4 @@
+import { getCACertificates } from "node:tls";
 import { CloudFrontClient, GetDistributionCommand } from "@aws-sdk/client-cloudfront";
 import { apiAddress } from "./api-rules.ts";
 import { browse, findBrowser } from "./browse.ts";
@@ -22,7 +23,6 @@ export function frontendChecks(scope: Scope): readonly PlannedCheck[] {
   const { site } = scope.manifest;
   const plain = new URL(site.url);
   plain.protocol = "http:";
-  plain.port = "";
   return [
     { check: "distribution", look: async () => judgeDistribution(await distribution(scope)) },
     { check: "page", look: async () => judgePage(await scope.request(site.url)) },
@@ -81,12 +81,18 @@ async function navigation({ manifest, settings, request, extraCa, context }: Sco
     siteUrl: url,
     apiUrl: manifest.api.url,
     connectTo: settings.connectTo,
-    trustedKeys: await trustedKeys(request, extraCa === null ? [] : [url, manifest.api.url]),
+    trustedKeys: await trustedKeys(request, trustsMore(extraCa) ? [url, manifest.api.url] : []),
   };
   return judgeVisit(await browse(browser, journey, context.signal));
 }
 
-/** A browser knows nothing of the extra authorities: it is told the keys of the servers that they vouch for, which these requests check. */
+/** Whether this process trusts authorities that a browser does not: extra ones, or those of NODE_EXTRA_CA_CERTS. */
+function trustsMore(extraCa: string | null): boolean {
+  const publicOnes = new Set(getCACertificates("bundled"));
+  return extraCa !== null || getCACertificates("default").some((one) => !publicOnes.has(one));
+}
+
+/** A browser is told the keys of the servers that such authorities vouch for. These requests check their certificates; without one there is no key. */
 async function trustedKeys(request: Scope["request"], urls: readonly string[]): Promise<string[]> {
   const answers = await Promise.all(urls.map((url) => request(url, { method: "HEAD" })));
   return answers.flatMap(({ certificate }) => certificate?.keyDigest ?? []);

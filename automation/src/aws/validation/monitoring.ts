@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { apiAddress } from "./api-rules.ts";
 import type { PlannedCheck } from "./check.ts";
 import { type MonitoringReader, monitoringReader } from "./monitoring-reader.ts";
 import {
@@ -22,24 +23,26 @@ export function monitoringChecks(
 ): readonly PlannedCheck[] {
   const { monitoring, functions } = scope.manifest;
   const all = Object.entries(functions);
+  const awake = once(() => wake(scope));
   return [
     ...watchChecks(scope, reader),
     { check: "test alert", look: () => sendTestAlert(scope) },
-    monitoring.tracing ? traces(scope, reader) : nothingTo("traces", "the stack keeps no traces"),
+    monitoring.tracing ? traces(scope, reader, awake) : nothingTo("traces", "the stack keeps no traces"),
     ...all.map(([category, { logGroup }]) => ({
       check: `log group ${category}`,
       look: async () => judgeLogGroup(await reader.retention(logGroup)),
     })),
     ...all.map(([category, { logGroup }]) => ({
       check: `log ${category}`,
-      look: async () =>
-        judgeLogs(
-          await until(
-            scope,
-            () => reader.logs(logGroup),
-            ({ entries, errors }) => entries > 0 || errors.length > 0,
-          ),
-        ),
+      look: async () => {
+        await awake();
+        const seen = await until(
+          scope,
+          () => reader.logs(logGroup),
+          ({ entries, errors }) => entries > 0 || errors.length > 0,
+        );
+        return judgeLogs(seen);
+      },
     })),
   ];
 }
@@ -70,6 +73,12 @@ export function watchChecks(
   ];
 }
 
+/** Calls every function once, so that an idle system, too, has something to log and trace. What they answer is for the group `api` to judge. */
+async function wake({ manifest, request }: Scope): Promise<void> {
+  const paths = Object.values(manifest.functions).map((one) => one.healthPath);
+  await Promise.allSettled(paths.map((path) => request(apiAddress(manifest.api.url, path))));
+}
+
 /** Just made alarms wait for their first data, without anybody's doing. */
 function settledAlarms(
   scope: Pick<Scope, "settings" | "context">,
@@ -83,19 +92,19 @@ function settledAlarms(
   );
 }
 
-function traces(scope: Scope, reader: MonitoringReader): PlannedCheck {
+function traces(scope: Scope, reader: MonitoringReader, awake: () => Promise<void>): PlannedCheck {
   const names = Object.values(scope.manifest.functions).map((one) => one.name);
   return {
     check: "traces",
-    look: async () =>
-      judgeTraces(
-        names,
-        await until(
-          scope,
-          () => reader.traced(names),
-          (traced) => traced.size > 0,
-        ),
-      ),
+    look: async () => {
+      await awake();
+      const seen = await until(
+        scope,
+        () => reader.traced(names),
+        (traced) => traced.size > 0,
+      );
+      return judgeTraces(names, seen);
+    },
   };
 }
 

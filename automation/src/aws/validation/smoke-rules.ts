@@ -61,28 +61,30 @@ export function judgeStored(answer: Answer, given: Readonly<Record<string, unkno
     : failed(`its ${wrong[0]} reads back as ${JSON.stringify(stored.data[wrong[0]])}`);
 }
 
-/** Whether a stream has said enough: one whole event. */
-export function hasEvent(text: string): boolean {
-  return /(^|\n)data:.*\r?\n\r?\n/s.test(text);
+const Ticks = z.looseObject({
+  items: z.array(z.looseObject({ quotes: z.array(z.looseObject({ price: z.number() })) })),
+  next: z.string(),
+  pollAfterMs: z.number(),
+});
+
+/** Where the next prices begin, and when to ask for them; null when an answer is none of market data. */
+export function nextTicks(answer: Answer): { next: string; pollAfterMs: number } | null {
+  const ticks = Ticks.safeParse(parsed(answer.text));
+  return ticks.success ? { next: ticks.data.next, pollAfterMs: ticks.data.pollAfterMs } : null;
 }
 
-/** A stream of market data: events with at least one price. https://html.spec.whatwg.org/multipage/server-sent-events.html */
-export function judgeStream(answer: Answer): Verdict {
-  const { status, headers, text, latencyMs } = answer;
-  if (status !== 200) return withLatency(failed(`the stream answers ${status}: ${shown(text)}`), latencyMs);
-  if (!/^text\/event-stream\b/.test(headers["content-type"] ?? ""))
-    return failed(`the stream is ${headers["content-type"] ?? "of no type"}`);
-  if (!hasEvent(text)) return failed("the stream ended without an event");
-  const data = [...text.matchAll(/^data: ?(.*)$/gm)].map((match) => parsed(match[1] ?? ""));
-  return data.some(hasPrice)
-    ? withLatency(passed("a price arrived"), latencyMs)
-    : failed(`its events hold no price: ${shown(text)}`);
-}
-
-function hasPrice(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  if ("price" in value && typeof value.price === "number") return value.price > 0;
-  return Object.values(value).some(hasPrice);
+/** Market data: prices, and newer ones for who asks again where the answer before ended. */
+export function judgeTicks(first: Answer, later: Answer): Verdict {
+  const answers = [first, later].map((answer) => ({ answer, ticks: Ticks.safeParse(parsed(answer.text)) }));
+  for (const { answer, ticks } of answers) {
+    if (answer.status !== 200) return failed(`the prices answer ${answer.status}: ${shown(answer.text)}`);
+    if (!ticks.success) return failed(`the prices answer ${shown(answer.text)}`);
+    const prices = ticks.data.items.flatMap(({ quotes }) => quotes.map(({ price }) => price));
+    if (prices.some((price) => !(price > 0))) return failed("a price is not above zero");
+    if (prices.length === 0)
+      return failed(answer === first ? "there are no prices" : "no newer price arrived");
+  }
+  return withLatency(passed("prices arrive, and newer ones after them"), first.latencyMs);
 }
 
 const AuditAnswer = z.looseObject({
@@ -100,7 +102,7 @@ export function judgeAudit(answer: Answer, action: string, subjectId: string): V
     : failed(`${action} of ${subjectId} is not recorded`);
 }
 
-/** How one removal went. 404: it was removed before. */
+/** How the removals went. 404 of a thing: it was removed before. */
 export function judgeRemovals(removals: readonly { what: string; status: number }[]): Verdict {
   const bad = removals.filter(({ status }) => status !== 204 && status !== 200 && status !== 404);
   if (bad.length > 0)
