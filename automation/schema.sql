@@ -913,7 +913,7 @@ create table policy_results (
   FOREIGN KEY (deployment_id) REFERENCES deployments(id),
   FOREIGN KEY (rule_id) REFERENCES policy_rules(id),
   CHECK ((level = ANY (ARRAY['mandatory'::text, 'advisory'::text, 'remediate'::text]))),
-  CHECK ((outcome = ANY (ARRAY['violated'::text, 'overridden'::text, 'remediated'::text])))
+  CHECK ((outcome = ANY (ARRAY['violated'::text, 'overridden'::text, 'remediated'::text, 'reported'::text])))
 );
 CREATE INDEX policy_results_of ON policy_results USING btree (deployment_id, attempt, id);
 
@@ -932,6 +932,7 @@ create table policy_rules (
   enabled_by text not null,
   disabled_at timestamp with time zone,
   disabled_by text,
+  holds_for_rollbacks boolean not null default false,
   PRIMARY KEY (id),
   FOREIGN KEY (organisation) REFERENCES organisations(name),
   FOREIGN KEY (pack_id) REFERENCES policy_packs(id),

@@ -78,6 +78,8 @@ const scope = {
   tag: z.strictObject({ name: z.string().trim().min(1).max(100), value: z.string().max(1000) }).optional(),
   /** Whether those who have the right may pass over a violation, with a reason, once. */
   overridable: z.boolean().default(false),
+  /** Whether it stops an automatic rollback also to a release that is older than the rule. `protected-types` always does. */
+  holdsForRollbacks: z.boolean().default(false),
 };
 export const EnablePolicy = z.discriminatedUnion("kind", [
   z.strictObject({
@@ -114,6 +116,7 @@ export const PolicyRule = z
     pack: z.object({ name: z.string(), version: z.string(), digest: Digest }).nullable(),
     level: PolicyLevel,
     overridable: z.boolean(),
+    holdsForRollbacks: z.boolean(),
     config: z.record(z.string(), z.unknown()),
     enabledAt: Instant,
     enabledBy: z.string(),
@@ -140,8 +143,8 @@ export const PolicyResult = z
     version: z.string().nullable(),
     policy: z.string(),
     level: z.enum(["mandatory", "advisory", "remediate"]),
-    /** remediated: the policy has changed what the program asked for. */
-    outcome: z.enum(["violated", "overridden", "remediated"]),
+    /** remediated: the policy has changed what the program asked for. reported: the rule is newer than the release that an automatic rollback goes back to, and stops nothing. */
+    outcome: z.enum(["violated", "overridden", "remediated", "reported"]),
     /** Null: it is about the stack as a whole. */
     urn: z.string().nullable(),
     message: z.string(),
@@ -185,6 +188,7 @@ export const DeploymentPolicies = z
     advisory: z.int(),
     remediated: z.int(),
     overridden: z.int(),
+    reported: z.int(),
     items: z.array(PolicyResult),
     /** Of this deployment's violations, for one like it. */
     override: PolicyOverride.nullable(),

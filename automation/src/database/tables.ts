@@ -796,6 +796,7 @@ export interface Tables {
     config: JsonWithDefault<Record<string, unknown>>;
     level: "pack" | "mandatory" | "advisory";
     overridable: boolean;
+    holds_for_rollbacks: ColumnType<boolean, boolean | undefined, boolean>;
     enabled_at: Instant;
     enabled_by: string;
     disabled_at: NullableInstant;
@@ -813,7 +814,7 @@ export interface Tables {
     version: string | null;
     policy: string;
     level: "mandatory" | "advisory" | "remediate";
-    outcome: "violated" | "overridden" | "remediated";
+    outcome: "violated" | "overridden" | "remediated" | "reported";
     urn: string | null;
     message: string;
     recorded_at: Instant;

@@ -4,9 +4,9 @@ import path from "node:path";
 import { unpackInto } from "../artifacts/archive.ts";
 import { linkDependencies } from "../dependencies/link.ts";
 import { messageOf, SlipwayError, systemCode } from "../errors.ts";
-import { contentDigest, packConfig } from "../policies/rules.ts";
-import type { LiveRule, StackPolicySet, UsableOverride } from "../policies/store.ts";
-import { readPolicySet, usableOverride } from "../policies/store.ts";
+import { contentDigest, packConfig, reportingConfig } from "../policies/rules.ts";
+import type { LiveRule, UsableOverride } from "../policies/store.ts";
+import { readPolicySet, reportingRules, usableOverride } from "../policies/store.ts";
 import type { ProjectFiles } from "../sources/project-files.ts";
 import { holdWhileDatabaseIsAway } from "../state/hold.ts";
 import type { AttemptRun } from "./attempt-run.ts";
@@ -40,20 +40,31 @@ export async function layOutPolicies(
   });
   const asked = { stackId: claim.stackId, deploymentId: claim.deploymentId, content };
   const override = await holdWhileDatabaseIsAway(() => usableOverride(context.db, asked), stop);
+  const target = operation === "rollback" && claim.cause === "automatic-rollback" ? run.pinned : null;
+  const reporting =
+    target === null
+      ? new Set<string>()
+      : await holdWhileDatabaseIsAway(() => reportingRules(context.db, set, target.id), stop);
   // The engine of a destroy runs no program and takes no packs.
-  const packs = operation === "destroy" ? [] : await layOutPacks(run, workDir, files, set, override);
-  return packs === "stopped" ? "stopped" : { set, content, override, packs };
+  const packs =
+    operation === "destroy" ? [] : await layOutPacks(run, workDir, files, { set, override, reporting });
+  return packs === "stopped" ? "stopped" : { set, content, override, reporting, packs };
 }
 
 async function layOutPacks(
   run: AttemptRun,
   workDir: string,
   files: ProjectFiles,
-  set: StackPolicySet,
-  override: UsableOverride | undefined,
+  { set, override, reporting }: Pick<LaidPolicies, "set" | "override" | "reporting">,
 ): Promise<LaidPack[] | "stopped"> {
   const packs: LaidPack[] = [];
   for (const rule of set.rules) {
+    if (reporting.has(rule.id)) {
+      const pack = await reportingPack(run, rule);
+      if (pack === "stopped") return "stopped";
+      if (pack !== null) packs.push(pack);
+      continue;
+    }
     const pack = await fetchPack(run, rule, override);
     if (pack !== null) packs.push(pack);
   }
@@ -70,12 +81,25 @@ async function layOutPacks(
     });
   }
   for (const pack of packs) {
-    if (!(await isThere(path.join(pack.path, "PulumiPolicy.yaml")))) {
-      throw unusable(pack.name, "it has no PulumiPolicy.yaml");
-    }
+    if (pack.ruleId !== null && reporting.has(pack.ruleId)) continue;
     if (!(await provideFor(run, pack))) return "stopped";
   }
   return packs;
+}
+
+/** A pack that can stop nothing; null when it cannot be had, which stops nothing either and is told. */
+async function reportingPack(run: AttemptRun, rule: LiveRule): Promise<LaidPack | null | "stopped"> {
+  try {
+    const pack = await fetchPack(run, rule, undefined);
+    if (pack === null) return null;
+    if (!(await provideFor(run, pack))) return "stopped";
+    return { ...pack, config: reportingConfig(pack.config) };
+  } catch (error) {
+    if (!(error instanceof SlipwayError) || error.code !== "policy_pack_unusable") throw error;
+    const line = `${error.message} The rollback goes on without it: it is newer than the release.`;
+    run.events.emit({ type: "output", step: "prepare", stream: "stderr", line });
+    return null;
+  }
 }
 
 async function fetchPack(
@@ -109,6 +133,9 @@ async function fetchPack(
 
 /** A pack with a lockfile of its own has its own dependencies; one of the project without takes the project's. False: the attempt stops. */
 async function provideFor(run: AttemptRun, pack: LaidPack): Promise<boolean> {
+  if (!(await isThere(path.join(pack.path, "PulumiPolicy.yaml")))) {
+    throw unusable(pack.name, "it has no PulumiPolicy.yaml");
+  }
   const lockfile = path.join(pack.path, "package-lock.json");
   if (!(await isThere(lockfile))) return true;
   const lockfileDigest = `sha256:${createHash("sha256")

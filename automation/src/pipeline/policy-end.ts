@@ -27,7 +27,7 @@ export async function recordDuringUpdate(run: AttemptRun, operation: EngineOpera
   const known = new Set((policies.found ?? []).map(nameOf));
   const findings = findingsOfPacks(policies, results.packs).filter((finding) => !known.has(nameOf(finding)));
   if (findings.length === 0) return;
-  const judged = judge(findings, policies.override?.findings ?? []);
+  const judged = judge(findings, policies.override?.findings ?? [], policies.reporting);
   await holdWhileDatabaseIsAway(
     () =>
       context.db.transaction().execute(async (trx) => {

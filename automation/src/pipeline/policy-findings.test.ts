@@ -25,6 +25,7 @@ const laid = (...packs: LaidPack[]): LaidPolicies => ({
   set: { version: 1, digest: "", rules: [] },
   content: "",
   override: undefined,
+  reporting: new Set<string>(),
   packs,
 });
 const heard = (...events: Record<string, unknown>[]): PacksSaid => {

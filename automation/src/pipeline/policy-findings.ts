@@ -49,10 +49,11 @@ export function endedByPackTrouble(laid: LaidPolicies | undefined, outcome: Requ
 }
 
 /** Names of packs that were laid out and did not run, and of those that cannot be told from another: of neither it is known what they would have said. */
-export function unheardPacks({ packs }: LaidPolicies, said: PacksSaid | undefined): string[] {
+export function unheardPacks({ packs, reporting }: LaidPolicies, said: PacksSaid | undefined): string[] {
   const seen = new Set<string>();
   return packs.flatMap((pack) => {
     const [ran, ...more] = ranAs(pack, said);
+    if (ran === undefined && pack.ruleId !== null && reporting.has(pack.ruleId)) return [];
     if (ran === undefined) return [`${pack.name} did not run`];
     if (more.length > 0 || seen.has(ran.name)) return [`${pack.name} cannot be told from another pack`];
     seen.add(ran.name);

@@ -26,6 +26,8 @@ export interface LaidPolicies {
   /** Of all that they look at. */
   content: string;
   override: UsableOverride | undefined;
+  /** Ids of rules that stop nothing here: the deployment is an automatic rollback to a release that is older. */
+  reporting: ReadonlySet<string>;
   /** What was found before the change; not there before the step for policies. */
   found?: readonly Finding[];
 }

@@ -161,7 +161,9 @@ export async function stoppedCheck(
   if (check === undefined) return undefined;
   const findings = (await resultsOf(trx, deploymentId)).filter(
     ({ attempt, level, outcome }) =>
-      attempt === check.attempt && level === "mandatory" && outcome !== "remediated",
+      attempt === check.attempt &&
+      level === "mandatory" &&
+      (outcome === "violated" || outcome === "overridden"),
   );
   const { attempt: _, ...rest } = check;
   return {

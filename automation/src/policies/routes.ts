@@ -77,6 +77,7 @@ export function policyRoutes(app: FastifyInstance, { db, artifacts, dataDir }: P
         packId,
         level: body.level,
         overridable: body.overridable,
+        holdsForRollbacks: body.holdsForRollbacks,
         config: body.config,
         enabledBy: caller.principal,
       });

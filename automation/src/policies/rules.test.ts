@@ -8,7 +8,9 @@ import {
   findingsSeal,
   judge,
   packConfig,
+  reportingConfig,
   setDigest,
+  stopsRollback,
   violations,
 } from "./rules.ts";
 
@@ -23,7 +25,14 @@ const finding = (more: Partial<Finding> = {}): Finding => ({
   overridable: true,
   ...more,
 });
-const rule = { kind: "pack", pack: null, level: "pack" as const, overridable: false, config: { b: 1, a: 2 } };
+const rule = {
+  kind: "pack",
+  pack: null,
+  level: "pack" as const,
+  overridable: false,
+  holdsForRollbacks: false,
+  config: { b: 1, a: 2 },
+};
 
 describe("a rule", () => {
   const stack = { projectId: "p1", tags: { tier: "gold" } };
@@ -44,8 +53,15 @@ describe("a rule", () => {
     expect(setDigest([other])).toBe(setDigest([rule]));
     const strict = { ...rule, level: "mandatory" as const };
     expect(setDigest([rule, strict])).toBe(setDigest([strict, rule]));
-    const digests = [[], [rule], [strict], [{ ...rule, overridable: true }], [rule, rule]].map(setDigest);
-    expect(new Set(digests).size).toBe(5);
+    const digests = [
+      [],
+      [rule],
+      [strict],
+      [{ ...rule, overridable: true }],
+      [{ ...rule, holdsForRollbacks: true }],
+      [rule, rule],
+    ].map(setDigest);
+    expect(new Set(digests).size).toBe(6);
   });
 });
 
@@ -102,7 +118,60 @@ describe("an override", () => {
 test("advisory findings and remediations stop nothing, and are counted", () => {
   const judged = judge([finding({ level: "advisory" }), finding({ level: "remediate" }), finding()], []);
   expect(violations(judged)).toHaveLength(1);
-  expect(countFindings(judged)).toEqual({ mandatory: 1, advisory: 1, remediated: 1, overridden: 0 });
+  expect(countFindings(judged)).toEqual({
+    mandatory: 1,
+    advisory: 1,
+    remediated: 1,
+    overridden: 0,
+    reported: 0,
+  });
+});
+
+describe("an automatic rollback", () => {
+  const releasedAt = new Date("2026-03-02T12:00:00Z");
+  const [before, after] = ["2026-03-02T11:59:59Z", "2026-03-02T12:00:01Z"];
+  test.each([
+    ["pack", false, before, true],
+    ["pack", false, after, false],
+    ["pack", true, after, true],
+    ["required-tags", false, after, false],
+    // It judges the change, which is as new as the rollback.
+    ["protected-types", false, after, true],
+  ])(
+    "to an older release is stopped by %s (marked: %s, made at %s): %s",
+    (kind, holdsForRollbacks, enabledAt, stops) => {
+      expect(stopsRollback({ kind, holdsForRollbacks, enabledAt }, releasedAt)).toBe(stops);
+    },
+  );
+
+  test("is told what the rules that cannot stop it found, and stopped by the others", () => {
+    const judged = judge(
+      [finding(), finding({ ruleId: "r2" }), finding({ ruleId: null })],
+      [],
+      new Set(["r1"]),
+    );
+    expect(judged.map(({ outcome }) => outcome)).toEqual(["reported", "violated", "violated"]);
+    expect(violations(judged)).toHaveLength(2);
+    expect(countFindings(judged)).toMatchObject({ mandatory: 2, reported: 1 });
+  });
+
+  test("runs packs that cannot stop it so that the engine goes on, and leaves off what is off", () => {
+    const config = {
+      all: "mandatory",
+      names: "remediate",
+      sizes: { enforcementLevel: "mandatory", most: 3 },
+      colours: { enforcementLevel: "disabled" },
+      smells: "disabled",
+    };
+    expect(reportingConfig(config)).toEqual({
+      all: "advisory",
+      names: "advisory",
+      sizes: { enforcementLevel: "advisory", most: 3 },
+      colours: { enforcementLevel: "disabled" },
+      smells: "disabled",
+    });
+    expect(reportingConfig({})).toEqual({ all: "advisory" });
+  });
 });
 
 describe("the config that the engine gets", () => {

@@ -22,13 +22,22 @@ export interface RuleContent {
   pack: { name: string; version: string; digest: string } | null;
   level: PolicyLevel;
   overridable: boolean;
+  holdsForRollbacks: boolean;
   config: Readonly<Record<string, unknown>>;
 }
 
 /** The digest of a set of rules: the same exactly while they do the same, in whatever order they were made. */
 export function setDigest(rules: readonly RuleContent[]): string {
-  const each = rules.map(({ kind, pack, level, overridable, config }) =>
-    canonicalJson({ kind, pack, level, overridable, config }),
+  const each = rules.map(({ kind, pack, level, overridable, holdsForRollbacks, config }) =>
+    // Only where it is set: what was sealed before there was such a thing is still the same.
+    canonicalJson({
+      kind,
+      pack,
+      level,
+      overridable,
+      ...(holdsForRollbacks ? { holdsForRollbacks } : {}),
+      config,
+    }),
   );
   return digestOf(each.sort());
 }
@@ -47,7 +56,7 @@ export interface Finding {
   overridable: boolean;
 }
 
-export type Outcome = "violated" | "overridden" | "remediated";
+export type Outcome = "violated" | "overridden" | "remediated" | "reported";
 
 /** A finding with what became of it. */
 export interface Judged extends Finding {
@@ -80,17 +89,37 @@ export function findingsSeal(content: string, findings: readonly Finding[]): str
   return digestOf([content, ...each.sort()]);
 }
 
-/** Decides about each finding. Of the mandatory ones those that an override names are passed over, if their rule allows that. */
-export function judge(findings: readonly Finding[], override: readonly FindingName[]): Judged[] {
+/**
+ * Whether a rule can stop an automatic rollback to a release. What that release deployed was good then: a rule that came later and judges what is deployed has nothing to say against going back to it
+ * while something is broken, unless whoever made it wants that. What `protected-types` judges is the change itself, which nobody has looked at before.
+ */
+export function stopsRollback(
+  rule: Pick<RuleContent, "kind" | "holdsForRollbacks"> & { enabledAt: string },
+  releasedAt: Date,
+): boolean {
+  if (rule.kind === "protected-types" || rule.holdsForRollbacks) return true;
+  return Date.parse(rule.enabledAt) <= releasedAt.getTime();
+}
+
+/**
+ * Decides about each finding. Of the mandatory ones those that an override names are passed over, if their rule allows that. `reporting`: rules that stop nothing here, whatever they find.
+ */
+export function judge(
+  findings: readonly Finding[],
+  override: readonly FindingName[],
+  reporting: ReadonlySet<string> = new Set(),
+): Judged[] {
   const named = new Set(override.map(nameOf));
   return findings.map((finding) => ({
     ...finding,
     outcome:
-      finding.level === "remediate"
-        ? "remediated"
-        : finding.level === "mandatory" && finding.overridable && named.has(nameOf(finding))
-          ? "overridden"
-          : "violated",
+      finding.ruleId !== null && reporting.has(finding.ruleId)
+        ? "reported"
+        : finding.level === "remediate"
+          ? "remediated"
+          : finding.level === "mandatory" && finding.overridable && named.has(nameOf(finding))
+            ? "overridden"
+            : "violated",
   }));
 }
 
@@ -111,14 +140,16 @@ export function countFindings(judged: readonly Pick<Judged, "level" | "outcome">
   advisory: number;
   remediated: number;
   overridden: number;
+  reported: number;
 } {
   const of = (wanted: (one: Pick<Judged, "level" | "outcome">) => boolean): number =>
     judged.filter(wanted).length;
   return {
     mandatory: of(({ level, outcome }) => level === "mandatory" && outcome === "violated"),
-    advisory: of(({ level }) => level === "advisory"),
+    advisory: of(({ level, outcome }) => level === "advisory" && outcome !== "reported"),
     remediated: of(({ outcome }) => outcome === "remediated"),
     overridden: of(({ outcome }) => outcome === "overridden"),
+    reported: of(({ outcome }) => outcome === "reported"),
   };
 }
 
@@ -137,6 +168,16 @@ export function packConfig(
     config[policy] = isRecord(own) ? { ...own, enforcementLevel: "advisory" } : "advisory";
   }
   return config;
+}
+
+/** The config of a pack that can only report: each policy that is on is made advisory, since the engine ends at a mandatory one, and a remediation would change what is gone back to. */
+export function reportingConfig(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const each = Object.entries(config).map(([policy, own]): [string, unknown] => {
+    if (own === "disabled") return [policy, own];
+    if (!isRecord(own)) return [policy, "advisory"];
+    return [policy, own.enforcementLevel === "disabled" ? own : { ...own, enforcementLevel: "advisory" }];
+  });
+  return { all: "advisory", ...Object.fromEntries(each) };
 }
 
 function mandatory(findings: readonly Finding[]): Finding[] {

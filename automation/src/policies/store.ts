@@ -10,7 +10,7 @@ import type {
 } from "../contract/policies.ts";
 import type { Database, Transaction } from "../database.ts";
 import type { FindingName } from "./rules.ts";
-import { appliesTo, setDigest } from "./rules.ts";
+import { appliesTo, setDigest, stopsRollback } from "./rules.ts";
 
 /** A rule that counts, with what decides whether it is for a stack. */
 export interface LiveRule extends PolicyRule {
@@ -95,6 +95,7 @@ export async function insertRule(
     packId: string | null;
     level: PolicyLevel;
     overridable: boolean;
+    holdsForRollbacks: boolean;
     config: Readonly<Record<string, unknown>>;
     enabledBy: string;
   },
@@ -113,6 +114,7 @@ export async function insertRule(
       config: JSON.stringify(rule.config),
       level: rule.level,
       overridable: rule.overridable,
+      holds_for_rollbacks: rule.holdsForRollbacks,
       enabled_by: rule.enabledBy,
     })
     .execute();
@@ -170,6 +172,7 @@ interface RuleRow {
   lockfileDigest: string | null;
   level: PolicyLevel;
   overridable: boolean;
+  holdsForRollbacks: boolean;
   config: Record<string, unknown>;
   enabledAt: Date;
   enabledBy: string;
@@ -180,7 +183,7 @@ export async function listRules(db: Database, organisation: string): Promise<Liv
   const { rows } = await sql<RuleRow>`
     select r.id, r.organisation, r.project_id as "projectId", p.name as project, r.tag_name as "tagName", r.tag_value as "tagValue",
       r.kind, k.name as "packName", k.version as "packVersion", k.digest as "packDigest", k.lockfile_digest as "lockfileDigest",
-      r.level, r.overridable, r.config, r.enabled_at as "enabledAt", r.enabled_by as "enabledBy"
+      r.level, r.overridable, r.holds_for_rollbacks as "holdsForRollbacks", r.config, r.enabled_at as "enabledAt", r.enabled_by as "enabledBy"
     from policy_rules r left join policy_packs k on k.id = r.pack_id left join projects p on p.id = r.project_id
     where r.organisation = ${organisation} and r.disabled_at is null
     order by r.enabled_at, r.id`.execute(db);
@@ -204,6 +207,20 @@ export async function readPolicySet(db: Database, stackId: string): Promise<Stac
   if (stack === undefined) return { version: 0, digest: setDigest([]), rules: [] };
   const rules = (await listRules(db, stack.organisation)).filter((rule) => appliesTo(rule, stack));
   return { version: await readVersion(db, stack.organisation), digest: setDigest(rules), rules };
+}
+
+/** Of a stack's rules, the ids of those that cannot stop an automatic rollback to a release. */
+export async function reportingRules(
+  db: Database,
+  { rules }: StackPolicySet,
+  releaseId: string,
+): Promise<Set<string>> {
+  const { created_at: releasedAt } = await db
+    .selectFrom("releases")
+    .select("created_at")
+    .where("id", "=", releaseId)
+    .executeTakeFirstOrThrow();
+  return new Set(rules.filter((rule) => !stopsRollback(rule, releasedAt)).map(({ id }) => id));
 }
 
 /** Gives a person the right to pass over violations. */

@@ -25,6 +25,7 @@ interface EnableOptions extends OrganisationOptions {
   readonly tag?: string;
   readonly level?: PolicyLevel;
   readonly overridable?: boolean;
+  readonly holdsForRollbacks?: boolean;
   readonly config?: string;
 }
 
@@ -62,13 +63,14 @@ function manage(policies: Command, context: CliContext): void {
       printLine(context);
       printTable(
         context,
-        ["RULE", "POLICY", "LEVEL", "STACKS", "OVERRIDABLE", "ENABLED"],
+        ["RULE", "POLICY", "LEVEL", "STACKS", "OVERRIDABLE", "ROLLBACKS", "ENABLED"],
         found.rules.map((one) => [
           one.id,
           labelOf(one),
           one.level === "pack" ? "as the pack says" : one.level,
           stacksOf(one),
           one.overridable ? "yes" : "no",
+          rollbacksOf(one),
           `by ${one.enabledBy}, ${formatAge(one.enabledAt, now)}`,
         ]),
         "No rules: stacks need satisfy nothing. Make one with `slipway policies enable`.",
@@ -97,6 +99,10 @@ function manage(policies: Command, context: CliContext): void {
     .option("--tag <name=value>", "only stacks with this tag")
     .addOption(new Option("--level <level>", "instead of what the pack says").choices(PolicyLevel.options))
     .option("--overridable", "those who have the right may pass over a violation, once, with a reason")
+    .option(
+      "--holds-for-rollbacks",
+      "it stops automatic rollbacks to releases that are older than the rule, too",
+    )
     .option("--config <file>", "JSON: settings of the pack's policies, or of the built-in one")
     .action(async (policy: string, options: EnableOptions) => {
       const body = await enabled(policy, options);
@@ -205,6 +211,7 @@ async function enabled(policy: string, options: EnableOptions): Promise<EnablePo
     ...(options.level === undefined ? {} : { level: options.level }),
     ...(options.config === undefined ? {} : { config: await readJson(options.config) }),
     overridable: options.overridable === true,
+    holdsForRollbacks: options.holdsForRollbacks === true,
   });
   if (body.success) return body.data;
   const issue = body.error.issues[0];
@@ -212,6 +219,11 @@ async function enabled(policy: string, options: EnableOptions): Promise<EnablePo
     `${issue?.path.join(".") ?? "policy"}: ${issue?.message ?? "is not valid"}`,
     'A built-in policy needs --config: {"types": {"aws:*": ["owner"]}} for required-tags, {"types": ["aws:rds*"]} for protected-types.',
   );
+}
+
+/** Which automatic rollbacks a rule can stop. */
+function rollbacksOf({ kind, holdsForRollbacks }: PolicyRule): string {
+  return holdsForRollbacks || kind === "protected-types" ? "all" : "to newer releases";
 }
 
 async function readJson(file: string): Promise<unknown> {
@@ -238,7 +250,7 @@ function printResults(context: CliContext, found: DeploymentPolicies): void {
   );
   printLine(
     context,
-    `${found.mandatory} mandatory, ${found.advisory} advisory, ${found.remediated} remediated, ${found.overridden} overridden`,
+    `${found.mandatory} mandatory, ${found.advisory} advisory, ${found.remediated} remediated, ${found.overridden} overridden, ${found.reported} reported`,
   );
   if (letThroughBy !== null)
     printLine(context, `Let through by ${clean(letThroughBy.overriddenBy)}: ${clean(letThroughBy.reason)}`);

@@ -72,12 +72,12 @@ function findingsOfRule(rule: LiveRule, steps: readonly PlannedStep[]): Finding[
 function decide(run: AttemptRun, policies: LaidPolicies, findings: readonly Finding[]): Promise<Judged[]> {
   const { claim, context } = run;
   return context.db.transaction().execute(async (trx) => {
-    const { override } = policies;
-    let judged = judge(findings, override?.findings ?? []);
+    const { override, reporting } = policies;
+    let judged = judge(findings, override?.findings ?? [], reporting);
     const passesOver = judged.some(({ outcome }) => outcome === "overridden");
     if (override !== undefined && passesOver && violations(judged).length === 0) {
-      if (!(await useOverride(trx, override.id, claim.deploymentId))) judged = judge(findings, []);
-    } else if (passesOver) judged = judge(findings, []);
+      if (!(await useOverride(trx, override.id, claim.deploymentId))) judged = judge(findings, [], reporting);
+    } else if (passesOver) judged = judge(findings, [], reporting);
     const stopping = violations(judged);
     await recordCheck(
       trx,
@@ -93,10 +93,12 @@ function decide(run: AttemptRun, policies: LaidPolicies, findings: readonly Find
       judged,
     );
     const isOverridden = judged.some(({ outcome }) => outcome === "overridden");
-    if (stopping.length > 0 || isOverridden) {
+    const isReported = judged.some(({ outcome }) => outcome === "reported");
+    if (stopping.length > 0 || isOverridden || isReported) {
       await appendAudit(trx, {
         principal: principalOf(context),
-        action: stopping.length > 0 ? "policy.stopped" : "policy.override_used",
+        action:
+          stopping.length > 0 ? "policy.stopped" : isOverridden ? "policy.override_used" : "policy.reported",
         organisation: claim.organisation,
         subject: subjectOf(claim),
         details: {
@@ -149,12 +151,13 @@ function unchecked(detail: string, remedy: string): StepOutcome {
 }
 
 function summary({ set, packs }: LaidPolicies, judged: readonly Judged[]): string {
-  const { advisory, remediated, overridden } = countFindings(judged);
+  const { advisory, remediated, overridden, reported } = countFindings(judged);
   const builtIn = set.rules.filter(({ kind }) => kind !== "pack").length;
   const said = [
     advisory > 0 ? `${advisory} advisory` : "",
     remediated > 0 ? `${remediated} remediated` : "",
     overridden > 0 ? `${overridden} overridden` : "",
+    reported > 0 ? `${reported} reported by rules that are newer than the release` : "",
   ].filter((one) => one !== "");
   return `${packs.length} packs, ${builtIn} built-in: ${said.length === 0 ? "nothing found" : said.join(", ")}`;
 }

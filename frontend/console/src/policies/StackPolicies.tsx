@@ -28,6 +28,7 @@ export function StackPolicies({ stack }: { stack: StackPath }) {
             { label: "Level", cell: ({ level }) => (level === "pack" ? "as the pack says" : level) },
             { label: "For", cell: scopeOf },
             { label: "Can be passed over", cell: ({ overridable }) => (overridable ? "yes" : "no") },
+            { label: "Stops automatic rollbacks", cell: rollbacksOf },
             { label: "Since", cell: ({ enabledAt }) => <Age at={enabledAt} /> },
             { label: "By", cell: ({ enabledBy }) => enabledBy },
           ]}
@@ -59,6 +60,10 @@ export function StackPolicies({ stack }: { stack: StackPath }) {
 
 function labelOf({ kind, pack }: PolicyRule): string {
   return pack === null ? kind : `${pack.name} ${pack.version}`;
+}
+
+function rollbacksOf({ kind, holdsForRollbacks }: PolicyRule): string {
+  return holdsForRollbacks || kind === "protected-types" ? "all" : "to newer releases";
 }
 
 function scopeOf({ organisation, project, tag }: PolicyRule): string {
