@@ -1,69 +1,38 @@
-import path from "node:path";
-import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  ANIMATION_MS,
-  faultsOf,
-  hasChromium,
-  LOOKS,
-  openBrowser,
-  watchedContext,
-} from "../helpers/console.ts";
+import { ANIMATION_MS, faultsOf, hasChromium, LOOKS, watchedContext } from "../helpers/console.ts";
+import { type ConsoleBed, deployHarbour, openConsoleBed, HARBOUR as STACK } from "../helpers/console-bed.ts";
 import { writeHarbourProject } from "../helpers/harbour-project.ts";
-import { type Installation, newPlace, type Place, startInstallation } from "../helpers/installation.ts";
-import { eventually } from "../helpers/waiting.ts";
-import { seedDependencies } from "../helpers/worker.ts";
 
 const ENDED_MS = 120_000;
-const STACK = { organisation: "default", project: "harbour", stack: "prod" };
 const RULES = "/stacks/default/harbour/prod?tab=rules";
 
 const hasBrowser = hasChromium();
 if (!hasBrowser) console.warn("skipped: the console in a browser needs Chromium (or CHROMIUM=<path>)");
 
 describe.skipIf(!hasBrowser)("approvals in the console", () => {
-  let place: Place;
-  let installation: Installation;
-  let browser: Browser;
+  let bed: ConsoleBed;
+  let installation: ConsoleBed["installation"];
+  let folder: string;
   /** Pages of two pilots and of the owner, each in a browser of their own. */
   let mia: Page;
   let tom: Page;
   let owner: Page;
   const tokens = { mia: "", tom: "" };
   let waiting: string;
-  const complaints: string[] = [];
 
-  async function signedIn(token: string): Promise<Page> {
-    const context: BrowserContext = await watchedContext(browser, installation.baseUrl, LOOKS[0], complaints);
-    const page = await context.newPage();
-    await page.goto(`${installation.baseUrl}/#token=${token}`);
-    await page.getByRole("heading", { level: 1, name: "Stacks" }).waitFor();
-    return page;
-  }
-  async function reached(id: string, statuses: readonly string[]): Promise<void> {
-    await eventually(`${id} is ${statuses.join(" or ")}`, ENDED_MS, async () => {
-      const { status, failure } = await installation.client.getDeployment({ params: { id } });
-      if (status === "failed" && !statuses.includes(status)) throw new Error(JSON.stringify(failure));
-      return statuses.includes(status) || undefined;
-    });
-  }
   async function request(message: string): Promise<string> {
     const body = { operation: "update" as const, message };
     const { id } = await installation.client.requestDeployment({ params: STACK, body });
-    await reached(id, ["waiting_approval"]);
+    await bed.reached(id, ["waiting_approval"]);
     return id;
   }
 
   beforeAll(async () => {
-    place = await newPlace("approvals");
-    installation = await startInstallation({ place });
-    const { client, dataDir } = installation;
-    const folder = writeHarbourProject(path.join(place.projects, "harbour"), "harbour", 1);
-    seedDependencies(dataDir, folder);
-    await client.createProject({ body: { name: "harbour", folder } });
-    await client.createStack({ body: { project: "harbour", name: "prod" } });
-    const first = await client.requestDeployment({ params: STACK, body: { operation: "update" } });
-    await reached(first.id, ["succeeded"]);
+    bed = await openConsoleBed("approvals");
+    ({ installation } = bed);
+    const { client } = installation;
+    folder = await deployHarbour(bed);
     for (const name of ["mia", "tom"] as const) {
       await client.setMember({
         params: { organisation: "default", member: name },
@@ -72,18 +41,13 @@ describe.skipIf(!hasBrowser)("approvals in the console", () => {
       tokens[name] = (await client.createToken({ body: { name: "test", principal: `user:${name}` } })).value;
     }
     writeHarbourProject(folder, "harbour", 2);
-    browser = await openBrowser();
     [mia, tom, owner] = await Promise.all([
-      signedIn(tokens.mia),
-      signedIn(tokens.tom),
-      signedIn(installation.token),
+      bed.signedIn(tokens.mia),
+      bed.signedIn(tokens.tom),
+      bed.signedIn(installation.token),
     ]);
   });
-  afterAll(async () => {
-    await browser?.close();
-    await installation?.stop();
-    place?.remove();
-  });
+  afterAll(() => bed?.close());
 
   test("a group is made and filled, and a stack gets a rule that asks for its votes", async () => {
     await owner.goto(`${installation.baseUrl}/groups`);
@@ -139,7 +103,7 @@ describe.skipIf(!hasBrowser)("approvals in the console", () => {
   });
 
   test.each(LOOKS)("the pages pass WCAG 2.2 AA on a $device in $scheme colours", async (its) => {
-    const mine = await watchedContext(browser, installation.baseUrl, its, complaints);
+    const mine = await watchedContext(bed.browser, installation.baseUrl, its, bed.complaints);
     const tab = await mine.newPage();
     const found: string[] = [];
     const look = async (name: string) => {
@@ -182,7 +146,6 @@ describe.skipIf(!hasBrowser)("approvals in the console", () => {
   });
 
   test("what moves while votes are awaited ends it as stale, and it is previewed again by one button", async () => {
-    const folder = path.join(place.projects, "harbour");
     writeHarbourProject(folder, "harbour", 3);
     const id = await request("another tag");
     await mia.goto(`${installation.baseUrl}/deployments/${id}`);
@@ -202,7 +165,7 @@ describe.skipIf(!hasBrowser)("approvals in the console", () => {
   test("a rejection needs a comment, ends it, and is said with its reason", async () => {
     const { items } = await installation.client.listDeployments({ query: { limit: 1 } });
     const id = items[0]?.id ?? "";
-    await reached(id, ["waiting_approval"]);
+    await bed.reached(id, ["waiting_approval"]);
     await tom.goto(`${installation.baseUrl}/deployments/${id}`);
     await tom.getByLabel("Comment").fill("not while the tide is out");
     await tom.getByRole("button", { name: "Reject" }).click();
@@ -211,6 +174,6 @@ describe.skipIf(!hasBrowser)("approvals in the console", () => {
     const shown = await installation.cli(["show", id]);
     expect(shown.code, shown.stderr).toBe(0);
     expect(shown.stdout).toContain("not while the tide is out");
-    expect(complaints).toEqual([]);
+    expect(bed.complaints).toEqual([]);
   });
 });

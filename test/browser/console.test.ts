@@ -1,15 +1,8 @@
 import path from "node:path";
-import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  ANIMATION_MS,
-  faultsOf,
-  hasChromium,
-  LOOKS,
-  openBrowser,
-  watchedContext,
-} from "../helpers/console.ts";
-import { type Installation, newPlace, type Place, startInstallation } from "../helpers/installation.ts";
+import { hasChromium } from "../helpers/console.ts";
+import { type ConsoleBed, openConsoleBed } from "../helpers/console-bed.ts";
 import { program, writeProject } from "../helpers/trivial-project.ts";
 
 const DEPLOYED_WITHIN_MS = 90_000;
@@ -19,29 +12,19 @@ const hasBrowser = hasChromium();
 if (!hasBrowser) console.warn("skipped: the console in a browser needs Chromium (or CHROMIUM=<path>)");
 
 describe.skipIf(!hasBrowser)("the console", () => {
-  let place: Place;
-  let installation: Installation;
-  let browser: Browser;
-  let context: BrowserContext;
+  let bed: ConsoleBed;
+  let installation: ConsoleBed["installation"];
   let page: Page;
   let folder: string;
-  /** Everything that the page must not do: errors on its console, requests to others. */
-  const complaints: string[] = [];
 
   beforeAll(async () => {
-    place = await newPlace("console");
-    installation = await startInstallation({ place });
-    folder = writeProject(path.join(place.projects, "thing"), "thing");
+    bed = await openConsoleBed("console");
+    ({ installation } = bed);
+    folder = writeProject(path.join(bed.place.projects, "thing"), "thing");
     await installation.client.createProject({ body: { name: "thing", folder } });
-    browser = await openBrowser();
-    context = await watchedContext(browser, installation.baseUrl, LOOKS[0], complaints);
-    page = await context.newPage();
+    page = await bed.newPage();
   });
-  afterAll(async () => {
-    await browser?.close();
-    await installation?.stop();
-    place?.remove();
-  });
+  afterAll(() => bed?.close());
 
   async function open(address: string): Promise<void> {
     await page.goto(`${installation.baseUrl}${address}`);
@@ -191,53 +174,6 @@ describe.skipIf(!hasBrowser)("the console", () => {
     await page.getByRole("dialog").waitFor({ state: "hidden" });
   });
 
-  test.each(LOOKS)(
-    "every page passes WCAG 2.2 AA and fits the width of a $device in $scheme colours",
-    async (its) => {
-      const mine = await watchedContext(browser, installation.baseUrl, its, complaints);
-      const tab = await mine.newPage();
-      const found: string[] = [];
-      const look = async (name: string) => {
-        found.push(...(await faultsOf(tab, `${name}-${its.scheme}-${its.device}`)));
-      };
-      await tab.goto(installation.baseUrl);
-      await tab.getByLabel("Token", { exact: true }).waitFor();
-      await look("sign-in");
-      await tab.goto(`${installation.baseUrl}/#token=${installation.token}`);
-      const failed = (await installation.client.listDeployments()).items.find((one) => one.failure !== null);
-      const stack = "/stacks/default/thing/local";
-      const addresses = ["/", "/deployments", `/deployments/${failed?.id}`, "/audit", "/nowhere", stack];
-      addresses.push(
-        ...["releases", "resources", "outputs", "states", "config", "audit"].map(
-          (name) => `${stack}?tab=${name}`,
-        ),
-      );
-      for (const address of addresses) {
-        await tab.goto(`${installation.baseUrl}${address}`);
-        await tab.getByRole("heading", { level: 1 }).waitFor();
-        await tab.waitForLoadState("networkidle").catch(() => {
-          // The event stream of a running deployment stays open.
-        });
-        await look(address.replaceAll(/[^a-z]+/gi, "-"));
-      }
-      await tab.goto(`${installation.baseUrl}${stack}`);
-      for (const name of ["Deploy", "Roll back", "Preview"]) {
-        await tab.getByRole("button", { name, exact: true }).first().click();
-        await tab.getByRole("dialog").getByRole("button").first().waitFor();
-        await tab.waitForTimeout(ANIMATION_MS);
-        await look(name);
-        await tab.keyboard.press("Escape");
-        await tab.getByRole("dialog").waitFor({ state: "hidden" });
-      }
-      await tab.getByRole("button", { name: "owner" }).click();
-      await tab.getByRole("menuitem").first().waitFor();
-      await tab.waitForTimeout(ANIMATION_MS);
-      await look("menu");
-      await mine.close();
-      expect(found).toEqual([]);
-    },
-  );
-
   test("a token that is revoked while the console is open leads back to the sign-in page, which says why", async () => {
     await open("/");
     await page.getByRole("heading", { name: "Stacks" }).waitFor();
@@ -251,6 +187,6 @@ describe.skipIf(!hasBrowser)("the console", () => {
   });
 
   test("nothing was asked of other servers and no page failed", () => {
-    expect(complaints).toEqual([]);
+    expect(bed.complaints).toEqual([]);
   });
 });

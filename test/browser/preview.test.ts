@@ -1,66 +1,38 @@
+import { appendFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { DeploymentPreview } from "../../automation/src/contract/seals.ts";
-import {
-  ANIMATION_MS,
-  faultsOf,
-  hasChromium,
-  LOOKS,
-  openBrowser,
-  watchedContext,
-} from "../helpers/console.ts";
+import { ANIMATION_MS, faultsOf, hasChromium, LOOKS, watchedContext } from "../helpers/console.ts";
+import { type ConsoleBed, deployHarbour, openConsoleBed, HARBOUR as STACK } from "../helpers/console-bed.ts";
 import { PASSWORDS, writeHarbourProject } from "../helpers/harbour-project.ts";
-import { type Installation, newPlace, type Place, startInstallation } from "../helpers/installation.ts";
-import { eventually } from "../helpers/waiting.ts";
-import { seedDependencies } from "../helpers/worker.ts";
 
 const ENDED_MS = 120_000;
-const STACK = { organisation: "default", project: "harbour", stack: "prod" };
 
 const hasBrowser = hasChromium();
 if (!hasBrowser) console.warn("skipped: the console in a browser needs Chromium (or CHROMIUM=<path>)");
 
 describe.skipIf(!hasBrowser)("the page of a preview", () => {
-  let place: Place;
-  let installation: Installation;
-  let browser: Browser;
-  let context: BrowserContext;
+  let bed: ConsoleBed;
+  let installation: ConsoleBed["installation"];
+  let folder: string;
   let page: Page;
   let id: string;
-  const complaints: string[] = [];
   /** Addresses of all that the page loaded. */
   const loaded: string[] = [];
   const answers: Promise<string>[] = [];
 
-  async function ended(operation: "update" | "preview"): Promise<string> {
-    const { client } = installation;
-    const asked = await client.requestDeployment({
-      params: STACK,
-      body: { operation, message: `by ${operation}` },
-    });
-    const done = await eventually(`the ${operation} has ended`, ENDED_MS, async () => {
-      const now = await client.getDeployment({ params: { id: asked.id }, query: { wait: 10 } });
-      return now.finishedAt === null ? undefined : now;
-    });
-    expect(done.status, JSON.stringify(done.failure)).toBe("succeeded");
-    return asked.id;
-  }
-
   beforeAll(async () => {
-    place = await newPlace("preview");
-    installation = await startInstallation({ place });
-    const { client, dataDir } = installation;
-    const folder = writeHarbourProject(path.join(place.projects, "harbour"), "harbour", 1);
-    seedDependencies(dataDir, folder);
-    await client.createProject({ body: { name: "harbour", folder } });
-    await client.createStack({ body: { project: "harbour", name: "prod" } });
-    await ended("update");
+    bed = await openConsoleBed("preview");
+    ({ installation } = bed);
+    folder = await deployHarbour(bed);
     writeHarbourProject(folder, "harbour", 2);
-    id = await ended("preview");
-    browser = await openBrowser();
-    context = await watchedContext(browser, installation.baseUrl, LOOKS[0], complaints);
-    page = await context.newPage();
+    ({ id } = await installation.client.requestDeployment({
+      params: STACK,
+      body: { operation: "preview", message: "by preview" },
+    }));
+    await bed.reached(id, ["succeeded"]);
+    page = await bed.newPage();
     page.on("response", (response) => {
       loaded.push(response.url());
       if (response.url().includes("/v1/") && !response.url().endsWith("/events"))
@@ -68,11 +40,7 @@ describe.skipIf(!hasBrowser)("the page of a preview", () => {
     });
     await page.goto(`${installation.baseUrl}/deployments/${id}#token=${installation.token}`);
   });
-  afterAll(async () => {
-    await browser?.close();
-    await installation?.stop();
-    place?.remove();
-  });
+  afterAll(() => bed?.close());
 
   const row = (name: string) =>
     page.locator("details.planned").filter({ has: page.getByText(name, { exact: true }) });
@@ -146,7 +114,7 @@ describe.skipIf(!hasBrowser)("the page of a preview", () => {
   });
 
   test.each(LOOKS)("passes WCAG 2.2 AA on a $device in $scheme colours, opened and drawn", async (its) => {
-    const mine = await watchedContext(browser, installation.baseUrl, its, complaints);
+    const mine = await watchedContext(bed.browser, installation.baseUrl, its, bed.complaints);
     const tab = await mine.newPage();
     const found: string[] = [];
     await tab.goto(`${installation.baseUrl}/deployments/${id}#token=${installation.token}`);
@@ -177,6 +145,74 @@ describe.skipIf(!hasBrowser)("the page of a preview", () => {
     await page.getByText("exact: what runs is what was sealed").waitFor();
   });
 
+  /** Deploys the third version with this slipway.yaml, and `more` at the end of its program. */
+  async function deployWith(slipwayYaml: string, more = ""): Promise<string> {
+    writeHarbourProject(folder, "harbour", 3);
+    appendFileSync(path.join(folder, "index.js"), more);
+    writeFileSync(path.join(folder, "slipway.yaml"), slipwayYaml);
+    const body = { operation: "update" as const };
+    const { id: asked } = await installation.client.requestDeployment({ params: STACK, body });
+    await page.goto(`${installation.baseUrl}/deployments/${asked}`);
+    return asked;
+  }
+  const sentTo = (end: string) =>
+    page.waitForRequest((one) => one.method() === "POST" && one.url().endsWith(end));
+
+  test("a policy that stops a deployment is told with the resources, and somebody who may answers for it", async () => {
+    const { client } = installation;
+    const organisation = { organisation: "default" };
+    const config = { types: { "thing:*": ["owner"] }, property: "tags" };
+    const rule = await client.enablePolicy({
+      params: organisation,
+      body: { kind: "required-tags", level: "mandatory", overridable: true, config },
+    });
+    const stopped = await deployWith("gates: []\n", 'new Thing("pier", { value: "wood" });\n');
+    const told = page.getByRole("table", { name: "What policies said, what stops it first" });
+    await told.getByRole("row", { name: /slipway: required-tags.*mandatory.*pier/ }).waitFor({
+      timeout: ENDED_MS,
+    });
+    await page.getByRole("heading", { name: /failed/ }).waitFor({ timeout: ENDED_MS });
+    const answer = page.getByRole("button", { name: "Answer for the violations" });
+    expect(await answer.isDisabled(), "without a reason").toBe(true);
+    await page.getByLabel("Why it may pass all the same").fill("tags come with the next version");
+    const sent = sentTo("/policy-override");
+    await answer.click();
+    const { checked } = await client.getDeploymentPolicies({ params: { id: stopped } });
+    expect((await sent).postDataJSON()).toEqual({
+      seal: checked?.seal,
+      reason: "tags come with the next version",
+    });
+    await page.getByText(/answers for these violations/).waitFor();
+    await client.disablePolicy({ params: { ...organisation, rule: rule.id } });
+  });
+
+  test("a held deployment is kept or rolled back with a reason; what the rollback cannot undo is agreed to step by step", async () => {
+    const mute = "gates: [{ name: mute, phase: after, command: [no-such-program] }]\n";
+    const kept = await deployWith(mute);
+    const keep = page.getByRole("button", { name: "Keep what it left" });
+    await keep.waitFor({ timeout: ENDED_MS });
+    expect(await keep.isDisabled(), "without a reason").toBe(true);
+    await page.getByLabel("Why", { exact: true }).fill("the harbour is open");
+    await keep.click();
+    await page.getByRole("heading", { name: /succeeded/ }).waitFor();
+    const bad = await deployWith(`${mute}release: { schema: contract, level: 2 }\n`);
+    await page.getByLabel("Why", { exact: true }).fill("ships wait", { timeout: ENDED_MS });
+    await page.getByRole("button", { name: "Roll it back" }).click();
+    await page.getByRole("link", { name: "the rollback" }).click({ timeout: ENDED_MS });
+    await page.getByText("One step cannot be undone.").waitFor({ timeout: ENDED_MS });
+    const agree = page.getByRole("button", { name: "Agree to it and go on" });
+    expect(await agree.isDisabled(), "without a tick").toBe(true);
+    await page.getByLabel(/took something away from the data/).check();
+    const sent = sentTo("/consent");
+    await agree.click();
+    const { number } = await installation.client.getDeployment({ params: { id: bad } });
+    expect((await sent).postDataJSON()).toEqual({ steps: [`schema-contract ${number}`] });
+    await page.getByRole("heading", { name: /rollback.*succeeded/ }).waitFor({ timeout: ENDED_MS });
+    const { client } = installation;
+    expect(await client.getDeployment({ params: { id: bad } })).toMatchObject({ status: "rolled_back" });
+    expect((await client.getDeployment({ params: { id: kept } })).hold).toMatchObject({ decision: "keep" });
+  });
+
   test("the command line says the same, without any secret", async () => {
     const text = await installation.cli(["show", id, "--diff"]);
     expect(text.code, text.stderr).toBe(0);
@@ -187,6 +223,6 @@ describe.skipIf(!hasBrowser)("the page of a preview", () => {
     expect(preview.items).toHaveLength(6);
     for (const password of Object.values(PASSWORDS))
       expect(text.stdout + json.stdout).not.toContain(password);
-    expect(complaints).toEqual([]);
+    expect(bed.complaints).toEqual([]);
   });
 });
