@@ -64,7 +64,11 @@ export const ALLOWED_VALUES: Readonly<Record<string, readonly string[]>> = {
     "TLSv1.3_2025",
     "TLSv1.2_2025",
   ],
-  "aws:cloudfront/distribution:Distribution#viewerCertificate.sslSupportMethod": ["sni-only", "vip", "static-ip"],
+  "aws:cloudfront/distribution:Distribution#viewerCertificate.sslSupportMethod": [
+    "sni-only",
+    "vip",
+    "static-ip",
+  ],
   "aws:cloudfront/function:Function#runtime": ["cloudfront-js-1.0", "cloudfront-js-2.0"],
   "aws:cloudfront/originAccessControl:OriginAccessControl#originAccessControlOriginType": [
     "s3",
@@ -72,12 +76,14 @@ export const ALLOWED_VALUES: Readonly<Record<string, readonly string[]>> = {
     "mediapackagev2",
     "lambda",
   ],
-  "aws:cloudfront/originAccessControl:OriginAccessControl#signingBehavior": ["never", "always", "no-override"],
-  "aws:cloudfront/originAccessControl:OriginAccessControl#signingProtocol": ["sigv4"],
-  "aws:cloudfront/responseHeadersPolicy:ResponseHeadersPolicy#securityHeadersConfig.frameOptions.frameOption": [
-    "DENY",
-    "SAMEORIGIN",
+  "aws:cloudfront/originAccessControl:OriginAccessControl#signingBehavior": [
+    "never",
+    "always",
+    "no-override",
   ],
+  "aws:cloudfront/originAccessControl:OriginAccessControl#signingProtocol": ["sigv4"],
+  "aws:cloudfront/responseHeadersPolicy:ResponseHeadersPolicy#securityHeadersConfig.frameOptions.frameOption":
+    ["DENY", "SAMEORIGIN"],
   "aws:cloudfront/responseHeadersPolicy:ResponseHeadersPolicy#securityHeadersConfig.referrerPolicy.referrerPolicy":
     [
       "no-referrer",
@@ -100,7 +106,12 @@ export const ALLOWED_VALUES: Readonly<Record<string, readonly string[]>> = {
     "GreaterThanUpperThreshold",
   ],
   "aws:cloudwatch/metricAlarm:MetricAlarm#statistic": ["SampleCount", "Average", "Sum", "Minimum", "Maximum"],
-  "aws:cloudwatch/metricAlarm:MetricAlarm#treatMissingData": ["breaching", "notBreaching", "ignore", "missing"],
+  "aws:cloudwatch/metricAlarm:MetricAlarm#treatMissingData": [
+    "breaching",
+    "notBreaching",
+    "ignore",
+    "missing",
+  ],
   "aws:dynamodb/table:Table#attributes[].type": ["S", "N", "B"],
   "aws:dynamodb/table:Table#billingMode": ["PROVISIONED", "PAY_PER_REQUEST"],
   "aws:dynamodb/table:Table#globalSecondaryIndexes[].projectionType": ["ALL", "KEYS_ONLY", "INCLUDE"],
@@ -138,6 +149,18 @@ export const ALLOWED_VALUES: Readonly<Record<string, readonly string[]>> = {
     "lambda",
     "firehose",
   ],
-  "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule#ipProtocol": ["tcp", "udp", "icmp", "icmpv6", "-1"],
-  "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule#ipProtocol": ["tcp", "udp", "icmp", "icmpv6", "-1"],
+  "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule#ipProtocol": [
+    "tcp",
+    "udp",
+    "icmp",
+    "icmpv6",
+    "-1",
+  ],
+  "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule#ipProtocol": [
+    "tcp",
+    "udp",
+    "icmp",
+    "icmpv6",
+    "-1",
+  ],
 };

@@ -1,8 +1,8 @@
 import { RESOURCE_TYPES } from "../components/aws/resource-types.ts";
 import { ALLOWED_VALUES } from "./allowed-values.ts";
 import type { Declared } from "./graph.ts";
-import { unwrapSecret } from "./secrets.ts";
 import type { Properties, ProviderSchema, Shape } from "./provider-schema.ts";
+import { unwrapSecret } from "./secrets.ts";
 
 /** What is wrong with the inputs of a resource: properties that its type does not have, that are missing, of another type, or with a value that AWS does not know. */
 export function inputProblems({ type, name, inputs }: Declared, schema: ProviderSchema): string[] {
@@ -50,10 +50,11 @@ function valueProblems(given: unknown, shape: Shape, schema: ProviderSchema, at:
     case "string":
     case "number":
     case "boolean": {
-      // biome-ignore lint/suspicious/useValidTypeof: the kinds are those that typeof answers
       if (typeof value !== shape.kind) return wrong(`a ${shape.kind}`);
       const allowed = ALLOWED_VALUES[`${at.type}#${at.path}`];
-      return allowed === undefined || allowed.includes(String(value)) ? [] : wrong(`one of ${allowed.join(", ")}`);
+      return allowed === undefined || allowed.includes(String(value))
+        ? []
+        : wrong(`one of ${allowed.join(", ")}`);
     }
     case "known":
       return shape.values.includes(String(value)) ? [] : wrong(`one of ${shape.values.join(", ")}`);

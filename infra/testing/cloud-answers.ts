@@ -51,7 +51,10 @@ const ADDED: Readonly<Record<string, (inputs: Values, name: string) => Values>> 
   "aws:lambda/alias:Alias": ({ functionName, name }) => ({
     invokeArn: `arn:aws:apigateway:${REGION}:lambda:path/${text(functionName)}:${text(name)}/invocations`,
   }),
-  "aws:lambda/function:Function": ({ name }) => ({ ...arn("lambda", `function:${text(name)}`), version: "1" }),
+  "aws:lambda/function:Function": ({ name }) => ({
+    ...arn("lambda", `function:${text(name)}`),
+    version: "1",
+  }),
   "aws:route53/record:Record": ({ name }) => ({ fqdn: name }),
   "aws:route53/zone:Zone": () => ({ zoneId: "ZMADE" }),
   "aws:s3/bucket:Bucket": ({ bucket }) => ({

@@ -85,7 +85,11 @@ function interfacesIn(source: ts.SourceFile): Interfaces {
   const visit = (statements: readonly ts.Statement[], prefix: string): void => {
     for (const statement of statements) {
       if (ts.isInterfaceDeclaration(statement)) found.set(`${prefix}${statement.name.text}`, statement);
-      if (ts.isModuleDeclaration(statement) && statement.body !== undefined && ts.isModuleBlock(statement.body)) {
+      if (
+        ts.isModuleDeclaration(statement) &&
+        statement.body !== undefined &&
+        ts.isModuleBlock(statement.body)
+      ) {
         visit(statement.body.statements, `${prefix}${statement.name.text}.`);
       }
     }
@@ -107,17 +111,16 @@ function propertiesOf(declaration: ts.InterfaceDeclaration, wanted: string[]): P
   return properties;
 }
 
+const KEYWORDS = new Map([
+  [ts.SyntaxKind.StringKeyword, "string"],
+  [ts.SyntaxKind.NumberKeyword, "number"],
+  [ts.SyntaxKind.BooleanKeyword, "boolean"],
+  [ts.SyntaxKind.AnyKeyword, "anything"],
+] as const) as ReadonlyMap<ts.SyntaxKind, "string" | "number" | "boolean" | "anything">;
+
 function shapeOf(node: ts.TypeNode, wanted: string[]): Shape {
-  switch (node.kind) {
-    case ts.SyntaxKind.StringKeyword:
-      return { kind: "string" };
-    case ts.SyntaxKind.NumberKeyword:
-      return { kind: "number" };
-    case ts.SyntaxKind.BooleanKeyword:
-      return { kind: "boolean" };
-    case ts.SyntaxKind.AnyKeyword:
-      return { kind: "anything" };
-  }
+  const keyword = KEYWORDS.get(node.kind);
+  if (keyword !== undefined) return { kind: keyword };
   if (ts.isParenthesizedTypeNode(node)) return shapeOf(node.type, wanted);
   if (ts.isArrayTypeNode(node)) return { kind: "array", of: shapeOf(node.elementType, wanted) };
   if (ts.isUnionTypeNode(node)) return unionOf(node, wanted);
@@ -166,7 +169,8 @@ function referenceOf(node: ts.TypeReferenceNode, wanted: string[]): Shape {
 /** Values of an enum type, such as `lambda.Runtime`. */
 function valuesOf(name: string): string[] {
   const at = name.lastIndexOf(".");
-  const [folder, constant] = at < 0 ? ["", name] : [name.slice(0, at).replaceAll(".", "/"), name.slice(at + 1)];
+  const [folder, constant] =
+    at < 0 ? ["", name] : [name.slice(0, at).replaceAll(".", "/"), name.slice(at + 1)];
   for (const statement of parse(join("types/enums", folder, "index.d.ts")).statements) {
     if (!ts.isVariableStatement(statement)) continue;
     for (const { name: declared, type } of statement.declarationList.declarations) {

@@ -29,3 +29,14 @@ export function envelopesWith(text: string, value: unknown): number {
   if (typeof value !== "object" || value === null) return 0;
   return Object.values(value).reduce((sum: number, inner) => sum + envelopesWith(text, inner), 0);
 }
+
+/** The same value with every secret laid open, as policies get it. */
+export function withoutEnvelopes(value: unknown): unknown {
+  if (isEnvelope(value)) return withoutEnvelopes(value.value);
+  if (Array.isArray(value)) return value.map(withoutEnvelopes);
+  // Archives and the like are no plain objects.
+  if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== Object.prototype) {
+    return value;
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutEnvelopes(inner)]));
+}
