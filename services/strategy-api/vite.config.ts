@@ -1,21 +1,24 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { defineConfig, type Plugin } from "vite";
+import { functionFolders } from "./vite.functions.ts";
 
 const root = import.meta.dirname;
 
-/** Puts the files beside the bundle that it reads at run time: the migrations, and which version this is. */
-function filesBesideTheBundle(): Plugin {
+/** Which version this is, for a bundle to read. */
+function versionFile(): string {
+  const { name, version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const shortName = String(name).replace(/^@[^/]+\//, "");
+  return `${JSON.stringify({ name: shortName, version }, undefined, 2)}\n`;
+}
+
+/** Puts the files beside the server that it reads at run time: the migrations, and which version this is. */
+function filesBesideTheServer(): Plugin {
   return {
-    name: "files-beside-the-bundle",
+    name: "files-beside-the-server",
+    applyToEnvironment: ({ name }) => name === "ssr",
     generateBundle() {
-      const { name, version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-      const shortName = String(name).replace(/^@[^/]+\//, "");
-      this.emitFile({
-        type: "asset",
-        fileName: "version.json",
-        source: `${JSON.stringify({ name: shortName, version }, undefined, 2)}\n`,
-      });
+      this.emitFile({ type: "asset", fileName: "version.json", source: versionFile() });
       for (const file of readdirSync(join(root, "migrations")).sort()) {
         const source = readFileSync(join(root, "migrations", file), "utf8");
         this.emitFile({ type: "asset", fileName: `migrations/${file}`, source });
@@ -37,23 +40,40 @@ function noSourcePaths(): Plugin {
   };
 }
 
-/** One self-contained server.mjs: all dependencies are inside, so that dist/ runs without node_modules. */
+/**
+ * One self-contained server.mjs for a process, and beside it functions/<category>/ for functions of a cloud: all dependencies are inside, so that each runs without
+ * node_modules.
+ */
 export default defineConfig({
   root,
   logLevel: "warn",
-  plugins: [filesBesideTheBundle(), noSourcePaths()],
-  ssr: { noExternal: true, external: [] },
-  build: {
-    ssr: "src/server.ts",
-    target: "node24",
-    outDir: "dist",
-    emptyOutDir: true,
-    minify: false,
-    sourcemap: false,
-    rolldownOptions: {
-      // pg asks for its native variant lazily and only when told to; it is never installed here.
-      external: ["pg-native"],
-      output: { format: "esm", entryFileNames: "server.mjs", codeSplitting: false },
+  plugins: [filesBesideTheServer(), noSourcePaths(), functionFolders(versionFile())],
+  environments: {
+    ssr: {
+      resolve: { noExternal: true, external: [] },
+      build: {
+        ssr: "src/server.ts",
+        target: "node24",
+        outDir: "dist",
+        emptyOutDir: true,
+        minify: false,
+        sourcemap: false,
+        rolldownOptions: {
+          // pg asks for its native variant lazily and only when told to; it is never installed here.
+          external: ["pg-native"],
+          output: { format: "esm", entryFileNames: "server.mjs", codeSplitting: false },
+        },
+      },
+    },
+  },
+  builder: {
+    async buildApp(builder) {
+      // One after the other: the first empties the folder.
+      for (const name of ["ssr", "functions"]) {
+        const environment = builder.environments[name];
+        if (environment === undefined) throw new Error(`There is no environment ${name}.`);
+        await builder.build(environment);
+      }
     },
   },
 });

@@ -4,6 +4,7 @@ import { auditRoutes } from "./audit/routes.ts";
 import { postgresBacktests } from "./backtests/postgres-store.ts";
 import { backtestRoutes } from "./backtests/routes.ts";
 import type { AppDependencies } from "./dependencies.ts";
+import { probeComponents } from "./health/components.ts";
 import { healthRoutes } from "./health/routes.ts";
 import { newApplication } from "./http/application.ts";
 import { marketDataRoutes } from "./market-data/routes.ts";
@@ -20,7 +21,12 @@ export async function buildApp(deps: AppDependencies): Promise<FastifyInstance> 
   const { db, now, newId } = deps;
   const templates = postgresTemplates(db);
   const app = await newApplication(deps.logger, deps.settings);
-  await app.register(healthRoutes, deps);
+  const { name, version, environment, executionMode } = deps.settings;
+  await app.register(healthRoutes, {
+    identity: { name, version, environment, executionMode },
+    marketData: "stream",
+    probe: () => probeComponents(deps),
+  });
   await app.register(templateRoutes, { templates, now });
   await app.register(strategyRoutes, { strategies: postgresStrategies(db), templates, now, newId });
   await app.register(riskProfileRoutes, { riskProfiles: postgresRiskProfiles(db), now, newId });

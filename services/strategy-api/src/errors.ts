@@ -16,8 +16,9 @@ export const PROBLEMS = {
   unknown_risk_profile: { status: 422, title: "There is no such risk profile" },
   parameters_refused: { status: 422, title: "The parameters do not fit the template" },
   internal: { status: 500, title: "Something went wrong on our side" },
-  stream_not_served: { status: 501, title: "Streams are not served here" },
+  stream_not_served: { status: 404, title: "Streams are not served here" },
   too_many_streams: { status: 503, title: "Too many market data streams are open" },
+  contended: { status: 503, title: "Others change the same things at the moment" },
   database_unavailable: { status: 503, title: "The database cannot be reached" },
 } as const;
 
@@ -109,8 +110,19 @@ const CONNECTION_CODES = new Set([
   "53300", // too_many_connections
 ]);
 
+/** Names of errors of DynamoDB's client that say "not now". */
+const NOT_NOW = new Set([
+  "InternalServerError",
+  "ProvisionedThroughputExceededException",
+  "RequestLimitExceeded",
+  "ServiceUnavailable",
+  "ThrottlingException",
+  "TimeoutError",
+]);
+
 /** True when the database could not be reached or went away, as opposed to refusing a statement. */
 export function isConnectionFailure(thrown: unknown): boolean {
+  if (thrown instanceof Error && NOT_NOW.has(thrown.name)) return true;
   const code = errorCode(thrown);
   if (code !== undefined) return CONNECTION_CODES.has(code) || code.startsWith("08");
   // pg reports these two without a code.

@@ -1,10 +1,12 @@
 import { z } from "zod";
 
-/** A store that the function was given. `not-used`: the stack has it, and this version neither reads nor writes it; it was asked only whether it is there. */
+/** A store that the function was given. `not-asked`: the function has no use for it and did not ask whether it is there. */
 export const DataStoreHealth = z.object({
   /** The table's key, `cache` or `time-series`. */
   name: z.string(),
-  state: z.enum(["reachable", "unreachable", "not-used"]),
+  state: z.enum(["reachable", "unreachable", "not-asked"]),
+  /** False: the stack has it, and this version neither reads nor writes it; then its state does not decide about the function's. */
+  used: z.boolean(),
   latencyMs: z.number(),
   /** For people; names no address. */
   detail: z.string(),

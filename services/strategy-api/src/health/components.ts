@@ -1,19 +1,11 @@
-import { z } from "zod";
 import type { AppDependencies } from "../dependencies.ts";
 import { INSTRUMENTS } from "../market-data/instruments.ts";
 import { quotesAt } from "../market-data/ticks.ts";
 import { appliedMigrations, pendingMigrations } from "../migrations.ts";
+import type { Component } from "./component.ts";
 
 /** A probe that takes longer is reported as failed: a health check must not hang with what it checks. */
 const PROBE_TIMEOUT_MS = 2_000;
-
-export const Component = z.object({
-  name: z.string(),
-  status: z.enum(["healthy", "unhealthy"]),
-  detail: z.string(),
-  durationMs: z.number(),
-});
-export type Component = z.output<typeof Component>;
 
 /** The parts of the service, probed at the same time. Never throws: a probe's failure is its component's status. */
 export async function probeComponents(deps: AppDependencies): Promise<Component[]> {

@@ -2,6 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { hasZodFastifySchemaValidationErrors, isResponseSerializationError } from "fastify-type-provider-zod";
 import {
   ApiError,
+  ContentionError,
   errorCode,
   type FieldIssue,
   isConnectionFailure,
@@ -41,6 +42,9 @@ export function classify(thrown: unknown): {
       detail: issues.map((i) => `${i.path}: ${i.message}`).join("; "),
       issues,
     };
+  }
+  if (thrown instanceof ContentionError) {
+    return { code: "contended", detail: "Try again in a moment.", issues: [] };
   }
   if (isConnectionFailure(thrown)) {
     return { code: "database_unavailable", detail: "Try again in a moment.", issues: [] };

@@ -1,0 +1,4 @@
+import { createHandler } from "../functions/handler.ts";
+import { strategies } from "../functions/strategies.ts";
+
+export const handler = createHandler(strategies);
