@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { DataStoreHealth } from "../../contract/aws/function-health.ts";
-import { failed, passed, type Verdict } from "./check.ts";
+import { failed, notApplicable, passed, type Verdict } from "./check.ts";
 
 /** A table as DynamoDB describes it. */
 export interface DescribedTable {
@@ -42,10 +42,15 @@ export function judgeByHealth(store: string, why: string, answer: unknown): Verd
   const stores = Stores.safeParse(answer);
   const said = stores.success ? stores.data.dataStores.find((one) => one.name === store) : undefined;
   if (said === undefined) return failed(`${from} nothing of ${store}`);
-  const words = `${said.state}, ${said.detail}`;
-  return said.state === "unreachable"
-    ? failed(`${from} ${words}`)
-    : passed(`${from} ${words} (${Math.round(said.latencyMs)} ms)`);
+  const words = said.detail === "" ? said.state : `${said.state}, ${said.detail}`;
+  switch (said.state) {
+    case "reachable":
+      return passed(`${from} ${words} (${Math.round(said.latencyMs)} ms)`);
+    case "unreachable":
+      return failed(`${from} ${words}`);
+    case "not-asked":
+      return notApplicable(`it cannot be reached from here (${why}), and no function has a use for it`);
+  }
 }
 
 export function judgeTimeSeries(status: string): Verdict {

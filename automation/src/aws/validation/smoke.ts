@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { SlipwayError } from "../../errors.ts";
 import { apiAddress, parsed, shown } from "./api-rules.ts";
-import { failed, notApplicable, type PlannedCheck, type Verdict } from "./check.ts";
+import { notApplicable, type PlannedCheck, type Verdict } from "./check.ts";
 import type { Requester, RequestOptions } from "./request.ts";
 import type { Scope } from "./scope.ts";
 import {
