@@ -21,6 +21,8 @@ const SHIP_TIMEOUT_SECONDS = 7_200;
 /** Resources whose versions the pipeline moves. */
 const SHIPPED_TYPES: readonly string[] = [FUNCTION_TYPE, ALIAS_TYPE];
 
+const SHOWN_OF_DIGEST = 12;
+
 /** A release that a shipment belongs to. */
 interface Shipped {
   id: string;
@@ -52,7 +54,7 @@ export async function ship(run: AttemptRun): Promise<StepOutcome> {
   const done = await holdWhileDatabaseIsAway(() => shipmentOf(db, release.id), run.stop);
   let detail = "in place since an earlier attempt";
   if (done === undefined) {
-    const plan = await planOf(run, manifest, release);
+    const plan = await planOf(run, manifest);
     if (plan === null)
       return {
         state: "skipped",
@@ -68,7 +70,7 @@ export async function ship(run: AttemptRun): Promise<StepOutcome> {
 }
 
 /** What this attempt has to do; null: nothing of the source is shipped. */
-async function planOf(run: AttemptRun, manifest: AwsManifest, release: Shipped): Promise<Plan | null> {
+async function planOf(run: AttemptRun, manifest: AwsManifest): Promise<Plan | null> {
   const { context, claim, pinned, stop } = run;
   const { db } = context;
   const { ship: settings } = preparedOf(run).files.manifest;
@@ -89,9 +91,16 @@ async function planOf(run: AttemptRun, manifest: AwsManifest, release: Shipped):
   if (sources.functionFolders.length === 0 && sources.site === null) return null;
   return {
     task: "ship",
-    input: { ...common, ...sources, version: String(release.number), canary: settings?.canary ?? null },
+    input: { ...common, ...sources, version: versionOf(run), canary: settings?.canary ?? null },
     restoredFrom: null,
   };
+}
+
+/** What people call the release: its commit, or its source. Another release of the same source is the same version, so that nothing of it is uploaded anew. */
+function versionOf({ claim, pinned }: AttemptRun): string {
+  const { commit, dirty, sourceDigest } = pinned ?? claim;
+  if (commit !== null && !dirty) return commit.slice(0, SHOWN_OF_DIGEST);
+  return (sourceDigest ?? "").replace("sha256:", "").slice(0, SHOWN_OF_DIGEST);
 }
 
 /** Where the functions and the site of this deployment lie: in its artifacts, never in the source. */
