@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { ChecklistItem, SignOff } from "../contract/readiness.ts";
 import { AutomaticItem, ManualItem, type ReadinessSettings } from "../contract/readiness.ts";
 import type { Database, Transaction } from "../database.ts";
-import type { CandidateFacts, StackFacts, StandingSignOff, Tick } from "./rules.ts";
+import type { CandidateFacts, StackFacts, StandingSignOff, Tick, ValidatedGroups } from "./rules.ts";
 import { NO_SETTINGS } from "./rules.ts";
 
 /** What a stack asks for. */
@@ -95,7 +95,7 @@ export async function readStackFacts(db: Database, stackId: string): Promise<Sta
   const { rows } = await sql<{
     slots: string[] | null;
     filled: string[];
-    validations: { verdict: string; groups: Record<string, "passed" | "failed"> | null }[];
+    validated: ValidatedGroups | null;
     openDrift: number;
     releases: number;
     goodReleases: number;
@@ -107,9 +107,13 @@ export async function readStackFacts(db: Database, stackId: string): Promise<Sta
       (select array(select jsonb_object_keys(secrets) order by 1) from newest) as slots,
       array(select distinct v.slot from secret_versions v, newest
         where v.stack_id = ${stackId} and v.arn = newest.secrets ->> v.slot) as filled,
-      coalesce((select jsonb_agg(jsonb_build_object('verdict', g.verdict, 'groups', g.evidence -> 'groups'))
-        from gate_results g, newest
-        where g.deployment_id = newest.deployment_id and g.evidence ->> 'kind' = 'validate'), '[]') as validations,
+      -- Several gates may look at a part each; a group that failed in the newest look of any of them has failed.
+      (select jsonb_object_agg(x."group", case when x.failed then 'failed' else 'passed' end) from (
+        select c.value ->> 'group' as "group", bool_or(c.value ->> 'state' = 'failed') as failed
+        from (select distinct on (v.gate) v.report from validation_reports v, newest
+          where v.deployment_id = newest.deployment_id order by v.gate, v.id desc) looks,
+          jsonb_array_elements(looks.report -> 'checks') c
+        group by 1) x) as validated,
       (select count(*)::integer from drift_alerts where stack_id = ${stackId} and closed_at is null) as "openDrift",
       (select count(*)::integer from releases where stack_id = ${stackId}) as releases,
       (select count(*)::integer from releases where stack_id = ${stackId} and health = 'good') as "goodReleases"
@@ -119,22 +123,11 @@ export async function readStackFacts(db: Database, stackId: string): Promise<Sta
   return {
     slots: row.slots,
     filled: new Set(row.filled),
-    validated: row.validations.length === 0 ? null : mergeGroups(row.validations),
+    validated: row.validated,
     openDrift: row.openDrift,
     releases: row.releases,
     goodReleases: row.goodReleases,
   };
-}
-
-/** Several gates may validate a part each; a group that failed anywhere has failed. */
-function mergeGroups(
-  validations: readonly { groups: Record<string, "passed" | "failed"> | null }[],
-): Record<string, "passed" | "failed"> {
-  const merged: Record<string, "passed" | "failed"> = {};
-  for (const { groups } of validations)
-    for (const [group, state] of Object.entries(groups ?? {}))
-      if (merged[group] !== "failed") merged[group] = state;
-  return merged;
 }
 
 /** The newest word about each manual item of a candidate. */
