@@ -36,7 +36,10 @@ export async function putFunctionsInPlace(
   prepare: (name: string, declared: ManifestFunction, alias: AliasState) => Promise<Candidate>,
 ): Promise<FunctionsInPlace> {
   const aliases: Record<string, AliasState> = {};
-  const positions: Record<string, string> = {};
+  // By the record at first: an attempt before this one may have left an alias elsewhere, and this one may end before it has looked.
+  const positions: Record<string, string> = Object.fromEntries(
+    names.flatMap((name) => (serving[name] === undefined ? [] : [[name, serving[name].version]])),
+  );
   const putBack = (): Promise<string[]> => putAliasesBack(shipping, positions);
   try {
     const candidates = await atOnce(names, shipping.limits.functionsAtOnce, async (name) => {
@@ -44,7 +47,7 @@ export async function putFunctionsInPlace(
       const shipped = await parts.run(functionPart(name), async () => {
         const alias = await readAlias(shipping, declared);
         aliases[name] = alias;
-        positions[name] = serving[name]?.version ?? alias.version;
+        positions[name] ??= alias.version;
         const candidate = await prepare(name, declared, alias);
         return { detail: candidate.detail, value: candidate.shipped };
       });

@@ -25,6 +25,7 @@ export async function uploadPackage(
               Key: key,
               Body: bytes,
               ContentType: "application/zip",
+              ChecksumAlgorithm: "SHA256",
               ChecksumSHA256: base64Of(sha256),
               IfNoneMatch: "*",
             }),

@@ -69,6 +69,7 @@ export async function putFile(shipping: Shipping, file: SiteFile, body: Uint8Arr
           Body: body,
           ContentType: file.contentType,
           CacheControl: file.cacheControl,
+          ChecksumAlgorithm: "SHA256",
           ChecksumSHA256: base64Of(file.sha256),
         }),
         options,

@@ -49,7 +49,7 @@ export type ShipLimits = z.infer<typeof ShipLimits>;
 export const ShipInput = z.strictObject({
   /** Names this try and no other, such as the deployment and its attempt: an invalidation of the same name would be taken for done. */
   reference: z.string().min(1).max(100),
-  /** What people call the release; the site shows it. */
+  /** What people call the source, such as its commit; the site shows it. The same for the same source: a release that changes nothing then uploads nothing. */
   version: z.string().min(1),
   manifest: AwsManifest,
   /** Absolute; their folders are functions, each named as in the manifest. Empty: the functions stay as they are. */
