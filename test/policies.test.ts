@@ -180,6 +180,15 @@ test.each([
   },
 );
 
+test("a pack of the project's own for another target is not asked", async () => {
+  const policies = `[{ name: "p", description: "d", enforcementLevel: "mandatory", validateResource: (_, report) => report("no") }]`;
+  const stack = await stackOf("elsewhere", ["one"], {
+    slipwayYaml: "policies:\n  - {path: pack, target: aws}\n",
+  });
+  writePack(path.join(api.root, "elsewhere", "pack"), "elsewhere", policies);
+  expect(await deploy(stack), worker.output()).toMatchObject({ status: "succeeded" });
+});
+
 test("a built-in policy keeps what is of a protected type from being destroyed, and lets it be created", async () => {
   const stack = await stackOf("kept", ["precious"]);
   const rule = await enable({ kind: "protected-types", project: "kept", config: { types: ["ledger:*"] } });

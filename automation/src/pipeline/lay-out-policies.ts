@@ -11,6 +11,7 @@ import type { ProjectFiles } from "../sources/project-files.ts";
 import { holdWhileDatabaseIsAway } from "../state/hold.ts";
 import type { AttemptRun } from "./attempt-run.ts";
 import { installDependencies } from "./install-dependencies.ts";
+import { targetOf } from "./local-target.ts";
 import { stepsOf } from "./operations.ts";
 import type { LaidPack, LaidPolicies } from "./policy-types.ts";
 
@@ -68,7 +69,9 @@ async function layOutPacks(
     const pack = await fetchPack(run, rule, override);
     if (pack !== null) packs.push(pack);
   }
-  for (const { path: folder, config } of files.manifest.policies) {
+  const stackTarget = targetOf(run.pinned?.config ?? run.claim.config);
+  for (const { path: folder, target, config } of files.manifest.policies) {
+    if (target !== undefined && target !== stackTarget) continue;
     packs.push({
       path: path.join(workDir, folder),
       ruleId: null,

@@ -7,6 +7,12 @@ import { preparedOf } from "./attempt-run.ts";
 /** The key of a stack's config that names its target. attempts/claim-store.ts asks for it too. */
 const TARGET_KEY = "slipway:target";
 
+/** The target that a stack's config names; undefined when it names none. */
+export function targetOf(config: Readonly<Record<string, { value: string } | object>>): string | undefined {
+  const entry = config[TARGET_KEY];
+  return entry !== undefined && "value" in entry ? entry.value : undefined;
+}
+
 /**
  * Binds a stack of the local target to this machine's keeper before anything is changed. Answers the failure when it cannot be: what was deployed by another machine's keeper
  * would be left running there beside what this one starts.
@@ -34,6 +40,5 @@ export async function letGoOfKeeper(run: AttemptRun, operation: EngineOperation)
 }
 
 function isLocal(run: AttemptRun): boolean {
-  const entry = preparedOf(run).config[TARGET_KEY];
-  return entry !== undefined && "value" in entry && entry.value === "local";
+  return targetOf(preparedOf(run).config) === "local";
 }

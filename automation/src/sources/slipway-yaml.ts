@@ -80,7 +80,14 @@ export const Manifest = z.strictObject({
     ),
   /** Policy packs of the project's own. They add to those that the stack must satisfy, and take nothing away. */
   policies: z
-    .array(z.strictObject({ path: SourcePath, config: z.record(z.string(), z.unknown()).default({}) }))
+    .array(
+      z.strictObject({
+        path: SourcePath,
+        /** Only stacks whose config names this `slipway:target`: a pack about AWS has nothing to say of another. Default: every stack. */
+        target: z.string().min(1).optional(),
+        config: z.record(z.string(), z.unknown()).default({}),
+      }),
+    )
     .max(20)
     .default([])
     .refine((packs) => new Set(packs.map((one) => one.path)).size === packs.length, "repeats a pack's path"),
