@@ -10,8 +10,13 @@ export interface Certificate {
   cert: string;
 }
 
-/** Makes one for names and addresses, with openssl. */
-export async function makeCertificate(...names: readonly string[]): Promise<Certificate> {
+/** Makes one for names and addresses that is valid for two days, with openssl. */
+export function makeCertificate(...names: readonly string[]): Promise<Certificate> {
+  return makeCertificateFor(2, names);
+}
+
+/** As makeCertificate, valid for `days`. */
+export async function makeCertificateFor(days: number, names: readonly string[]): Promise<Certificate> {
   const folder = await mkdtemp(path.join(tmpdir(), "slipway-certificate-"));
   const [key, cert] = [path.join(folder, "key.pem"), path.join(folder, "cert.pem")];
   const entries = names.map((name) => (/^[\d.]+$/.test(name) ? `IP:${name}` : `DNS:${name}`));
@@ -26,7 +31,7 @@ export async function makeCertificate(...names: readonly string[]): Promise<Cert
         "ec_paramgen_curve:prime256v1",
         "-nodes",
         "-days",
-        "2",
+        String(days),
       ],
       ...["-subj", `/CN=${names[0] ?? "test"}`, "-addext", `subjectAltName=${entries.join(",")}`],
       ...["-keyout", key, "-out", cert],

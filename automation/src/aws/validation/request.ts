@@ -112,13 +112,10 @@ export function placeOf(
   url: URL,
   connectTo: Readonly<Record<string, string>>,
 ): { host: string; port: number } {
-  const given = connectTo[url.hostname];
   const standard = url.protocol === "https:" ? 443 : 80;
-  if (given === undefined)
-    return {
-      host: url.hostname.replace(/^\[|\]$/g, ""),
-      port: url.port === "" ? standard : Number(url.port),
-    };
+  const port = url.port === "" ? standard : Number(url.port);
+  const given = connectTo[`${url.hostname}:${port}`] ?? connectTo[url.hostname];
+  if (given === undefined) return { host: url.hostname.replace(/^\[|\]$/g, ""), port };
   const colon = given.lastIndexOf(":");
   return { host: given.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(given.slice(colon + 1)) };
 }
