@@ -1,5 +1,6 @@
 import { fstat } from "node:fs";
 import path from "node:path";
+import { Writable } from "node:stream";
 import { promisify } from "node:util";
 import type { SecretValue, SlotName } from "../aws/secrets/formats.ts";
 import { fieldsOf, normalised, slotOf, wrongField, wrongValue } from "../aws/secrets/formats.ts";
@@ -70,6 +71,8 @@ async function promptForValue(context: CliContext, slot: SlotName): Promise<Secr
       const answer = await password({
         message: `${title}: ${field.title}`,
         signal: context.signal,
+        input: context.stdin,
+        ...(context.stdout instanceof Writable ? { output: context.stdout } : {}),
         validate: (text) => {
           // An empty key skips the slot; once there is a key, the rest belongs to it.
           if ((text ?? "") === "" && index === 0) return undefined;

@@ -130,7 +130,7 @@ export function wrongValue(slot: SlotName, value: SecretValue): { field: string;
   const known = new Set<string>(fieldsOf(slot).map(({ name }) => name));
   for (const name of Object.keys(value))
     if (!known.has(name)) wrong.push({ field: name, message: "is not known" });
-  if (value.apiKey !== undefined && value.apiKey !== "" && value.apiKey === value.apiSecret)
+  if (wrong.length === 0 && value.apiKey === value.apiSecret && value.apiSecret !== undefined)
     wrong.push({ field: "apiSecret", message: "is the same as the key" });
   return wrong;
 }
