@@ -85,6 +85,7 @@ describe("the build", () => {
 
   it("contains all that it needs, and its version", () => {
     expect(readdirSync(path.join(folder, "dist")).sort()).toEqual([
+      "functions",
       "migrations",
       "server.mjs",
       "version.json",

@@ -4,6 +4,7 @@ import { defineConfig, type Plugin } from "vite";
 import { functionFolders } from "./vite.functions.ts";
 
 const root = import.meta.dirname;
+const OUT_DIR = "dist";
 
 /** Which version this is, for a bundle to read. */
 function versionFile(): string {
@@ -48,14 +49,13 @@ export default defineConfig({
   root,
   logLevel: "warn",
   plugins: [filesBesideTheServer(), noSourcePaths(), functionFolders(versionFile())],
+  build: { outDir: OUT_DIR, emptyOutDir: true },
   environments: {
     ssr: {
       resolve: { noExternal: true, external: [] },
       build: {
         ssr: "src/server.ts",
         target: "node24",
-        outDir: "dist",
-        emptyOutDir: true,
         minify: false,
         sourcemap: false,
         rolldownOptions: {

@@ -28,7 +28,7 @@ export function functionFolders(versionFile: string): Plugin {
   return {
     name: "function-folders",
     enforce: "pre",
-    config: () => ({
+    config: ({ build }) => ({
       environments: {
         functions: {
           consumer: "server",
@@ -36,8 +36,7 @@ export function functionFolders(versionFile: string): Plugin {
           build: {
             ssr: true,
             target: "node22",
-            outDir: "dist/functions",
-            emptyOutDir: true,
+            outDir: join(build?.outDir ?? "dist", "functions"),
             // Cold starts read and parse every byte. Names stay, for the stacks in the log.
             minify: "oxc",
             sourcemap: false,

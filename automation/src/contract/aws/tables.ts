@@ -48,6 +48,9 @@ export type TableAccess = "read" | "append" | "write";
 /** Partition of the table `audit` that holds the counter: the only one whose items a function may update there (`dynamodb:LeadingKeys`). */
 export const COUNTER_PARTITION = "counter";
 
+/** What every function may ask of each of its tables beside its access: whether it is there and answers. */
+export const TABLE_PROBE_ACTION = "dynamodb:DescribeTable";
+
 /** Actions of each access on the table; those of reading also on its indexes. A transaction needs the actions of its parts. */
 export const TABLE_ACTIONS = {
   read: ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"],

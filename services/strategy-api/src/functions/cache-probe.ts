@@ -13,7 +13,7 @@ export function cacheProbe(endpoint: string, trust: Pick<ConnectionOptions, "ca"
     name: "cache",
     used: false,
     ask: async () => {
-      const socket = connect({ host, port: Number(port), servername: host, ...trust });
+      const socket = connect({ host, port: Number(port), ...trust });
       const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
       try {
         await once(socket, "secureConnect", { signal });

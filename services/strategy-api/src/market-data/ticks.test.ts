@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { INSTRUMENTS } from "./instruments.ts";
-import { firstTick, MAX_REPLAYED_TICKS, tickEvents } from "./ticks.ts";
+import { firstTick, MAX_REPLAYED_TICKS, tickEvents, ticksAfter } from "./ticks.ts";
 
 describe("where a stream begins", () => {
   it.each([
@@ -11,6 +11,24 @@ describe("where a stream begins", () => {
     ["an id from the future: the next one", 5000, 1001],
   ])("%s", (_, lastSeen, expected) => {
     expect(firstTick(1000, lastSeen)).toBe(expected);
+  });
+});
+
+describe("polling", () => {
+  const ask = (lastEventId: number | undefined, nowMs: number) =>
+    ticksAfter({ instruments: INSTRUMENTS.slice(0, 1), tickMs: 500, lastEventId, nowMs });
+
+  it("gives the newest tick at first, then each tick once", () => {
+    const first = ask(undefined, 10_200);
+    expect(first).toMatchObject({ next: 10_000, pollAfterMs: 300 });
+    expect(first.items.map((tick) => Date.parse(tick.at))).toEqual([10_000]);
+    const second = ask(first.next, 11_100);
+    expect(second.items.map((tick) => Date.parse(tick.at))).toEqual([10_500, 11_000]);
+    expect(ask(second.next, 11_400).items).toEqual([]);
+  });
+
+  it("skips what was missed for long", () => {
+    expect(ask(0, 1_000_000).items).toHaveLength(MAX_REPLAYED_TICKS);
   });
 });
 

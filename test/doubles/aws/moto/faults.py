@@ -134,7 +134,19 @@ def _authorize(self, iam_request_cls, resource: str = "*") -> None:
     request._action = POLICY_ACTIONS.get(wanted, wanted)
     if wanted == "s3:GetObject" and "versionId=" in self.uri:
         request._action = "s3:GetObjectVersion"
+    if wanted == "dynamodb:TransactWriteItems":
+        for part in _parts_of_transaction(self):
+            request._action = part
+            request.check_action_permitted("*")
+        return
     request.check_action_permitted(_resource(self, service, resource))
+
+
+def _parts_of_transaction(self) -> list[str]:
+    """Policies speak of what a transaction does, not of the transaction."""
+    named = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
+    items = json.loads(self.raw_body or "{}").get("TransactItems", [])
+    return sorted({f"dynamodb:{named[kind]}" for item in items for kind in item if kind in named})
 
 
 def _resource(self, service: str, resource: str) -> str:
