@@ -1,0 +1,146 @@
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { Readable } from "node:stream";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { AN_AWS_MANIFEST } from "../../../../test/helpers/aws-manifest.ts";
+import { makeCertificateFor } from "../../../../test/helpers/certificate.ts";
+import { type DeskStandIn, startDesk } from "../../../../test/helpers/desk-stand-in.ts";
+import { ValidationReport } from "../../contract/aws/validation.ts";
+import { Release } from "../../contract/releases.ts";
+import { runCli } from "../program.ts";
+
+const API = "api.shop.test";
+const DIGEST = `sha256:${"0".repeat(64)}`;
+const functions = Object.fromEntries(
+  ["audit", "templates"].map((category) => [
+    category,
+    { ...AN_AWS_MANIFEST.functions.audit, healthPath: `/api/${category}/health` },
+  ]),
+);
+const MANIFEST = { ...AN_AWS_MANIFEST, functions, api: { ...AN_AWS_MANIFEST.api, url: `https://${API}` } };
+
+function release(number: number, health: "good" | "bad", outputs: Record<string, unknown>): Release {
+  const id = `00000000-0000-7000-8000-00000000000${number}`;
+  return Release.parse({
+    id,
+    number,
+    deploymentId: id,
+    health,
+    rollbackOf: null,
+    promotedFrom: null,
+    sourceDigest: DIGEST,
+    commit: null,
+    dirty: false,
+    lockfileDigest: null,
+    configDigest: DIGEST,
+    artifacts: [],
+    pulumiVersion: "3.250.0",
+    plugins: [],
+    outputs,
+    requestedBy: "user:owner",
+    message: null,
+    createdAt: "2026-11-21T12:00:00.000Z",
+    quarantined: false,
+    acceptedBy: null,
+  });
+}
+
+const RELEASES = [
+  release(3, "bad", { manifest: { ...MANIFEST, api: { ...MANIFEST.api, url: "https://broken.test" } } }),
+  release(2, "good", { manifest: MANIFEST }),
+  release(1, "good", { url: "http://127.0.0.1:8080" }),
+];
+
+let folder: string;
+let desk: DeskStandIn;
+const server = createServer((request, response) => {
+  const url = new URL(request.url ?? "/", "http://server");
+  const number = /^\/v1\/stacks\/default\/shop\/test\/releases\/(\d+)$/.exec(url.pathname)?.[1];
+  const found =
+    number === undefined
+      ? { items: RELEASES, next: null }
+      : RELEASES.find((one) => one.number === Number(number));
+  response.setHeader("content-type", "application/json").end(JSON.stringify(found));
+});
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), "slipway-validate-"));
+  const certificate = await makeCertificateFor(90, [API]);
+  await writeFile(path.join(folder, "ca.pem"), certificate.cert);
+  await writeFile(path.join(folder, "token"), "slp_test");
+  desk = await startDesk({ site: "app.shop.test", api: API }, certificate);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+});
+afterAll(async () => {
+  server.closeAllConnections();
+  server.close();
+  await desk.stop();
+  await rm(folder, { recursive: true });
+});
+beforeEach(() => desk.wrong.clear());
+
+async function slipway(...words: string[]) {
+  const printed = { out: "", err: "", code: 0 };
+  const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const reach = ["--extra-ca", "ca.pem", "--connect-to", `${API}=127.0.0.1:${desk.httpsPort}`];
+  await runCli(
+    ["validate", "shop/test", "--server", base, "--token-file", "token", ...reach, ...words],
+    {
+      env: { HOME: folder, XDG_CONFIG_HOME: folder },
+      cwd: folder,
+      stdin: Readable.from([]),
+      stdout: { write: (text) => (printed.out += text) },
+      stderr: { write: (text) => (printed.err += text) },
+      signal: new AbortController().signal,
+      finish: (code) => {
+        printed.code = code;
+      },
+    },
+    "0",
+  );
+  return printed;
+}
+
+test("validates the newest good release, a line a check, and exits with 0", async () => {
+  const { out, err, code } = await slipway("--only", "api");
+  expect(err).toBe("");
+  expect(code).toBe(0);
+  expect(out).toMatch(/^Release 2 of shop\/test:\n/);
+  expect(out).toMatch(/\npassed {10}api: function templates \(\d+ ms\): healthy, version 1\.4\.0\n/);
+  expect(out).toMatch(/\ntest: 3 checks passed, 0 failed \(api\)\.\n$/);
+});
+
+test("exits with 1 when a check failed, prints the report as JSON and keeps it in a file", async () => {
+  desk.wrong.set("GET /api/audit/health", { status: 503, body: "no table" });
+  const { out, code } = await slipway("--only", "api", "--json", "--output", "report.json");
+  expect(code).toBe(1);
+  const report = ValidationReport.parse(JSON.parse(out));
+  expect(report).toMatchObject({ state: "failed", counts: { passed: 2, failed: 1, notApplicable: 0 } });
+  expect(report.deployedAt).toBe("2026-11-21T12:00:00.000Z");
+  expect(JSON.parse(await readFile(path.join(folder, "report.json"), "utf8"))).toEqual(report);
+});
+
+test("another release can be named; one that is not on AWS is refused", async () => {
+  expect((await slipway("--release", "3", "--only", "api")).out).toContain("broken.test");
+  const { err, code } = await slipway("--release", "1");
+  expect(code).toBe(1);
+  expect(err).toContain("Release 1 of shop/test has no output 'manifest'");
+});
+
+test.each([
+  [["--only", "dns,tables"], "These groups cannot be chosen"],
+  [["--only", "api", "--except", "api"], "leaves no group to check"],
+  [["--connect-to", "app.shop.test"], "does not say where to connect"],
+  [["--connect-to", "app.shop.test=somewhere"], "must be address:port"],
+])("%j is refused before anything is looked at", async (words, message) => {
+  desk.requests.length = 0;
+  const { err, code } = await slipway(...words);
+  expect(code).toBe(2);
+  expect(err).toContain(message);
+  expect(desk.requests).toEqual([]);
+});
