@@ -6,7 +6,7 @@ import {
   CreateDistributionCommand,
   ListInvalidationsCommand,
 } from "@aws-sdk/client-cloudfront";
-import { CreateRoleCommand, IAMClient } from "@aws-sdk/client-iam";
+import { CreateRoleCommand, GetRoleCommand, IAMClient } from "@aws-sdk/client-iam";
 import {
   CreateAliasCommand,
   CreateFunctionCommand,
@@ -30,6 +30,8 @@ import type { Aws } from "./aws.ts";
 import { AN_AWS_MANIFEST } from "./aws-manifest.ts";
 
 const PLACEHOLDER = `export const handler = () => ({ statusCode: 503, body: "nothing was shipped" });`;
+
+let beds = 0;
 
 /** What a stack of the target `aws` has before anything is shipped: made by hand, so that shipping alone is tested. */
 export interface ShippingBed {
@@ -68,7 +70,7 @@ export function answeringHealth(status: number, text: string): string {
   ? { statusCode: ${status}, body: "health" } : { statusCode: 200, body: ${JSON.stringify(text)} };`;
 }
 
-/** Makes buckets, functions with a placeholder and their aliases, and a distribution. */
+/** Makes buckets, functions with a placeholder and their aliases, and a distribution, beside those of other beds. */
 export async function makeShippingBed(
   aws: Aws,
   names: readonly string[] = ["audit", "health"],
@@ -79,7 +81,9 @@ export async function makeShippingBed(
   const s3 = new S3Client({ ...settings, forcePathStyle: true });
   const cloudFront = new CloudFrontClient(settings);
   const folder = await mkdtemp(path.join(tmpdir(), "slipway-shipping-"));
-  const { artifactsBucket, site } = AN_AWS_MANIFEST;
+  const number = beds++;
+  const artifactsBucket = `${AN_AWS_MANIFEST.artifactsBucket}-${number}`;
+  const site = { ...AN_AWS_MANIFEST.site, bucket: `${AN_AWS_MANIFEST.site.bucket}-${number}` };
   for (const Bucket of [artifactsBucket, site.bucket]) {
     await s3.send(
       new CreateBucketCommand({
@@ -91,11 +95,11 @@ export async function makeShippingBed(
   }
   const functions: AwsManifest["functions"] = {};
   const role = await makeRole(settings);
-  for (const name of names) functions[name] = await makeFunction(lambda, name, role);
+  for (const name of names) functions[name] = await makeFunction(lambda, name, number, role);
   const { Distribution } = await cloudFront.send(
     new CreateDistributionCommand({
       DistributionConfig: {
-        CallerReference: "bed",
+        CallerReference: `bed-${number}`,
         Comment: "",
         Enabled: true,
         Origins: {
@@ -220,12 +224,16 @@ async function makeRole(settings: { region: string; endpoint: string }): Promise
     Principal: { Service: "lambda.amazonaws.com" },
     Action: "sts:AssumeRole",
   };
-  const { Role } = await iam.send(
-    new CreateRoleCommand({
-      RoleName: "shop-functions",
-      AssumeRolePolicyDocument: JSON.stringify({ Version: "2012-10-17", Statement: [principal] }),
-    }),
-  );
+  const RoleName = "shop-functions";
+  const { Role } = await iam
+    .send(
+      new CreateRoleCommand({
+        RoleName,
+        AssumeRolePolicyDocument: JSON.stringify({ Version: "2012-10-17", Statement: [principal] }),
+      }),
+    )
+    // Another bed's.
+    .catch(() => iam.send(new GetRoleCommand({ RoleName })));
   iam.destroy();
   return Role?.Arn ?? "";
 }
@@ -233,9 +241,10 @@ async function makeRole(settings: { region: string; endpoint: string }): Promise
 async function makeFunction(
   lambda: LambdaClient,
   name: string,
+  number: number,
   role: string,
 ): Promise<AwsManifest["functions"][string]> {
-  const functionName = `shop-${name}`;
+  const functionName = `shop-${name}-${number}`;
   const ZipFile = zipSync({ "index.mjs": Buffer.from(PLACEHOLDER) }, { mtime: new Date(1980, 0, 1) });
   const made = await lambda.send(
     new CreateFunctionCommand({
