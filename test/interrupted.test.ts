@@ -1,9 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { sql } from "kysely";
+import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { AnswerBody, TestApi } from "./helpers/api.ts";
 import { startTestApi } from "./helpers/api.ts";
+import { person, setRules, vote } from "./helpers/approvals.ts";
 import { endedWithin } from "./helpers/deployments.ts";
 import { type LedgerProgram, register, writeLedgerProject } from "./helpers/ledger-project.ts";
 import { stoppedAfterEach } from "./helpers/stopped-workers.ts";
@@ -227,3 +230,55 @@ test("a worker that stands still beyond its lease loses the stack, and what it d
   expect(after, first.output()).toEqual(done);
   expect(second.output()).toContain("took over a lost attempt");
 });
+
+test("a worker killed after an approved update was begun and before its engine started it: the same seal is compared again, and it runs once", async () => {
+  const { stack, lines } = await ledgerStack("not-started", { texts: ["one"], delayMs: 0 });
+  const ann = await person(api, "ann");
+  await setRules(api, stack, { rules: [{ name: "two-eyes", need: 1 }] });
+  const first = await start();
+  const id = await request(stack);
+  const stepOf = async (name: string): Promise<AnswerBody | undefined> => {
+    const { body } = await api.ask("GET", `/v1/deployments/${id}`);
+    return (body.steps as AnswerBody[]).find((step) => step.name === name);
+  };
+  await eventually("it waits for a vote", ENDED_MS, async () => {
+    const { body } = await api.ask("GET", `/v1/deployments/${id}`);
+    return body.status === "waiting_approval";
+  });
+  const { body: approval } = await api.ask("GET", `/v1/deployments/${id}/approval`);
+  const client = new pg.Client({ connectionString: api.databaseUrl });
+  await client.connect();
+  try {
+    expect((await vote(api, id, ann)).status).toBe(200);
+    await eventually("it is previewed again", ENDED_MS, async () => {
+      const { rows } = await sql`select 1 from deployment_events where deployment_id = ${id} and attempt = 2
+        and body @> '{"type": "step", "step": "preview", "state": "succeeded"}'`.execute(api.db);
+      return rows.length > 0;
+    });
+    // The engine's request for an update waits here, and everything else goes on.
+    await client.query("begin");
+    await client.query("lock table updates in share mode");
+    await eventually(
+      "the update has begun",
+      ENDED_MS,
+      async () => (await stepOf("update"))?.state === "running",
+    );
+    await first.kill();
+    workers.delete(first);
+  } finally {
+    await client.end();
+  }
+  await start();
+  const done = await ended(id);
+  expect(done, JSON.stringify(done.failure)).toMatchObject({ status: "succeeded", binding: "exact" });
+  expect([await attemptsOf(id), lines()]).toEqual([3, ["started create one", "finished create one"]]);
+  expect((await api.ask("GET", `/v1/deployments/${id}/approval`)).body).toMatchObject({
+    state: "begun",
+    seal: approval.seal,
+  });
+});
+
+async function attemptsOf(id: string): Promise<number> {
+  const rows = await api.db.selectFrom("attempts").select("id").where("deployment_id", "=", id).execute();
+  return rows.length;
+}

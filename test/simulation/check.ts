@@ -64,6 +64,8 @@ function openReader() {
   /** Attempts that are just changing a resource, by their stack. */
   const changing = new Map<string, Set<string>>();
   const stepsDone = new Map<string, string>();
+  /** Deployments whose engine has started an update. */
+  const started = new Set<string>();
   const seals = new Map<string, string>();
   const answers = new Map<string, string>();
   const received = new Map<string, string>();
@@ -345,6 +347,9 @@ function openReader() {
         : null;
     }
     if (gone.has(attemptId)) return wrong("no effect after a takeover", `${attemptId} changes ${stackId}`);
+    // By it a takeover knows that nothing was changed.
+    if (!started.has(deploymentId))
+      return wrong("nothing is changed before its update has started", `${attemptId} changes ${stackId}`);
     for (const other of active) {
       if (other !== attemptId)
         return wrong("never two writers at once", `${attemptId} and ${other} change ${stackId}`);
@@ -368,7 +373,7 @@ function openReader() {
   function checkStep({ deploymentId, attemptId, step }: Extract<Entry, { kind: "step" }>): Found {
     const place = `${deploymentId}/${step}`;
     const before = stepsDone.get(place);
-    if (CHANGING.has(step) && before !== undefined) {
+    if (CHANGING.has(step) && before !== undefined && started.has(deploymentId)) {
       return wrong(
         "what may have changed resources is never run again",
         `${step} of ${deploymentId} by ${attemptId} after ${before}`,
@@ -387,6 +392,7 @@ function openReader() {
           const found = checkCommit(entry);
           for (const change of entry.changes) take(change);
           for (const { table, after } of entry.changes) {
+            if (table === "updates") started.add((after as Rows["updates"]).id);
             if (table !== "steps") continue;
             const { deploymentId, name, state } = after as Rows["steps"];
             if (state === "succeeded" && ONCE.has(name)) stepsDone.set(`${deploymentId}/${name}`, "finished");

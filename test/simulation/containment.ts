@@ -1,5 +1,6 @@
 import type { ClaimedFence } from "./history.ts";
 import * as statements from "./statements.ts";
+import type { Trx } from "./store.ts";
 import type { System } from "./system.ts";
 import { askServer, hold, record, transact } from "./system.ts";
 import type { Process, Task, Wait } from "./world.ts";
@@ -103,13 +104,15 @@ export function* changeResources(
   const about = { attemptId, stackId, deploymentId: deployment.id };
   const obeys = !world.random.chance(programs.ignoreInterrupts);
   const resources = world.random.between(1, 4);
+  const ask = (what: string, may: (trx: Trx) => boolean): Wait<boolean> =>
+    hold(system, () => askServer(system, process, (server) => transact(system, server, what, may)));
   const tell = (what: string, completes: string | null): Wait<boolean> =>
-    hold(system, () =>
-      askServer(system, process, (server) =>
-        transact(system, server, what, (trx) => statements.journal(trx, rules, claimed, completes)),
-      ),
-    );
+    ask(what, (trx) => statements.journal(trx, rules, claimed, completes));
   try {
+    // A provider is loaded, and a program run, only after this.
+    yield* sleep(world, world.random.between(10, 1_500));
+    const starts = (trx: Trx): boolean => statements.startUpdate(trx, rules, claimed, deployment.id);
+    if (!(yield* ask(`update of ${deployment.id} starts`, starts))) return "failed";
     for (let resource = 1; resource <= resources; resource += 1) {
       if (obeys && containment.isInterrupted()) return "interrupted";
       if (!(yield* tell(`journal of ${deployment.id}: ${resource} begins`, null))) return "failed";

@@ -1,5 +1,6 @@
 import type { LeaseHolder, WriterRow } from "../../automation/src/attempts/lease-rules.ts";
 import { LEASE_MS } from "../../automation/src/attempts/lease-rules.ts";
+import { decideTakeover } from "../../automation/src/attempts/rules.ts";
 import type { Habits, Rules } from "./rules.ts";
 import { PRODUCT } from "./rules.ts";
 
@@ -131,6 +132,11 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "runs again what may have changed resources",
     rules: { ...PRODUCT, decideTakeover: () => ({ kind: "requeue" }) },
+    breaks: ["what may have changed resources is never run again"],
+  },
+  {
+    name: "does not ask whether an update has started",
+    rules: { ...PRODUCT, decideTakeover: (lost) => decideTakeover({ ...lost, hasBegun: false }) },
     breaks: ["what may have changed resources is never run again"],
   },
   {

@@ -233,6 +233,17 @@ export function isStored(trx: Trx, deploymentId: string, key: string): boolean {
   return false;
 }
 
+/** What an engine asks the state backend for before it does anything; false when it may not. */
+export function startUpdate(trx: Trx, rules: Rules, fence: ClaimedFence, deploymentId: string): boolean {
+  trx.fence = fence;
+  if (!rules.lease.write(writerOf(trx, fence.stackId), fence, trx.now).granted) {
+    trx.fence = null;
+    return false;
+  }
+  trx.put("updates", { id: deploymentId, isComplete: false });
+  return true;
+}
+
 /** What an engine tells the state backend before and after it changes a resource, and when it is through; false when it may not. */
 export function journal(trx: Trx, rules: Rules, fence: ClaimedFence, completes: string | null): boolean {
   trx.fence = fence;
@@ -359,9 +370,10 @@ export function takeOver(trx: Trx, rules: Rules, clock: number): string | null {
       if (other.deploymentId === deployment.id && other.id !== attempt.id && other.status === "lost")
         crashes += 1;
     }
-    const isComplete = trx.find("updates", deployment.id)?.isComplete === true;
+    const update = trx.find("updates", deployment.id);
+    const known = { isComplete: update?.isComplete === true, hasBegun: update !== undefined };
     const { cancelRequested } = deployment;
-    const { kind } = rules.decideTakeover({ startedSteps, cancelRequested, isComplete, crashes });
+    const { kind } = rules.decideTakeover({ startedSteps, cancelRequested, ...known, crashes });
     const status = STATUS_AFTER[kind];
     finish(trx, rules, { ...of, stackId: writer.id, deployment }, status, "system");
     return attempt.id;

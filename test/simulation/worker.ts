@@ -149,7 +149,8 @@ function* runAttempt(system: System, worker: Process, claimed: Claimed, containm
     );
     for (const step of rules.stepsOf(operation, {}, version)) {
       if (step === "release") break;
-      if (stop.reason !== null && step !== "gates-after") return yield* giveUp(stop.reason);
+      if (stop.reason !== null && step !== "ship" && step !== "gates-after")
+        return yield* giveUp(stop.reason);
       const isChange = step === "update" || step === "refresh" || step === "destroy";
       if (isChange && isComplete) {
         yield* recorder(step, "succeeded");
@@ -208,7 +209,14 @@ function* runAttempt(system: System, worker: Process, claimed: Claimed, containm
   /** The runner or the guardian is gone: what has changed nothing runs again, the rest is told honestly. */
   function* crashed(step: StepName): Wait {
     yield* containment.close();
-    yield* closeAndConclude(CHANGING_STEPS.includes(step) ? "interrupted" : "queued");
+    yield* hold(system, () =>
+      transact(system, worker, `${claimed.attemptId} has crashed`, (trx) => {
+        // In the transaction that ends the attempt: what its engine has asked for may still be on its way.
+        const hasBegun = trx.find("updates", id) !== undefined;
+        const status = CHANGING_STEPS.includes(step) && hasBegun ? "interrupted" : "queued";
+        statements.conclude(trx, rules, claimed, { status });
+      }),
+    );
   }
   function* fail(step: StepName, outcome: EngineOutcome): Wait {
     yield* containment.close();

@@ -35,6 +35,20 @@ test("an update that the state backend knows to be complete is gone on with, and
   }
 });
 
+test("a step that no update of the engine has followed is repeated; a step of another kind, or an update that has started, is not", () => {
+  for (const step of ["update", "refresh", "destroy"]) {
+    const lost = { startedSteps: ["prepare", "preview", step], cancelRequested: false };
+    expect(decideTakeover({ ...lost, hasBegun: false }).kind).toBe("requeue");
+    expect(decideTakeover({ ...lost, hasBegun: true }).kind).toBe("interrupted");
+    expect(decideTakeover({ ...lost, hasBegun: false, cancelRequested: true }).kind).toBe("cancelled");
+    expect(decideTakeover({ ...lost, hasBegun: false, crashes: MAX_CRASHES }).kind).toBe("poison");
+  }
+  for (const step of ["gates-after", "release", "rename-everything"]) {
+    const lost = { startedSteps: ["update", step], cancelRequested: false, hasBegun: false };
+    expect(decideTakeover(lost).kind, step).toBe("interrupted");
+  }
+});
+
 test("the third attempt that ends with its runner is the last, unless something may have changed: that is for a person to decide", () => {
   const lost = { startedSteps: ["prepare", "preview"], cancelRequested: false };
   expect(decideTakeover({ ...lost, crashes: MAX_CRASHES - 1 }).kind).toBe("requeue");

@@ -1,4 +1,4 @@
-import { changingStepOf } from "../pipeline/operations.ts";
+import { BEGINNING_STEPS, changingStepOf } from "../pipeline/operations.ts";
 
 /** So many attempts of one deployment may end with their worker or runner: one more and it is the program that ends them. */
 export const MAX_CRASHES = 3;
@@ -20,17 +20,24 @@ export interface LostSituation {
   cancelRequested: boolean;
   /** The engine has said that its update is complete, and the state backend has recorded it. */
   isComplete?: boolean;
+  /** False: the state backend knows of no update that its engine has started, and starts none any more. Nothing can have been changed without one. */
+  hasBegun?: boolean;
   /** Attempts of this deployment, this one included, that ended with their worker or runner although nobody had asked for it. */
   crashes?: number;
 }
 
+/** Whether the engine's updates tell all that a step may have changed. */
+function isOfEngine(step: string): boolean {
+  return BEGINNING_STEPS.some((name) => name === step);
+}
+
 /**
  * Before anything could change a resource the deployment just runs again. From there on nobody knows what was done, and a second run could do it twice: a person decides; unless the state
- * backend knows that all of it is done, so that only what follows is left to do.
+ * backend knows that all of it is done, so that only what follows is left to do, or that none of it was begun, so that it runs again.
  */
 export function decideTakeover(lost: LostSituation): Takeover {
-  const { startedSteps, cancelRequested, isComplete = false, crashes = 0 } = lost;
-  const changing = changingStepOf(startedSteps);
+  const { startedSteps, cancelRequested, isComplete = false, hasBegun = true, crashes = 0 } = lost;
+  const changing = changingStepOf(hasBegun ? startedSteps : startedSteps.filter((step) => !isOfEngine(step)));
   if (changing !== undefined && !isComplete) {
     return {
       kind: "interrupted",

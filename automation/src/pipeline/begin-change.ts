@@ -6,9 +6,6 @@ import type { StepName } from "./operations.ts";
 import { inFence } from "./record-release.ts";
 import { markUpdating } from "./verification.ts";
 
-/** The steps that begin to change a stack's resources or its state. */
-export const BEGINNING_STEPS: readonly StepName[] = ["update", "refresh", "destroy"];
-
 /**
  * Records that the step begins which changes the stack, in the transaction that decides whether it may: whoever takes the attempt over knows that things may have changed, and nothing has begun that was
  * not approved. Answers undefined, or how the attempt ends instead.

@@ -8,7 +8,7 @@ import { describeAccount } from "../deployments/account-rules.ts";
 import { endDeployment, requeueDeployment, resumeDeployment } from "../deployments/completion.ts";
 import { quarantine } from "../releases/store.ts";
 import type { WorkerContext } from "./context.ts";
-import { completedIn, lockChangingUpdates, settleUpdates } from "./settle-updates.ts";
+import { completedIn, hasBegun, lockChangingUpdates, settleUpdates } from "./settle-updates.ts";
 
 /** How an attempt was lost. */
 export interface Loss {
@@ -34,9 +34,13 @@ export async function concludeLoss(
   const counts = crashed && history.wasRunning;
   if (counts) await markCrashed(trx, lost.attemptId);
   // Locked: what the engine says to the state backend at this moment is waited for, and then seen.
-  const isComplete = completedIn(await lockChangingUpdates(trx, lost), lost.operation) !== undefined;
+  const updates = await lockChangingUpdates(trx, lost);
+  const known = {
+    isComplete: completedIn(updates, lost.operation) !== undefined,
+    hasBegun: hasBegun(updates, lost.operation),
+  };
   const crashes = history.before + (counts ? 1 : 0);
-  const takeover = decideTakeover({ ...lost, isComplete, crashes });
+  const takeover = decideTakeover({ ...lost, ...known, crashes });
   switch (takeover.kind) {
     case "requeue":
       await requeueDeployment(trx, context, lost);

@@ -13,6 +13,9 @@ export const KNOWN_VERSIONS: readonly number[] = Object.keys(OPERATION_LISTS)
 /** What this program queues. */
 export const OPERATION_VERSION: number = Math.max(...KNOWN_VERSIONS);
 
+/** The steps that begin to change a stack's resources or its state. Each does so by updates of the engine, which the state backend has started before. */
+export const BEGINNING_STEPS: readonly StepName[] = ["update", "refresh", "destroy"];
+
 /** The steps after whose start the stack's resources may have changed: from here on nothing is ever run twice. */
 export const CHANGING_STEPS: readonly StepName[] = [
   "update",

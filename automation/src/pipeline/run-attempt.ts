@@ -19,7 +19,7 @@ import type { AttemptRun, Step, StepOutcome } from "./attempt-run.ts";
 import { failureOf } from "./attempt-run.ts";
 import { openAttemptSpans } from "./attempt-spans.ts";
 import { measureBaselines } from "./baselines.ts";
-import { BEGINNING_STEPS, beginChange } from "./begin-change.ts";
+import { beginChange } from "./begin-change.ts";
 import {
   concludeCancel,
   concludeFailure,
@@ -40,7 +40,7 @@ import { hasGatesAfter } from "./gate-surroundings.ts";
 import { keepLease } from "./lease-keeper.ts";
 import { measureStep } from "./measure-step.ts";
 import type { StepName } from "./operations.ts";
-import { CHANGING_STEPS, isKept, stepsOf } from "./operations.ts";
+import { BEGINNING_STEPS, CHANGING_STEPS, isKept, stepsOf } from "./operations.ts";
 import { completeUpdate, factsOf } from "./record-release.ts";
 import { accountResources } from "./resource-account.ts";
 import type { ChangingUpdate } from "./settle-updates.ts";

@@ -72,6 +72,11 @@ export function completedIn(
   return last?.status === "succeeded" ? last : undefined;
 }
 
+/** Whether an engine has started what a deployment was for. Locked with the writer's row, none can start any more. */
+export function hasBegun(updates: readonly ChangingUpdate[], operation: DeploymentOperation): boolean {
+  return updates.some((update) => isFor(operation, update));
+}
+
 /**
  * Ends the updates that an attempt's engine has left running, so that what they had recorded becomes the stack's state, and keeps what became of each resource. Answers the account. The
  * caller holds the writer's row, and nothing of the attempt runs any more.
