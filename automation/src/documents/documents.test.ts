@@ -128,8 +128,8 @@ describe("documents of a release", () => {
   });
 
   test("go back to the good release before, and on to the stack after it", async () => {
-    expect((await read("runbook", 2)).text).toContain("slipway rollback --stack shop/test --release 1");
-    expect((await read("runbook", 1)).text).not.toContain("--release");
+    expect((await read("runbook", 2)).text).toContain("slipway rollback --stack shop/test --to 1");
+    expect((await read("runbook", 1)).text).not.toContain("--to");
     expect((await read("checklist", 2)).text).toContain(
       "slipway readiness sign-off --stack shop/production --from test --release 2",
     );

@@ -60,7 +60,7 @@ function goBack({ previousGood, manifest }: DocumentFacts, on: string): string {
       ? "An earlier release is deployed again, of what is pinned."
       : "Aliases go back to the versions that the earlier release recorded, objects of the site to its object versions; the cache is invalidated. Data and secrets stay as they are.";
   return `${words}\n\n${commands([
-    previousGood === null ? `slipway rollback ${on}` : `slipway rollback ${on} --release ${previousGood}`,
+    previousGood === null ? `slipway rollback ${on}` : `slipway rollback ${on} --to ${previousGood}`,
     `slipway rollback-settings ${on}`,
   ])}`;
 }

@@ -60,6 +60,18 @@ const BODIES: Readonly<Record<string, (place: Place) => unknown>> = {
   setEnvironments: () => ({ stacks: [] }),
   setBudgets: () => ({ budgets: [] }),
   createStackDelivery: ({ organisation, project, stack }) => ({ organisation, project, waves: [[stack]] }),
+  setReadinessSettings: () => ({ required: false }),
+  tickReadiness: () => ({ item: "on-call" }),
+  signOff: () => ({ comment: "x" }),
+  recordSecretVersions: () => ({
+    versions: [
+      {
+        slot: "binance",
+        arn: "arn:aws:secretsmanager:eu-central-1:123456789012:secret:binance",
+        versionId: randomUUID(),
+      },
+    ],
+  }),
   planStateImport: ({ organisation }) => ({ organisation, stacks: [] }),
 };
 const ALL = Object.entries(endpoints) as [EndpointName, Endpoint][];
@@ -146,6 +158,8 @@ async function ask(name: EndpointName, place: Place, token: string) {
     alert: randomUUID(),
     check: randomUUID(),
     freeze: randomUUID(),
+    signOff: randomUUID(),
+    kind: "summary",
   };
   const url = endpoint.path.replace(/:(\w+)/g, (_, part: string) => values[part] ?? `no value for ${part}`);
   const answer = await api.ask(endpoint.method, url, {

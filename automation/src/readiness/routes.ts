@@ -46,8 +46,8 @@ export function readinessRoutes(app: FastifyInstance, { db }: { db: Database }):
 
   serve(app, endpoints.tickReadiness, ({ params, body, caller, actor }) =>
     withTransaction(db, async (trx) => {
-      requireSignIn(actor);
       const stack = found(await referStack(trx, params, { lock: true }), params);
+      requireSignIn(actor);
       const { item, done, note, ...choice } = body;
       const target = { ...params, id: stack.id };
       const candidate = await requireCandidate(trx, target, choice);
@@ -74,8 +74,8 @@ export function readinessRoutes(app: FastifyInstance, { db }: { db: Database }):
 
   serve(app, endpoints.signOff, ({ params, body, caller, actor }) =>
     withTransaction(db, async (trx) => {
-      const { id: signInId } = requireSignIn(actor);
       const stack = found(await referStack(trx, params, { lock: true }), params);
+      const { id: signInId } = requireSignIn(actor);
       const { comment, ...choice } = body;
       const target = { ...params, id: stack.id };
       const candidate = await requireCandidate(trx, target, choice);
@@ -98,8 +98,8 @@ export function readinessRoutes(app: FastifyInstance, { db }: { db: Database }):
 
   serve(app, endpoints.withdrawSignOff, ({ params, caller, actor }) =>
     withTransaction(db, async (trx) => {
-      requireSignIn(actor);
       const stack = found(await referStack(trx, params, { lock: true }), params);
+      requireSignIn(actor);
       const { signOff, ...name } = params;
       const ended = await store.endSignOff(trx, stack.id, signOff, caller.principal);
       if (ended === undefined) {

@@ -11,6 +11,7 @@ import { DriftPanel } from "../drift/DriftPanel.tsx";
 import { FreezeAlert } from "../policies/FreezeAlert.tsx";
 import { StackPolicies } from "../policies/StackPolicies.tsx";
 import { queries } from "../queries.ts";
+import { ReadinessPanel } from "../readiness/ReadinessPanel.tsx";
 import { SchedulesPanel } from "../schedules/SchedulesPanel.tsx";
 import { ConfigPanel } from "./ConfigPanel.tsx";
 import { HistoryTable } from "./HistoryTable.tsx";
@@ -30,6 +31,7 @@ const TABS = {
   states: "States",
   drift: "Drift",
   rules: "Rules",
+  readiness: "Readiness",
   schedules: "Schedules",
   config: "Config",
   audit: "Audit",
@@ -92,6 +94,9 @@ export function StackPage({ stack, tab }: { stack: StackPath; tab: StackTab }) {
         <Tabs.Panel value="rules">
           <RulesPanel stack={stack} />
           <StackPolicies stack={stack} />
+        </Tabs.Panel>
+        <Tabs.Panel value="readiness">
+          <ReadinessPanel stack={stack} />
         </Tabs.Panel>
         <Tabs.Panel value="schedules">
           <SchedulesPanel stack={stack} />
