@@ -100,7 +100,7 @@ async function serve(): Promise<void> {
   );
   const watching = disk.watch((status) => tellOfDisk(db, logger, status), stopping.signal);
   const deciding = watchApprovals(
-    { db, logger, onPass: progress.watch("approvals", STALLED_LOOP_MS) },
+    { db, keyring, logger, onPass: progress.watch("approvals", STALLED_LOOP_MS) },
     stopping.signal,
   );
   const collecting = collectHourly({ db, dataDir: config.dataDir, now: Date.now, logger }, stopping.signal);

@@ -5,11 +5,12 @@ import type { AnswerBody, TestApi } from "../../../test/helpers/api.ts";
 import { startTestApi } from "../../../test/helpers/api.ts";
 import type { TestPerson } from "../../../test/helpers/approvals.ts";
 import { group, person, putWaiting, setRules, signIn, vote } from "../../../test/helpers/approvals.ts";
+import { created, stackClient } from "../../../test/helpers/state-client.ts";
 import type { Changing } from "./begin.ts";
 import { begin, setAside } from "./begin.ts";
 import type { Change } from "./matching.ts";
 import { clockMs } from "./store.ts";
-import { lapseOnce } from "./watch.ts";
+import { endMoved, lapseOnce } from "./watch.ts";
 
 let api: TestApi;
 let ann: TestPerson;
@@ -334,6 +335,44 @@ describe("time", () => {
     expect(await read(half)).toMatchObject({ status: "waiting_approval" });
     expect(await lapseOnce({ db: api.db, logger })).toBe(0);
     expect(await actions(waiting)).toEqual(["deployment.expired", "approval.expired"]);
+  });
+});
+
+describe("a state that moves while votes are awaited", () => {
+  test("ends what waits as stale, whoever moved it, and nothing else", async () => {
+    const deps = { db: api.db, keyring: api.dependencies.keyring, logger: { error: () => {} } };
+    const seal = async (id: string, state: number): Promise<void> => {
+      const items = {
+        ...{ operation: "update", options: { refresh: false }, source: null, lockfile: null, config: "c" },
+        ...{
+          serverConfig: {},
+          plan: "p",
+          cli: "v",
+          plugins: [],
+          state,
+          artifacts: [],
+          rules: {},
+          policies: null,
+        },
+      };
+      await sql`insert into seals (deployment_id, stack_id, attempt, digest, items, body)
+        values (${id}, ${stackId}, 1, 'sha256:one', ${JSON.stringify(items)}, '')`.execute(api.db);
+    };
+    const waiting = await putWaiting(api.db, stackId);
+    await seal(waiting, 0);
+    expect(await endMoved(deps)).toBe(0);
+    const other = await stackClient(api, `other${count}`);
+    const update = await other.begin({ kind: "update" });
+    await update.append(created(`other${count}`, 1, "one"));
+    await update.complete();
+    expect(await endMoved(deps), "another stack").toBe(0);
+    // As the end of a run that began before the rules were set.
+    await sql`update states set stack_id = ${stackId} where stack_id = ${other.stackId}`.execute(api.db);
+    expect(await endMoved(deps)).toBe(1);
+    expect(await read(waiting)).toMatchObject({ status: "stale", failure: { code: "stale" } });
+    expect(JSON.stringify((await read(waiting)).moved)).toContain("state");
+    expect(await actions(waiting)).toContain("deployment.stale");
+    expect(await endMoved(deps), "once").toBe(0);
   });
 });
 

@@ -1,8 +1,12 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { deleteOldSignIns } from "../access/sign-ins-store.ts";
 import type { Database } from "../database.ts";
+import { SLIPWAY } from "../deployments/completion.ts";
 import { messageOf } from "../errors.ts";
 import type { Logger } from "../logger.ts";
+import { endStaleDeployments } from "../seals/stale.ts";
+import { stacksMovedSinceSeal } from "../seals/store.ts";
+import type { Keyring } from "../secrets/keyring.ts";
 import { apply, ask, lockAsked } from "./decide.ts";
 import { tellRequested } from "./messages.ts";
 import { dueApprovals, markReminded } from "./store.ts";
@@ -15,6 +19,7 @@ const SIGN_INS_AT_ONCE = 1_000;
 /** What the loop works with. */
 export interface WatchDependencies {
   db: Database;
+  keyring: Keyring;
   logger: Pick<Logger, "error">;
   /** Told after each pass that went through. */
   onPass?: () => void;
@@ -30,6 +35,7 @@ export async function watchApprovals(deps: WatchDependencies, signal: AbortSigna
   for (let pass = 0; !signal.aborted; pass += 1) {
     try {
       await lapseOnce(deps);
+      await endMoved(deps);
       if (pass % SIGN_INS_EVERY_PASSES === 0) await deleteOldSignIns(deps.db, SIGN_INS_AT_ONCE);
       deps.onPass?.();
     } catch (error) {
@@ -59,6 +65,30 @@ export async function lapseOnce({ db, logger }: Pick<WatchDependencies, "db" | "
     } catch (error) {
       // One that cannot be dealt with must not keep the others; it stays due.
       logger.error({ deployment: deploymentId, error: messageOf(error) }, "an approval could not be ended");
+    }
+  }
+  return count;
+}
+
+/**
+ * Ends what waits for votes on stacks whose state has moved since it was sealed, whoever moved it: the end of a run of the Pulumi CLI or of another attempt asks nobody who waits. Answers how many deployments
+ * were ended.
+ */
+export async function endMoved({
+  db,
+  keyring,
+  logger,
+}: Pick<WatchDependencies, "db" | "keyring" | "logger">): Promise<number> {
+  let count = 0;
+  for (const stackId of await stacksMovedSinceSeal(db, BATCH)) {
+    try {
+      const ended = await db
+        .transaction()
+        .execute((trx) => endStaleDeployments(trx, keyring, stackId, SLIPWAY));
+      count += ended.length;
+    } catch (error) {
+      // One stack whose key is away must not keep the others; it is found again.
+      logger.error({ stack: stackId, error: messageOf(error) }, "stale deployments could not be ended");
     }
   }
   return count;

@@ -170,6 +170,36 @@ describe("the order of a project's stacks", () => {
     ]);
   });
 
+  test("keeps a state out that somebody brings to a stack that only takes promotions, but for its first one", async () => {
+    await order({ stack: "local" }, { stack: "test", onlyPromoted: true });
+    const bring = async (stack: string, command: string): Promise<[number, string]> => {
+      const deployment = {
+        manifest: { time: "2026-01-01T00:00:00Z", magic: "", version: "" },
+        resources: [],
+      };
+      const { statusCode, payload } = await api.app.inject({
+        method: "POST",
+        url: `/api/stacks/default/${project}/${stack}/import`,
+        headers: {
+          host: "127.0.0.1",
+          authorization: `token ${api.token}`,
+          "user-agent": `pulumi-cli/1 (v3.250.0; linux; cmd=${command})`,
+          "content-type": "application/json",
+        },
+        payload: JSON.stringify({ version: 3, deployment }),
+      });
+      return [statusCode, payload];
+    };
+    expect((await bring("test", "stack-import"))[0], "its first one").toBe(200);
+    const [status, text] = await bring("test", "stack-import");
+    expect([status, text]).toEqual([
+      409,
+      expect.stringContaining("test only takes what was promoted from local."),
+    ]);
+    expect((await bring("test", "state-delete"))[0], "a part of it is put right").toBe(200);
+    for (let times = 0; times < 2; times += 1) expect((await bring("local", "stack-import"))[0]).toBe(200);
+  });
+
   test("is an admin's to set, audited, and names only stacks that are there", async () => {
     expect((await order({ stack: "local" }, { stack: "nowhere" })).status).toBe(404);
     expect((await api.ask("GET", `/v1/projects/default/${project}/environments`)).body.stacks).toEqual([]);

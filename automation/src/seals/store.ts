@@ -212,6 +212,18 @@ export async function lockWaitingSeals(
   return rows.map((row) => ({ ...row, items: Facts.parse(row.items) }));
 }
 
+/** Stacks of deployments that people are asked about and that no worker has, whose state is another one than was sealed. */
+export async function stacksMovedSinceSeal(db: Database, limit: number): Promise<string[]> {
+  const { rows } = await sql<{ stackId: string }>`
+    select distinct d.stack_id as "stackId"
+    from approvals a join deployments d on d.id = a.deployment_id join seals s on s.deployment_id = d.id
+    where a.decided_at is null and d.status in ('queued', 'waiting_approval')
+      and (s.items ->> 'state')::integer <> coalesce((select max(number) from states where stack_id = d.stack_id), 0)
+    limit ${limit}
+  `.execute(db);
+  return rows.map(({ stackId }) => stackId);
+}
+
 /** Number of a stack's newest state; 0 before the first. */
 export async function stateNumber(db: Database, stackId: string): Promise<number> {
   const { rows } = await sql<{ number: number }>`

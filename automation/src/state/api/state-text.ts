@@ -4,6 +4,8 @@ import { noteExport } from "../../access/exports.ts";
 import { refuseUnapproved } from "../../approvals/refuse.ts";
 import { withTransaction } from "../../database.ts";
 import { SlipwayError } from "../../errors.ts";
+import { refuseUnpromotedState } from "../../promotions/refuse.ts";
+import { endStaleDeployments } from "../../seals/stale.ts";
 import { putState, readImport } from "../put-state.ts";
 import { currentState, stateByNumber } from "../states-store.ts";
 import { runWork } from "../threads/pool.ts";
@@ -59,6 +61,7 @@ export function stateTextRoutes(api: FastifyInstance, dependencies: StateApiDepe
           kind === "import" ? "An import of a state" : "An edit of the state",
         );
         await lockFreeStack(trx, stack);
+        if (kind === "import") await refuseUnpromotedState(trx, stack.stackId);
         const put = await putState(trx, keyring, {
           stackId: stack.stackId,
           text,
@@ -72,6 +75,7 @@ export function stateTextRoutes(api: FastifyInstance, dependencies: StateApiDepe
           update: put.number,
           resources: resourceCount,
         });
+        await endStaleDeployments(trx, keyring, stack.stackId, actor.id);
         return put;
       });
       return { updateId };
