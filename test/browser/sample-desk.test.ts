@@ -189,6 +189,52 @@ describe.skipIf(!hasBrowser)("the desk", () => {
     await page.close();
   });
 
+  it("leads to each of its parts and back, and opens at one", async () => {
+    const { page, faults } = await openDesk(800, "light");
+    const links = page.getByRole("navigation").getByRole("link");
+    expect(await links.allInnerTexts()).toEqual([
+      "Strategies",
+      "Risk profiles",
+      "Backtests",
+      "Market data",
+      "Audit log",
+    ]);
+    await links.filter({ hasText: "Audit log" }).click();
+    const heading = page.getByRole("heading", { name: "Audit log" });
+    const isInView = async () => {
+      const box = await heading.boundingBox();
+      return box !== null && box.y >= 0 && box.y < 900;
+    };
+    await expect.poll(isInView).toBe(true);
+    expect(page.url()).toBe(`${siteUrl}#audit`);
+    await page.goBack();
+    expect(page.url()).toBe(siteUrl);
+    await page.goto(`${siteUrl}#backtests`);
+    await page.getByRole("heading", { name: "Backtests" }).waitFor();
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  it("polls for prices where the API says that it does not stream, and shows an interruption", async () => {
+    if (browser === undefined) throw new Error("the browser is not running");
+    const page = await browser.newPage({ viewport: { width: 800, height: 900 } });
+    const asked: string[] = [];
+    page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+    await page.route("**/api/about", async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, json: { ...(await response.json()), marketData: "poll" } });
+    });
+    await page.goto(siteUrl);
+    await page.getByText("live", { exact: true }).waitFor();
+    const price = page.getByRole("row", { name: /SXTN/ }).getByRole("cell").first();
+    const first = await price.innerText();
+    await expect.poll(() => price.innerText(), { timeout: 10_000 }).not.toBe(first);
+    await page.route("**/api/market-data/ticks*", (route) => route.abort());
+    await page.getByText("interrupted", { exact: true }).waitFor();
+    expect(asked).not.toContain("/api/market-data/stream");
+    await page.close();
+  });
+
   it("fits a phone in the dark, without sideways scrolling", async () => {
     const { page, faults } = await openDesk(360, "dark");
     await page.getByRole("button", { name: /Follow the tide with Steady/ }).click();

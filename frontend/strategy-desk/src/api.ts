@@ -1,4 +1,14 @@
-import { type Decoded, type Decoder, dictionary, list, nullable, number, shape, text } from "./decode.ts";
+import {
+  type Decoded,
+  type Decoder,
+  dictionary,
+  list,
+  nullable,
+  number,
+  optional,
+  shape,
+  text,
+} from "./decode.ts";
 
 const Parameter = shape({ name: text, label: text, kind: text, default: number, min: number, max: number });
 export const Template = shape({ id: text, name: text, description: text, parameters: list(Parameter) });
@@ -63,8 +73,11 @@ export type AuditEntry = Decoded<typeof AuditEntry>;
 
 export const Tick = shape({ at: text, quotes: list(shape({ symbol: text, price: number, change: number })) });
 export type Tick = Decoded<typeof Tick>;
+const Ticks = shape({ items: list(Tick), next: text, pollAfterMs: number });
+export type Ticks = Decoded<typeof Ticks>;
 
-const About = shape({ version: text, executionMode: text });
+/** `marketData`: poll where live quotes cannot be streamed; versions before did not say, and streamed. */
+const About = shape({ version: text, executionMode: text, marketData: optional(text) });
 const Problem = shape({ code: text, title: text, detail: text, correlationId: text });
 
 export function itemsOf<T>(item: Decoder<T>): Decoder<{ items: T[] }> {
@@ -126,6 +139,14 @@ export function createApi(apiUrl: string) {
     backtest: (id: string) => call(Backtest, `/backtests/${encodeURIComponent(id)}`),
     runBacktest: (body: object) => call(Backtest, "/backtests", post(body)),
     audit: (cursor: string | null) => call(pageOf(AuditEntry), `/audit?limit=20${after(cursor)}`),
+    ticks: (cursor: string | null, signal: AbortSignal) =>
+      call(
+        Ticks,
+        cursor === null ? "/market-data/ticks" : `/market-data/ticks?after=${encodeURIComponent(cursor)}`,
+        {
+          signal,
+        },
+      ),
     marketDataUrl: () => `${apiUrl}/market-data/stream`,
   };
 }

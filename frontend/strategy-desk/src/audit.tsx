@@ -31,7 +31,7 @@ export function Audit(props: { readonly api: Api; readonly changes: number }) {
     );
   };
   return (
-    <Section title="Audit log">
+    <Section title="Audit log" id="audit">
       <ErrorNote error={pages.error} />
       {pages.items.length === 0 && <p className="hint">Nothing has been changed yet.</p>}
       <ol className="rows" aria-label="Changes, newest first">

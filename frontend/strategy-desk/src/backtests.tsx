@@ -39,7 +39,7 @@ export function Backtests(props: {
   };
   const isPossible = props.strategies.length > 0 && props.profiles.length > 0;
   return (
-    <Section title="Backtests">
+    <Section title="Backtests" id="backtests">
       {isPossible ? (
         <ActionForm action="Run backtest" onSend={run}>
           <div className="fields">

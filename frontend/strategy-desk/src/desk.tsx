@@ -9,6 +9,15 @@ import { RiskProfiles } from "./risk-profiles.tsx";
 import { Strategies } from "./strategies.tsx";
 import { useLoaded } from "./use-loaded.ts";
 
+/** Where the links above the desk lead, in the order of its parts. */
+const PARTS = [
+  ["strategies", "Strategies"],
+  ["risk-profiles", "Risk profiles"],
+  ["backtests", "Backtests"],
+  ["market-data", "Market data"],
+  ["audit", "Audit log"],
+] as const;
+
 /** The whole page of one deployment. */
 export function Desk(props: { readonly config: Config }) {
   const { config } = props;
@@ -20,6 +29,8 @@ export function Desk(props: { readonly config: Config }) {
   const profiles = useLoaded(api.riskProfiles);
   const backtests = useLoaded(api.backtests);
   const [changes, setChanges] = useState(0);
+  const hasMarketData = isEnabled(config, "marketData");
+  const hasAudit = isEnabled(config, "audit");
   const changed = useCallback((reload: () => void) => {
     reload();
     setChanges((before) => before + 1);
@@ -38,6 +49,15 @@ export function Desk(props: { readonly config: Config }) {
             </span>
           )}
         </p>
+        <nav aria-label="Parts of the desk">
+          {PARTS.filter(
+            ([id]) => (id !== "market-data" || hasMarketData) && (id !== "audit" || hasAudit),
+          ).map(([id, title]) => (
+            <a key={id} href={`#${id}`}>
+              {title}
+            </a>
+          ))}
+        </nav>
       </header>
       <main>
         <ErrorNote error={about.error} />
@@ -56,8 +76,10 @@ export function Desk(props: { readonly config: Config }) {
           earlier={backtests}
           onChange={() => changed(backtests.reload)}
         />
-        {isEnabled(config, "marketData") && <MarketData url={api.marketDataUrl()} />}
-        {isEnabled(config, "audit") && <Audit api={api} changes={changes} />}
+        {hasMarketData && about.value !== undefined && (
+          <MarketData api={api} isPolled={about.value.marketData === "poll"} />
+        )}
+        {hasAudit && <Audit api={api} changes={changes} />}
       </main>
     </>
   );

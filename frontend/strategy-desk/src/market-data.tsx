@@ -1,15 +1,14 @@
 import { useEffect, useState } from "react";
-import { Tick } from "./api.ts";
+import { type Api, Tick } from "./api.ts";
+import { type Feed, pause, pollTicks } from "./feed.ts";
 import { formatInstant } from "./format.ts";
 import { Section } from "./parts.tsx";
 
-type Feed = { readonly tick: Tick | undefined; readonly state: "connecting" | "live" | "interrupted" };
-
-/** Live quotes. The browser reconnects by itself and resumes after the last event that it saw. */
-export function MarketData(props: { readonly url: string }) {
-  const { tick, state } = useFeed(props.url);
+/** Live quotes, as the API offers them: as a stream, which the browser resumes by itself, or for the asking. */
+export function MarketData(props: { readonly api: Api; readonly isPolled: boolean }) {
+  const { tick, state } = useFeed(props.api, props.isPolled);
   return (
-    <Section title="Market data">
+    <Section title="Market data" id="market-data">
       <p className="hint">
         <span className={`state ${state}`} role="status">
           {state}
@@ -45,10 +44,16 @@ export function MarketData(props: { readonly url: string }) {
   );
 }
 
-function useFeed(url: string): Feed {
+function useFeed(api: Api, isPolled: boolean): Feed {
   const [feed, setFeed] = useState<Feed>({ tick: undefined, state: "connecting" });
   useEffect(() => {
-    const source = new EventSource(url);
+    if (isPolled) {
+      const stop = new AbortController();
+      // It shows its failures itself and never rejects.
+      void pollTicks({ ask: api.ticks, show: setFeed, signal: stop.signal, pause });
+      return () => stop.abort();
+    }
+    const source = new EventSource(api.marketDataUrl());
     source.addEventListener("tick", (event) => {
       const tick = Tick(JSON.parse(String(event.data)), "tick");
       setFeed({ tick, state: "live" });
@@ -57,6 +62,6 @@ function useFeed(url: string): Feed {
       setFeed((before) => ({ tick: before.tick, state: "interrupted" })),
     );
     return () => source.close();
-  }, [url]);
+  }, [api, isPolled]);
   return feed;
 }

@@ -1,12 +1,16 @@
 import { type FormEvent, type ReactNode, useId, useState } from "react";
 import { ApiProblem } from "./api.ts";
 
-/** A labelled part of the desk. */
-export function Section(props: { readonly title: string; readonly children: ReactNode }) {
-  const id = useId();
+/** A labelled part of the desk. `id`: where links to it lead. */
+export function Section(props: {
+  readonly title: string;
+  readonly id: string;
+  readonly children: ReactNode;
+}) {
+  const heading = useId();
   return (
-    <section className="card" aria-labelledby={id}>
-      <h2 id={id}>{props.title}</h2>
+    <section className="card" id={props.id} aria-labelledby={heading}>
+      <h2 id={heading}>{props.title}</h2>
       {props.children}
     </section>
   );

@@ -18,7 +18,7 @@ export function RiskProfiles(props: {
     props.onChange();
   };
   return (
-    <Section title="Risk profiles">
+    <Section title="Risk profiles" id="risk-profiles">
       <ErrorNote error={props.profiles.error} />
       <ActionForm action="Create risk profile" onSend={create}>
         <div className="fields">

@@ -33,7 +33,7 @@ export function Strategies(props: {
   };
 
   return (
-    <Section title="Strategies">
+    <Section title="Strategies" id="strategies">
       <ErrorNote error={props.templates.error ?? props.instruments.error ?? strategies.error} />
       <ActionForm action="Create strategy" onSend={create}>
         <Field label="Template">
