@@ -15,7 +15,7 @@ import { z } from "zod";
 import { nameOf } from "../failures.ts";
 import { parsed } from "./api-rules.ts";
 import {
-  ERROR_TERMS,
+  ERROR_PATTERNS,
   isErrorLine,
   type SeenAlarm,
   type SeenLogs,
@@ -31,6 +31,7 @@ const MOST_TRACES_OPENED = 50;
 /** X-Ray looks at six hours in one call. */
 const TRACE_WINDOW_MS = 6 * 60 * 60_000;
 const MOST_ERRORS = 50;
+const MOST_ENTRIES = 100;
 
 /** What the monitoring checks ask of AWS. */
 export interface MonitoringReader {
@@ -153,21 +154,31 @@ async function logs(scope: Scope, logGroup: string): Promise<SeenLogs> {
     (settings) => new CloudWatchLogsClient(settings),
     async (client, options) => {
       const since = { logGroupName: logGroup, startTime: scope.deployedAt.getTime() };
-      const { events: some = [] } = await client.send(
-        new FilterLogEventsCommand({ ...since, limit: 100 }),
-        options,
-      );
-      const errors: string[] = [];
-      let next: string | undefined;
+      let entries = 0;
+      let more: string | undefined;
+      // One entry is enough; a page may be empty although there are more.
       do {
         const page = await client.send(
-          new FilterLogEventsCommand({ ...since, filterPattern: ERROR_TERMS, nextToken: next }),
+          new FilterLogEventsCommand({ ...since, nextToken: more, limit: MOST_ENTRIES }),
           options,
         );
-        for (const { message = "" } of page.events ?? []) if (isErrorLine(message)) errors.push(message);
-        next = page.nextToken || undefined;
-      } while (next !== undefined && errors.length < MOST_ERRORS);
-      return { entries: some.length, errors };
+        entries = page.events?.length ?? 0;
+        more = page.nextToken || undefined;
+      } while (entries === 0 && more !== undefined);
+      const errors = new Map<string, string>();
+      for (const filterPattern of ERROR_PATTERNS) {
+        let nextToken: string | undefined;
+        do {
+          const page = await client.send(
+            new FilterLogEventsCommand({ ...since, filterPattern, nextToken }),
+            options,
+          );
+          for (const { message = "", eventId = message } of page.events ?? [])
+            if (isErrorLine(message)) errors.set(eventId, message);
+          nextToken = page.nextToken || undefined;
+        } while (nextToken !== undefined && errors.size < MOST_ERRORS);
+      }
+      return { entries, errors: [...errors.values()] };
     },
   );
 }

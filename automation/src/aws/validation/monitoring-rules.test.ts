@@ -65,6 +65,8 @@ test.each([
   ['{"timestamp":"2026-11-21T12:00:00Z","level":"ERROR","message":"x"}', true],
   ['{"level":50,"time":1,"msg":"request failed"}', true],
   ['{"level":60,"msg":"it ends"}', true],
+  ['{"type":"platform.report","record":{"requestId":"1","status":"timeout"}}', true],
+  ['{"type":"platform.report","record":{"requestId":"1","status":"success"}}', false],
   ['{"level":30,"msg":"request completed","errors":0}', false],
   ['{"level":30,"msg":"the template ERROR was refused"}', false],
   ["REPORT RequestId: 6f1 Duration: 12.00 ms", false],

@@ -74,8 +74,14 @@ export function judgeLogs({ entries, errors }: SeenLogs): Verdict {
     : passed(`${entries} entries since the deployment, no error`);
 }
 
-/** Terms that narrow down what CloudWatch sends; isErrorLine decides. */
-export const ERROR_TERMS = '?ERROR ?Error ?error ?FATAL ?"timed out" ?"level\\":50" ?"level\\":60"';
+/**
+ * Filter patterns that narrow down what CloudWatch sends; isErrorLine decides. Text by words, structured lines of pino by their level.
+ * https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
+ */
+export const ERROR_PATTERNS: readonly string[] = [
+  '?ERROR ?Error ?error ?FATAL ?failure ?timeout ?"timed out"',
+  "{ $.level >= 50 }",
+];
 
 const ERROR_LINES: readonly RegExp[] = [
   // The runtime's own: a function that ran out of time or memory, or ended by itself.
@@ -84,6 +90,8 @@ const ERROR_LINES: readonly RegExp[] = [
   // console.error and what was thrown, in the runtime's text format.
   /\tERROR\t/,
   /^\[?(ERROR|FATAL)\b/,
+  // The runtime's own lines in its JSON format.
+  /"type"\s*:\s*"platform\.\w+".*"status"\s*:\s*"(error|failure|timeout)"/,
   // Structured lines: the runtime's JSON format, and pino's levels error and fatal.
   /"level"\s*:\s*"(error|fatal)"/i,
   /"level"\s*:\s*(50|60)\b/,

@@ -18,6 +18,7 @@ export interface PingTarget {
 /** The first line that a server of the Redis protocol answers to PING. Throws when nobody answers within 3 s. */
 export async function ping(target: PingTarget, signal: AbortSignal): Promise<string> {
   const stop = AbortSignal.any([signal, AbortSignal.timeout(PING_TIMEOUT_MS)]);
+  stop.throwIfAborted();
   const socket = open(target);
   const onStop = () => socket.destroy(new Error("no answer to PING within 3 s"));
   stop.addEventListener("abort", onStop, { once: true });

@@ -5,17 +5,23 @@ import {
 } from "@aws-sdk/client-cloudfront";
 import { CloudWatchClient, DeleteDashboardsCommand, SetAlarmStateCommand } from "@aws-sdk/client-cloudwatch";
 import { CloudWatchLogsClient, DeleteRetentionPolicyCommand } from "@aws-sdk/client-cloudwatch-logs";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { ChangeResourceRecordSetsCommand, Route53Client } from "@aws-sdk/client-route-53";
 import { ListSubscriptionsByTopicCommand, SNSClient, UnsubscribeCommand } from "@aws-sdk/client-sns";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { type Moto, startMoto } from "../../../../test/helpers/moto.ts";
+import { createTables, functionsInProcess } from "../../../../test/helpers/sample-stores.ts";
 import { makeValidationBed, type ValidationBed } from "../../../../test/helpers/validation-bed.ts";
 import {
   VALIDATION_GROUPS,
   type ValidationGroup,
   type ValidationReport,
 } from "../../contract/aws/validation.ts";
+import { apiChecks } from "./api.ts";
 import { findBrowser } from "./browse.ts";
+import { runCheck } from "./check.ts";
+import type { Requester } from "./request.ts";
+import { smokeChecks } from "./smoke.ts";
 
 const hasBrowser = !("missing" in (await findBrowser(null)));
 if (!hasBrowser) console.warn("skipped: the navigation of a validation needs Chromium");
@@ -366,6 +372,37 @@ test("a validation that is stopped half-way removes what it made, and ends", asy
   await expect(stopping).rejects.toThrow("cancelled");
   expect(told.join("\n")).toMatch(/smoke: clean-up.*removed .*templates\/smoke-/);
   expect(bed.desk.made).toEqual({ templates: [], strategies: [], "risk-profiles": [] });
+});
+
+test("the sample's own functions take every step, and are left as they were", async () => {
+  const dynamo = new DynamoDBClient(bed.at());
+  await createTables(dynamo, "smoke");
+  vi.stubEnv("AWS_REGION", bed.manifest.region);
+  const sample = await functionsInProcess("smoke");
+  try {
+    const before = await sample.call("GET", "/api/templates");
+    const { signal } = new AbortController();
+    const request: Requester = async (url, { method = "GET", body } = {}) => {
+      const { pathname, search } = new URL(url);
+      // No route leads there; the gateway itself says so.
+      if (pathname === "/") return { status: 404, headers: {}, text: "", latencyMs: 1, certificate: null };
+      const answer = await sample.call(method, `${pathname}${search}`, body as object | undefined);
+      const text = answer.body === undefined ? "" : JSON.stringify(answer.body);
+      return { status: answer.status, headers: {}, text, latencyMs: 1, certificate: null };
+    };
+    const context = { region: bed.manifest.region, endpoint: undefined, tell: () => {}, signal };
+    const { manifest } = bed;
+    const checks = [];
+    for (const one of apiChecks({ manifest, request })) checks.push(await runCheck("api", one, signal));
+    for (const one of smokeChecks({ manifest, request, context, now: () => new Date() }))
+      checks.push(await runCheck("smoke", one, signal));
+    expect(checks.filter(({ state }) => state !== "passed")).toEqual([]);
+    expect(checks.at(-1)?.detail).toMatch(/^removed strategies\/\S+, risk-profiles\/\S+, templates\/\S+$/);
+    expect(await sample.call("GET", "/api/templates")).toEqual(before);
+  } finally {
+    await sample.close();
+    dynamo.destroy();
+  }
 });
 
 test("a dashboard, a subscription and a retention that are gone are found", async () => {
