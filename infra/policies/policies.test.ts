@@ -224,9 +224,9 @@ const FAULTS: readonly Fault[] = [
     what: "a role that reads every secret",
     type: "aws:iam/rolePolicy:RolePolicy",
     inputs: {
-      policy: policyOf({ Sid: "S", Effect: "Allow", Action: "dynamodb:PutItem", Resource: "*" }),
+      policy: policyOf({ Sid: "S", Effect: "Allow", Action: "secretsmanager:GetSecretValue", Resource: "*" }),
     },
-    says: "dynamodb:PutItem on everything",
+    says: "secretsmanager:GetSecretValue on everything",
   },
   {
     policy: "least-privilege",

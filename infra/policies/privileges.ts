@@ -24,8 +24,14 @@ const WITHOUT_RESOURCE = [
   /^xray:Put/,
   /^ec2:(Describe|CreateNetworkInterface$|DeleteNetworkInterface$|AssignPrivateIpAddresses$|UnassignPrivateIpAddresses$)/,
   /^timestream:DescribeEndpoints$/,
+  // What the stage of an API needs for its access logs.
+  /^logs:((Create|Update|Delete)LogDelivery|PutResourcePolicy)$/,
   /^[a-z0-9-]+:(List|Describe|Get)[A-Za-z]*\*?$/,
 ];
+
+/** Actions that look like looking and read data. */
+const READS_DATA =
+  /^(secretsmanager:(Get(SecretValue)?|BatchGet\w*)\*?|(s3|dynamodb|kinesis|sqs):(Get(Object|Item|Records)?|BatchGet\w*)\*?|ssm:GetParameters?(ByPath|s)?\*?)$/;
 
 /** Roles that a role must not be given whole. */
 const TOO_MUCH = /\/(AdministratorAccess|PowerUserAccess|IAMFullAccess)$/;
@@ -42,9 +48,7 @@ export function privilegeProblems(json: string): string[] {
       if (action === "*" || action.endsWith(":*")) say(`allows everything of ${action}`);
     }
     if (Resource.includes("*")) {
-      const wide = Action.filter(
-        (action) => !WITHOUT_RESOURCE.some((known) => known.test(action)) && !isNarrowed(Condition),
-      );
+      const wide = Action.filter((action) => !isHarmlessEverywhere(action) && !isNarrowed(Condition));
       if (wide.length > 0) say(`allows ${wide.join(", ")} on everything`);
     }
     if (Action.includes("iam:PassRole") && Condition?.StringEquals?.["iam:PassedToService"] === undefined) {
@@ -55,6 +59,10 @@ export function privilegeProblems(json: string): string[] {
     }
     return problems;
   });
+}
+
+function isHarmlessEverywhere(action: string): boolean {
+  return !READS_DATA.test(action) && WITHOUT_RESOURCE.some((known) => known.test(action));
 }
 
 /** Whoever could do one of these without a boundary could give themselves everything. */

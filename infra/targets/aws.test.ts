@@ -1,7 +1,9 @@
+import { runInNewContext } from "node:vm";
 import { beforeAll, describe, expect, test } from "vitest";
 import { FUNCTION_CATEGORIES, variablesOf } from "../../automation/src/contract/aws/function-environment.ts";
 import { SECRET_SLOTS } from "../../automation/src/contract/aws/secret-slots.ts";
 import type { Pins } from "../../automation/src/contract/aws/shipment.ts";
+import { checkedManifest } from "../components/aws/manifest.ts";
 import { RESOURCE_TYPES } from "../components/aws/resource-types.ts";
 import { inputProblems } from "../testing/check-inputs.ts";
 import { type Declared, declare, type Graph } from "../testing/graph.ts";
@@ -10,6 +12,10 @@ import { envelopesWith, leaksOf } from "../testing/secrets.ts";
 import { configOf } from "../testing/stack-config.ts";
 
 const CANARY = "canary-5f2c9e";
+
+const PINS: Pins = {
+  audit: { version: "7", s3Key: "functions/audit/abc.zip", s3ObjectVersion: "v1", sha256: "a".repeat(64) },
+};
 
 let schema: ProviderSchema;
 let plain: Graph;
@@ -34,12 +40,15 @@ beforeAll(async () => {
     },
     { secrets: { "strategyDesk:influxFirstPassword": CANARY } },
   );
-  otherwise = await declare({
-    ...test,
-    "strategyDesk:timeSeries": "liveanalytics",
-    "strategyDesk:protection": "retiring",
-    "strategyDesk:backupDays": "0",
-  });
+  otherwise = await declare(
+    {
+      ...test,
+      "strategyDesk:timeSeries": "liveanalytics",
+      "strategyDesk:protection": "retiring",
+      "strategyDesk:backupDays": "0",
+    },
+    { pins: PINS },
+  );
 });
 
 const graphs = (): Graph[] => [plain, production, full, otherwise];
@@ -73,5 +82,247 @@ describe("what is declared", () => {
       const names = resources.map(({ type, name }) => `${type} ${name}`);
       expect(names.length).toBe(new Set(names).size);
     }
+  });
+});
+
+describe("a function", () => {
+  test("serves the version that is pinned; without a pin it is a placeholder that nobody shipped", () => {
+    expect(only(otherwise, "aws:lambda/alias:Alias", "audit").inputs.functionVersion).toBe("7");
+    const pinned = only(otherwise, "aws:lambda/function:Function", "audit").inputs;
+    expect(pinned).toMatchObject({ s3Key: "functions/audit/abc.zip", s3ObjectVersion: "v1", publish: true });
+    expect(pinned.code).toBeUndefined();
+    expect(String(pinned.s3Bucket)).toContain("-artifacts-");
+
+    expect(only(otherwise, "aws:lambda/alias:Alias", "health").inputs.functionVersion).toBe("1");
+    const fresh = only(otherwise, "aws:lambda/function:Function", "health").inputs;
+    expect(fresh.s3Key).toBeUndefined();
+    expect(fresh.code).toBeDefined();
+  });
+
+  test("leaves its code, and where secrets are read the epoch, to who ships them; of the alias only the weights", () => {
+    const code = ["code", "s3Bucket", "s3Key", "s3ObjectVersion"];
+    expect(only(plain, "aws:lambda/function:Function", "audit").ignoreChanges).toEqual(code);
+    expect(only(plain, "aws:lambda/function:Function", "market-data").ignoreChanges).toEqual([
+      ...code,
+      "environment.variables.SECRETS_EPOCH",
+    ]);
+    for (const alias of ofType(plain, "aws:lambda/alias:Alias")) {
+      expect(alias.ignoreChanges).toEqual(["routingConfig"]);
+    }
+  });
+
+  test.each([
+    ["plain", () => plain, { cache: false, timeSeries: "none" }],
+    ["full", () => full, { cache: true, timeSeries: "influxdb" }],
+    ["other", () => otherwise, { cache: false, timeSeries: "liveanalytics" }],
+  ] as const)("has the variables of the contract, in a %s stack", (_, graph, has) => {
+    for (const category of FUNCTION_CATEGORIES) {
+      const { inputs } = only(graph(), "aws:lambda/function:Function", category);
+      const { variables } = inputs.environment as { variables: Record<string, unknown> };
+      expect(Object.keys(variables).sort()).toEqual(variablesOf(category, has));
+      expect(graph().manifest?.functions[category]?.environment).toEqual(variablesOf(category, has));
+    }
+  });
+
+  test("is called by the API through its alias alone", () => {
+    for (const category of FUNCTION_CATEGORIES) {
+      expect(only(plain, "aws:lambda/permission:Permission", category).inputs.qualifier).toBe("live");
+      const { integrationUri } = only(plain, "aws:apigatewayv2/integration:Integration", category).inputs;
+      expect(integrationUri).toMatch(/:live\/invocations$/);
+    }
+  });
+
+  test("may do what its specification names: no table of another, no deleting of audit entries", () => {
+    const statements = statementsOf("templates");
+    expect(actionsOn(statements, "table/strategy-desk-test-templates")).toContain("dynamodb:DeleteItem");
+    expect(actionsOn(statements, "table/strategy-desk-test-strategies")).toEqual([]);
+    expect(actionsOn(statements, "table/strategy-desk-test-audit").sort()).toEqual([
+      "dynamodb:DescribeTable",
+      "dynamodb:PutItem",
+      "dynamodb:UpdateItem",
+    ]);
+    expect(statements.find(({ Sid }) => Sid === "CountAudit")?.Condition).toEqual({
+      "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": ["counter"] },
+    });
+    expect(statements.some(({ Sid }) => Sid === "ReadSecrets")).toBe(false);
+    expect(actionsOn(statementsOf("market-data"), "secret:strategy-desk-test-secret/binance")).toEqual([
+      "secretsmanager:GetSecretValue",
+      "secretsmanager:DescribeSecret",
+    ]);
+  });
+
+  test("is inside of the network only when it asks something that is there", () => {
+    const inside = (graph: Graph) =>
+      ofType(graph, "aws:lambda/function:Function")
+        .filter(({ inputs }) => inputs.vpcConfig !== undefined)
+        .map(({ name }) => name)
+        .sort();
+    expect(inside(plain)).toEqual([]);
+    expect(inside(full)).toEqual(["health", "market-data"]);
+    expect(ofType(plain, "aws:ec2/vpc:Vpc")).toEqual([]);
+  });
+});
+
+interface Statement {
+  Sid: string;
+  Action: string | string[];
+  Resource: string | string[];
+  Condition?: unknown;
+}
+
+function statementsOf(category: string): Statement[] {
+  const { policy } = only(plain, "aws:iam/rolePolicy:RolePolicy", category).inputs;
+  return (JSON.parse(String(policy)) as { Statement: Statement[] }).Statement;
+}
+
+const actionsOn = (statements: readonly Statement[], resource: string): string[] =>
+  statements
+    .filter(({ Resource }) => [Resource].flat().some((arn) => arn.endsWith(`:${resource}`)))
+    .flatMap(({ Action }) => Action);
+
+describe("the manifest", () => {
+  test("names what a stack without a domain has", () => {
+    expect(plain.manifest).toMatchObject({
+      target: "aws",
+      environment: "test",
+      api: { url: "https://api1.execute-api.eu-central-1.amazonaws.com", domain: null, stage: "$default" },
+      site: {
+        url: "https://d1.cloudfront.net",
+        domain: null,
+        flags: { backtests: true, marketStream: true },
+      },
+      dns: null,
+      certificates: { site: null, api: null },
+      dataStores: {
+        cache: null,
+        timeSeries: { kind: "none" },
+        tables: {
+          backtests: { name: "strategy-desk-test-backtests", indexes: ["by-position", "by-strategy"] },
+        },
+        backupPlans: ["strategy-desk-test-daily"],
+      },
+    });
+    expect(Object.keys(plain.manifest?.secrets ?? {})).toEqual(SECRET_SLOTS.map(({ name }) => name));
+    expect(Object.keys(plain.manifest?.functions ?? {})).toEqual([...FUNCTION_CATEGORIES]);
+  });
+
+  test("names domain, certificates, cache and time series where there are some", () => {
+    expect(full.manifest).toMatchObject({
+      api: { url: "https://api.strategy-desk.example", domain: "api.strategy-desk.example" },
+      site: { url: "https://strategy-desk.example" },
+      dns: { zoneId: "ZMADE", zone: "strategy-desk.example" },
+      certificates: {
+        site: expect.stringContaining(":us-east-1:") as string,
+        api: expect.stringContaining(":eu-central-1:") as string,
+      },
+      dataStores: {
+        cache: { id: "strategy-desk-production-cache", endpoint: "cache.internal", port: 6379 },
+        timeSeries: { kind: "influxdb", endpoint: "influx.internal:8086" },
+      },
+    });
+    expect(production.manifest?.dns?.zoneId).toBe("ZFOUND");
+    expect(otherwise.manifest?.dataStores).toMatchObject({
+      backupPlans: [],
+      timeSeries: { kind: "liveanalytics", database: "strategy-desk-test-market-data", table: "ticks" },
+    });
+  });
+
+  test("that lacks a field fails the program, which names the field", () => {
+    const { monitoring, ...rest } = plain.manifest ?? {};
+    expect(() =>
+      checkedManifest({ ...rest, monitoring: { ...monitoring, probeQueueUrl: undefined } }),
+    ).toThrow(/incomplete:\n {2}monitoring\.probeQueueUrl: /);
+    expect(checkedManifest(plain.manifest)).toEqual(plain.manifest);
+  });
+
+  test("is not looked at in a preview, where it is not known yet", async () => {
+    const { manifest, resources } = await declare(await configOf("test"), { preview: true });
+    expect(manifest).toBeUndefined();
+    expect(resources.length).toBe(plain.resources.length);
+  });
+});
+
+describe("a stack", () => {
+  test("keeps its data, and gives it up only when it is being taken down", () => {
+    const stateful = ["aws:dynamodb/table:Table", "aws:s3/bucket:Bucket", "aws:secretsmanager/secret:Secret"];
+    const kept = plain.resources.filter(({ type }) => stateful.includes(type));
+    expect(kept.length).toBeGreaterThan(10);
+    expect(kept.filter(({ protect }) => !protect)).toEqual([]);
+    expect(otherwise.resources.filter(({ protect }) => protect)).toEqual([]);
+    expect(only(otherwise, "aws:s3/bucket:Bucket", "site").inputs).toMatchObject({
+      forceDestroy: true,
+      tags: { retiring: "true" },
+    });
+    expect(only(otherwise, "aws:dynamodb/table:Table", "audit").inputs.deletionProtectionEnabled).toBe(false);
+    expect(only(plain, "aws:s3/bucket:Bucket", "site").inputs.forceDestroy).toBe(false);
+  });
+
+  test("gives every role the boundary that its config names", () => {
+    const roles = ofType(full, "aws:iam/role:Role");
+    expect(roles.length).toBe(FUNCTION_CATEGORIES.length + 1);
+    for (const { inputs } of roles) {
+      expect(inputs.permissionsBoundary).toBe("arn:aws:iam::111122223333:policy/desk-boundary");
+    }
+  });
+
+  test("is unlike another in every name that an account knows once", () => {
+    for (const { type, inputs } of plain.resources) {
+      const name = inputs.name ?? inputs.bucket ?? inputs.dashboardName;
+      if (typeof name !== "string" || type.includes("Record") || type.endsWith("Alias")) continue;
+      if (["ticks", "$default"].includes(name)) continue;
+      expect(name).toContain("strategy-desk-test");
+    }
+  });
+
+  test("puts a secret of its config into an envelope, wherever it goes", () => {
+    const all = full.resources.map(({ inputs }) => inputs);
+    expect(envelopesWith(CANARY, all)).toBe(1);
+    expect(leaksOf(CANARY, all)).toEqual([]);
+    expect(leaksOf(CANARY, full.manifest)).toEqual([]);
+  });
+
+  test("watches every function, the API and every table, and tells who confirmed it", () => {
+    const alarms = plain.manifest?.monitoring.alarms ?? [];
+    for (const category of FUNCTION_CATEGORIES) {
+      expect(alarms).toContain(`strategy-desk-test-${category}-errors`);
+      expect(alarms).toContain(`strategy-desk-test-${category}-throttles`);
+    }
+    expect(alarms).toEqual(
+      expect.arrayContaining(["strategy-desk-test-api-errors", "strategy-desk-test-api-slow"]),
+    );
+    const mails = ofType(production, "aws:sns/topicSubscription:TopicSubscription");
+    expect(mails.map(({ inputs }) => inputs.protocol).sort()).toEqual(["email", "sqs"]);
+    const { dashboardBody } = only(plain, "aws:cloudwatch/dashboard:Dashboard", "overview").inputs;
+    expect((JSON.parse(String(dashboardBody)) as { widgets: unknown[] }).widgets.length).toBe(8);
+  });
+});
+
+describe("the site", () => {
+  const rewritten = (uri: string): string => {
+    const { code } = only(plain, "aws:cloudfront/function:Function", "pages").inputs;
+    const handler = runInNewContext(`${String(code)}; handler`) as (event: object) => { uri: string };
+    return handler({ request: { uri } }).uri;
+  };
+
+  test.each([
+    ["/", "/index.html"],
+    ["/strategies/42", "/index.html"],
+    ["/assets/index-4f3a.js", "/assets/index-4f3a.js"],
+    ["/config.json", "/config.json"],
+  ])("answers %s with %s", (asked, answered) => {
+    expect(rewritten(asked)).toBe(answered);
+  });
+
+  test("is read by its distribution alone", () => {
+    const { policy } = only(plain, "aws:s3/bucketPolicy:BucketPolicy", "site").inputs;
+    const allowed = (JSON.parse(String(policy)) as { Statement: Record<string, unknown>[] }).Statement.filter(
+      ({ Effect }) => Effect === "Allow",
+    );
+    expect(allowed).toMatchObject([
+      {
+        Action: "s3:GetObject",
+        Condition: { StringEquals: { "AWS:SourceArn": "arn:aws:cloudfront::111122223333:distribution/E1" } },
+      },
+    ]);
   });
 });

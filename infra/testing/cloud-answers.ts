@@ -10,7 +10,7 @@ const arn = (service: string, resource: string): { arn: string } => ({
 });
 
 /** What AWS adds to the inputs of a resource, for those whose additions the program reads. */
-const ADDED: Readonly<Record<string, (inputs: Values, name: string) => Values>> = {
+const ADDED: Readonly<Record<string, (inputs: Values) => Values>> = {
   "aws:acm/certificate:Certificate": ({ domainName, region }) => ({
     arn: `arn:aws:acm:${text(region)}:${ACCOUNT_ID}:certificate/${text(domainName)}`,
     domainValidationOptions: [
@@ -71,8 +71,8 @@ const ADDED: Readonly<Record<string, (inputs: Values, name: string) => Values>> 
 };
 
 /** State of a resource that was made from these inputs. */
-export function stateOf(type: string, name: string, inputs: Values): Values {
-  return { ...inputs, ...ADDED[type]?.(inputs, name) };
+export function stateOf(type: string, inputs: Values): Values {
+  return { ...inputs, ...ADDED[type]?.(inputs) };
 }
 
 const ANSWERS: Readonly<Record<string, Values>> = {

@@ -18,7 +18,6 @@ export interface Declared {
 
 export interface Graph {
   resources: Declared[];
-  /** Rejects as the program does. */
   manifest: AwsManifest | undefined;
   url: string | undefined;
 }
@@ -28,8 +27,6 @@ export interface Run {
   /** Secret config. */
   secrets?: Readonly<Record<string, string>>;
   preview?: boolean;
-  /** Changes of what the cloud answers for a resource, to break it. */
-  distort?: (type: string, state: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>;
 }
 
 interface Request {
@@ -42,7 +39,7 @@ interface Request {
 
 /** Everything that the target `aws` declares for a config, against a cloud that answers from a table. Runs in this process: one at a time. */
 export async function declare(config: Readonly<Record<string, string>>, run: Run = {}): Promise<Graph> {
-  const { pins = {}, secrets = {}, preview = false, distort = (_, state) => state } = run;
+  const { pins = {}, secrets = {}, preview = false } = run;
   const resources: Declared[] = [];
   await pulumi.runtime.setMocks(
     {
@@ -51,7 +48,7 @@ export async function declare(config: Readonly<Record<string, string>>, run: Run
         const given = inputs as Record<string, unknown>;
         const one = resources.findLast((made) => made.type === type && made.name === name);
         if (one !== undefined) one.inputs = given;
-        return { id: preview ? undefined : `${name}-id`, state: distort(type, stateOf(type, name, given)) };
+        return { id: preview ? undefined : `${name}-id`, state: stateOf(type, given) };
       },
     },
     "slipway",

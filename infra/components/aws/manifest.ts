@@ -69,7 +69,7 @@ export function manifestOf(
         tracing: true,
       },
     })
-    .apply(checked);
+    .apply(checkedManifest);
 }
 
 function functionOf(category: FunctionCategory, made: ApiFunction) {
@@ -83,7 +83,8 @@ function functionOf(category: FunctionCategory, made: ApiFunction) {
   };
 }
 
-function checked(manifest: unknown): AwsManifest {
+/** The manifest, when it is one. Throws pulumi.RunError, of which the CLI shows the message alone, that names every field which is missing or malformed. */
+export function checkedManifest(manifest: unknown): AwsManifest {
   const parsed = AwsManifest.safeParse(manifest);
   if (parsed.success) return parsed.data;
   const lines = parsed.error.issues.map(({ path, message }) => `  ${path.map(String).join(".")}: ${message}`);

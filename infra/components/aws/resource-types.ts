@@ -252,7 +252,6 @@ export const RESOURCE_TYPES = {
     "ipProtocol",
     "fromPort",
     "toPort",
-    "cidrIpv4",
     "referencedSecurityGroupId",
     "tags",
   ],
