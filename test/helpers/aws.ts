@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import tls from "node:tls";
 import { startEdges } from "../doubles/aws/edge.ts";
-import { makeCertificate } from "./certificate.ts";
+import { makeCertificateFor } from "./certificate.ts";
 import { startMoto } from "./moto.ts";
 
 const EDGES = 3;
@@ -51,7 +51,8 @@ export interface Aws {
  */
 export async function startAws(): Promise<Aws | { missing: string }> {
   const folder = await mkdtemp(path.join(tmpdir(), "slipway-aws-"));
-  const certificate = await makeCertificate("127.0.0.1", "localhost");
+  // A validation asks for more than 30 days.
+  const certificate = await makeCertificateFor(90, ["127.0.0.1", "localhost"]);
   const trusted = path.join(folder, "edges.pem");
   await writeFile(trusted, certificate.cert);
   const edges = await startEdges(EDGES, certificate);

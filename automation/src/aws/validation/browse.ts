@@ -36,21 +36,29 @@ export async function findBrowser(given: string | null) {
 
 type Found = Extract<Awaited<ReturnType<typeof findBrowser>>, { driver: unknown }>;
 
-/** Opens the site, follows its first link to itself (or loads it again), and goes back. Answers what was shown and what went wrong. */
+/**
+ * Opens the site, follows its first link to itself (or loads it again), and goes back. Answers what was shown and what went wrong; `missing` says why the browser did
+ * not start, which is no finding about the site.
+ */
 export async function browse(
   { driver, executablePath }: Found,
   journey: Journey,
   signal: AbortSignal,
-): Promise<Visit> {
+): Promise<Visit | { missing: string }> {
   const profile = await mkdtemp(path.join(tmpdir(), "slipway-browse-"));
   try {
-    const context = await driver.launchPersistentContext(profile, {
-      executablePath,
-      args: argumentsOf(journey),
-      // Pages of the site run in it: it gets nothing of this process, which may hold credentials.
-      env: { HOME: profile, PATH: "/usr/local/bin:/usr/bin:/bin" },
-      timeout: PAGE_TIMEOUT_MS,
-    });
+    let context: BrowserContext;
+    try {
+      context = await driver.launchPersistentContext(profile, {
+        executablePath,
+        args: argumentsOf(journey),
+        // Pages of the site run in it: it gets nothing of this process, which may hold credentials.
+        env: { HOME: profile, PATH: "/usr/local/bin:/usr/bin:/bin" },
+        timeout: PAGE_TIMEOUT_MS,
+      });
+    } catch (thrown) {
+      return { missing: `${executablePath} does not start: ${messageOf(thrown).split("\n")[0] ?? ""}` };
+    }
     const onAbort = () => void context.close().catch(() => undefined);
     signal.addEventListener("abort", onAbort, { once: true });
     try {

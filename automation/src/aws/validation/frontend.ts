@@ -83,7 +83,8 @@ async function navigation({ manifest, settings, request, extraCa, context }: Sco
     connectTo: settings.connectTo,
     trustedKeys: await trustedKeys(request, trustsMore(extraCa) ? [url, manifest.api.url] : []),
   };
-  return judgeVisit(await browse(browser, journey, context.signal));
+  const visit = await browse(browser, journey, context.signal);
+  return "missing" in visit ? notApplicable(visit.missing) : judgeVisit(visit);
 }
 
 /** Whether this process trusts authorities that a browser does not: extra ones, or those of NODE_EXTRA_CA_CERTS. */

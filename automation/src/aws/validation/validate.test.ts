@@ -436,6 +436,13 @@ test("a call that AWS refuses is a failed check that names the refusal", async (
   ]);
 });
 
+test("a browser that does not start is no finding about the site", async () => {
+  const report = await bed.report(["frontend"], { settings: { browser: "/bin/false" } });
+  const navigation = report.checks.find(({ check }) => check === "navigation");
+  expect(navigation?.state).toBe("not-applicable");
+  expect(navigation?.detail).toMatch(/^\/bin\/false does not start: /);
+});
+
 test("settings that cannot be used end the validation before anything is looked at", async () => {
   await expect(bed.report(["api"], { settings: { extraCaFile: "/nowhere.pem" } })).rejects.toMatchObject({
     code: "validation_settings",
