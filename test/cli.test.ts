@@ -74,6 +74,20 @@ describe("where the server and the token come from", () => {
       env,
     });
     expect(JSON.parse(again.stdout)).toMatchObject({ server: server.url, file });
+
+    const { servers } = JSON.parse(readFileSync(file, "utf8")) as {
+      servers: Record<string, { session: { value: string } }>;
+    };
+    const session = servers[server.url]?.session.value ?? "";
+    const signedIn = async (): Promise<number> =>
+      (await fetch(`${server.url}/v1/sessions/current`, { headers: { authorization: `Bearer ${session}` } }))
+        .status;
+    expect(await signedIn()).toBe(200);
+    const logout = await run(["logout"], { env });
+    expect([logout.exitCode, logout.stderr]).toEqual([0, ""]);
+    expect([existsSync(file), await signedIn()]).toEqual([false, 401]);
+    expect((await run(["projects", "list", "--server", server.url], { env })).exitCode).toBe(4);
+    expect((await run(["logout", server.url], { env })).stdout).toContain("No token");
   });
 
   test("a server that is not there is exit code 5 and one sentence", async () => {

@@ -57,10 +57,24 @@ export async function storeToken(
   session?: { value: string; expiresAt: string },
 ): Promise<string> {
   const before = await readCredentials(context);
-  const after: Credentials = {
+  return writeCredentials(context, {
     current: server,
     servers: { ...before?.servers, [server]: { token, ...(session === undefined ? {} : { session }) } },
-  };
+  });
+}
+
+/** Forgets the token of a server, and the sign-in with it. Later commands still speak to the server of the last login. Answers the file, which goes with the last token. */
+export async function removeToken(context: Pick<CliContext, "env">, server: string): Promise<string> {
+  const before = await readCredentials(context);
+  const { [server]: _, ...servers } = before?.servers ?? {};
+  if (before !== null && Object.keys(servers).length > 0)
+    return writeCredentials(context, { ...before, servers });
+  const file = credentialsFile(context);
+  await rm(file, { force: true });
+  return file;
+}
+
+async function writeCredentials(context: Pick<CliContext, "env">, after: Credentials): Promise<string> {
   const file = credentialsFile(context);
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
   // A reader never sees half a file, and the token is never in one that others may read.

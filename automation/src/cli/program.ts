@@ -26,6 +26,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "store a server and a token for it",
     load: async () => (await import("./commands/login.ts")).register,
   },
+  logout: {
+    summary: "end the sign-in with a server and forget its token here",
+    load: async () => (await import("./commands/logout.ts")).register,
+  },
   projects: {
     summary: "list, create and remove projects",
     load: async () => (await import("./commands/projects.ts")).register,
