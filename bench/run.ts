@@ -3,6 +3,7 @@
  * `name: value (limit L)` lines, and ends with exit code 1 when one is beyond its limit. What each option means to a bench says options.ts.
  */
 import { parseArgs } from "node:util";
+import { measureAws } from "./aws.ts";
 import { measureContent } from "./content.ts";
 import { measureEvents } from "./events.ts";
 import type { Figure } from "./figure.ts";
@@ -21,6 +22,7 @@ import { measureVerdict } from "./verdict.ts";
 import { measureWriters } from "./writers.ts";
 
 const BENCHES: Record<string, (options: BenchOptions) => Promise<Figure[]>> = {
+  aws: measureAws,
   overhead: ({ pairs }) => measureOverhead(pairs),
   start: ({ pairs }) => measureStart(pairs),
   content: ({ pairs }) => measureContent(pairs),

@@ -8,6 +8,7 @@ import { printJson, printTable } from "../output.ts";
 import { allPages } from "../pages.ts";
 import type { Register } from "../program.ts";
 import { chooseStack } from "../stack-choice.ts";
+import { registerVersions } from "./releases-versions.ts";
 
 interface Options extends StackOptions {
   readonly limit: number;
@@ -16,25 +17,29 @@ interface Options extends StackOptions {
 const SHORT = 10;
 
 export const register: Register = (program, context) => {
-  withStackOptions(program.command("releases"))
+  const releases = program
+    .command("releases")
+    .description("the releases of a stack, and the versions that they put in place on AWS");
+
+  withStackOptions(releases.command("list", { isDefault: true }))
     .description("list the releases of a stack, newest first")
     .option("--limit <n>", "how many", positive("--limit"), 20)
     .action(async (options: Options) => {
       const client = await connect(context, options);
       const stack = await chooseStack(context, client, options);
-      const [{ currentRelease }, releases] = await Promise.all([
+      const [{ currentRelease }, found] = await Promise.all([
         client.getStack({ params: stack }),
         allPages((page) => client.listReleases({ params: stack, query: page }), options.limit),
       ]);
       if (options.json === true) {
-        printJson(context, releases);
+        printJson(context, found);
         return;
       }
       const now = Date.now();
       printTable(
         context,
         ["RELEASE", "HEALTH", "SOURCE", "BY", "WHEN", "WHY"],
-        releases.map((one) => [
+        found.map((one) => [
           `${one.number}${one.number === currentRelease ? " (current)" : ""}`,
           `${one.health}${one.quarantined ? ", quarantined" : ""}`,
           sourceOf(one),
@@ -45,6 +50,8 @@ export const register: Register = (program, context) => {
         "No releases yet. A deployment that completes records one.",
       );
     });
+
+  registerVersions(releases, context);
 };
 
 function sourceOf(release: Release): string {
