@@ -1,4 +1,4 @@
-import { Button, Stack as Column, Text, Title, VisuallyHidden } from "@mantine/core";
+import { Button, Stack as Column, Text, Title } from "@mantine/core";
 import type { Candidate, ChecklistItem, Readiness, SignOff, StackPath } from "@slipway/automation/contract";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useClient } from "../api.ts";
@@ -46,7 +46,7 @@ export function ReadinessPanel({ stack }: { stack: StackPath }) {
         rows={checklist}
         keyOf={({ name }) => name}
         columns={[
-          { label: "State", cell: ({ state }) => state },
+          { label: "State", cell: ({ state }) => (state === "not-applicable" ? "does not apply" : state) },
           { label: "What", wide: true, cell: ({ title }) => title },
           { label: "Detail", wide: true, cell: ({ detail }) => detail },
           { label: "By", cell: ({ kind, by }) => (kind === "automatic" ? "from records" : (by ?? "")) },
@@ -113,10 +113,16 @@ function TickButton({
   onTick: (done: boolean) => void;
 }) {
   const done = item.state === "ok";
+  const word = done ? "Take back" : "Done";
   return (
-    <Button variant="default" size="xs" disabled={isBusy} onClick={() => onTick(!done)}>
-      {done ? "Take back" : "Done"}
-      <VisuallyHidden>: {item.title}</VisuallyHidden>
+    <Button
+      variant="default"
+      size="xs"
+      disabled={isBusy}
+      aria-label={`${word}: ${item.title}`}
+      onClick={() => onTick(!done)}
+    >
+      {word}
     </Button>
   );
 }
