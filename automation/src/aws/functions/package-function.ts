@@ -41,7 +41,7 @@ export async function packageFunction(name: string, folder: string): Promise<Fun
   }
   const entries: Zippable = {};
   for (const file of files) entries[file] = await readFile(path.join(folder, file));
-  const bytes = zipSync(entries, { mtime: FIXED_TIME, level: 9, os: UNIX, attrs: REGULAR_READABLE });
+  const bytes = zipSync(entries, { mtime: FIXED_TIME, level: 6, os: UNIX, attrs: REGULAR_READABLE });
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   return { name, bytes, sha256, key: `artifacts/${name}/${sha256}.zip` };
 }
