@@ -67,7 +67,7 @@ function look({ region }: DeployerPlace): PlainStatement[] {
         ...family("sns", "Get* List*"),
         ...family("timestream", "Describe* List*"),
         ...family("timestream-influxdb", "GetDbInstance List*"),
-        ...family("xray", "Get*"),
+        ...family("xray", "Get* BatchGetTraces"),
       ],
       "*",
       // Services without regions answer as us-east-1.

@@ -12,6 +12,8 @@ export interface DeskStandIn {
   wrong: Map<string, Partial<Reply>>;
   /** `METHOD host/path` of every request. */
   requests: string[];
+  /** Told of each request before it is answered. */
+  onRequest: ((what: string) => void) | null;
   /** What was made through the API and not removed, by list. */
   made: { templates: Thing[]; strategies: Thing[]; "risk-profiles": Thing[] };
   stop(): Promise<void>;
@@ -104,6 +106,7 @@ export async function startDesk(
       const host = (headers.host ?? "").split(":")[0] ?? "";
       const url = new URL(request.url ?? "/", `https://${host}`);
       requests.push(`${method} ${host}${url.pathname}`);
+      desk.onRequest?.(`${method} ${host}${url.pathname}`);
       const usual = isSecure
         ? answer(method, host, url, headers.origin ?? "", Buffer.concat(parts).toString())
         : { status: 301, headers: { location: `https://${host}/` }, body: "" };
@@ -119,11 +122,12 @@ export async function startDesk(
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
   }
-  return {
+  const desk: DeskStandIn = {
     httpsPort: (secure.address() as AddressInfo).port,
     httpPort: (plain.address() as AddressInfo).port,
     wrong,
     requests,
+    onRequest: null,
     made,
     stop: async () => {
       for (const server of [secure, plain]) {
@@ -133,6 +137,7 @@ export async function startDesk(
       }
     },
   };
+  return desk;
 }
 
 function page(method: string, path: string, api: string): Reply {

@@ -69,7 +69,7 @@ export interface ValidationBed {
   manifest: AwsManifest;
   desk: DeskStandIn;
   dns: DnsServer;
-  /** What the cache answers to PING; null: nothing. */
+  /** What the cache answers to PING; null: it hangs up. */
   cache: { line: string | null };
   /** Client settings for changes by hand. */
   at(region?: string): { region: string; endpoint: string; maxAttempts: number };
@@ -99,7 +99,10 @@ export async function makeValidationBed(moto: Moto): Promise<ValidationBed> {
   const cache: ValidationBed["cache"] = { line: "+PONG" };
   const cacheServer = createServer((socket) => {
     socket.on("error", () => socket.destroy());
-    socket.on("data", () => (cache.line === null ? undefined : socket.write(`${cache.line}\r\n`)));
+    socket.on("data", () => {
+      if (cache.line === null) socket.end();
+      else socket.write(`${cache.line}\r\n`);
+    });
   }).listen(0, "127.0.0.1");
   await once(cacheServer, "listening");
 

@@ -8,6 +8,8 @@ import type { Visit } from "./frontend-rules.ts";
 
 const PAGE_TIMEOUT_MS = 20_000;
 const SETTLE_TIMEOUT_MS = 8_000;
+/** A page that asks for prices again and again is never idle. */
+const IDLE_TIMEOUT_MS = 3_000;
 const CHROMIUMS: readonly string[] = [
   "/usr/bin/chromium",
   "/usr/bin/chromium-browser",
@@ -113,8 +115,8 @@ async function shown(page: Page): Promise<number> {
     await page.waitForFunction("document.body.innerText.trim().length > 0", undefined, {
       timeout: SETTLE_TIMEOUT_MS,
     });
-    // What the page asks the API for shall have been answered; a stream never is.
-    await page.waitForLoadState("networkidle", { timeout: SETTLE_TIMEOUT_MS }).catch(() => undefined);
+    // What the page asks the API for first shall have been answered.
+    await page.waitForLoadState("networkidle", { timeout: IDLE_TIMEOUT_MS }).catch(() => undefined);
   } catch {
     // Nothing appeared: the length says so.
   }
