@@ -7,7 +7,9 @@ import { startTestApi } from "../../../test/helpers/api.ts";
 import type { TestPerson } from "../../../test/helpers/approvals.ts";
 import { person } from "../../../test/helpers/approvals.ts";
 import { endDeployment, recordRelease } from "../../../test/helpers/records.ts";
-import { refuseUnsignedDeployment, refuseUnsignedRun } from "./refuse.ts";
+import type { AttemptRun } from "../pipeline/attempt-run.ts";
+import { frozenMeanwhile } from "../pipeline/frozen-step.ts";
+import { refuseUnsignedDeployment } from "./refuse.ts";
 
 let api: TestApi;
 let ann: TestPerson;
@@ -115,10 +117,13 @@ describe("a stack that takes only what was signed off", () => {
     const { body: asked } = await promote(ann);
     const begins = (emergency = false) => refuseUnsignedDeployment(api.db, asked.id, { emergency });
     await expect(begins()).resolves.toBeUndefined();
+    expect(await step(asked.id, "update")).toBeNull();
     const withdrawn = await ask(ann, "DELETE", `sign-offs/${signOff}`);
     expect(withdrawn).toMatchObject({ status: 200, body: { isSignedOff: false } });
     await expect(begins()).rejects.toMatchObject({ code: "sign_off_missing" });
     await expect(begins(true)).resolves.toBeUndefined();
+    expect(await step(asked.id, "update")).toMatchObject({ code: "sign_off_missing" });
+    expect(await step(asked.id, "preview")).toBeNull();
     expect((await actions())[0]).toBe("readiness.sign_off_withdrawn");
     // Withdrawing it again changes nothing.
     await ask(ann, "DELETE", `sign-offs/${signOff}`);
@@ -164,15 +169,21 @@ describe("a stack that takes only what was signed off", () => {
       expect(status, text).toBe(202);
       await endDeployment(api.db, body.id, "cancelled");
     }
-    const { rows } = await sql<{
-      id: string;
-    }>`select s.id from stacks s join projects p on p.id = s.project_id
-      where p.name = ${project} and s.name = 'production'`.execute(api.db);
-    const stackId = rows[0]?.id ?? "";
-    await expect(refuseUnsignedRun(api.db, stackId, "update")).rejects.toMatchObject({
-      code: "sign_off_missing",
-    });
-    await expect(refuseUnsignedRun(api.db, stackId, "refresh")).resolves.toBeUndefined();
+    const run = async (kind: string): Promise<[number, string]> => {
+      const { statusCode, payload } = await api.app.inject({
+        method: "POST",
+        url: `/api/stacks/default/${project}/production/${kind}`,
+        headers: {
+          host: "127.0.0.1",
+          authorization: `token ${api.token}`,
+          "content-type": "application/json",
+        },
+        payload: JSON.stringify({ name: project, runtime: "nodejs", config: {}, options: {}, metadata: {} }),
+      });
+      return [statusCode, payload];
+    };
+    expect(await run("update")).toEqual([409, expect.stringContaining("only takes what was signed off")]);
+    for (const kind of ["refresh", "preview"]) expect((await run(kind))[0], kind).toBe(200);
   });
 });
 
@@ -229,6 +240,23 @@ describe("a sign-off", () => {
     ]);
   });
 });
+
+/** Whether a worker may begin a step of a deployment: null, or why not. */
+async function step(deploymentId: string, name: "preview" | "update") {
+  const { stack_id } = await api.db
+    .selectFrom("deployments")
+    .select("stack_id")
+    .where("id", "=", deploymentId)
+    .executeTakeFirstOrThrow();
+  const run = {
+    context: { db: api.db },
+    claim: { deploymentId, stackId: stack_id, operation: "update" },
+    results: {},
+    stop: new AbortController().signal,
+  };
+  // What a step asks of its attempt, and nothing else of one.
+  return frozenMeanwhile(run as unknown as AttemptRun, name);
+}
 
 async function changeSource(): Promise<void> {
   const { body } = await api.ask("GET", `/v1/projects/default/${project}`);
