@@ -1,28 +1,53 @@
+import type { AwsSystem } from "./aws-system.ts";
 import { writeProject } from "./trivial-project.ts";
 
-/** One version of a project whose stack is on AWS. */
+/** One version of a project whose stacks are on AWS. */
 export interface AwsVersion {
   version: string;
-  /** The output of that name, by stack. */
-  manifests: Readonly<Record<string, unknown>>;
-  /** What a call of its functions answers beside the version; left out: 200. */
+  systems: Readonly<Record<string, AwsSystem>>;
+  /** In place of the output of that name. */
+  manifest?: unknown;
+  /** What a call of one of its functions answers beside the version; left out: 200. */
   statusCode?: number;
   slipwayYaml?: string;
 }
 
 /**
- * Writes a project that builds two functions and a site, and whose program declares nothing but the manifest of what is there already. Its outputs tell which pins it was given.
+ * Writes a project that builds two functions and a site, and whose program declares the functions with their aliases as the sample's does, and the manifest. Its outputs tell which pins it was given. Its resources
+ * have no package: loading @pulumi/aws would be most of what an engine does here.
  */
 export function writeAwsProject(folder: string, name: string, built: AwsVersion): string {
-  const { version, manifests, statusCode = 200, slipwayYaml = "" } = built;
+  const { version, systems, manifest, statusCode = 200, slipwayYaml = "" } = built;
+  const stacks = Object.fromEntries(
+    Object.entries(systems).map(([stack, system]) => [
+      stack,
+      { role: system.roleArn, manifest: manifest ?? system.manifest, functions: system.manifest.functions },
+    ]),
+  );
   return writeProject(folder, name, {
     "index.js": `import { readFileSync } from "node:fs";
 import pulumi from "@pulumi/pulumi";
+const stack = ${JSON.stringify(stacks)}[pulumi.getStack()];
 const file = process.env.SLIPWAY_PINS;
-const artifacts = JSON.parse(readFileSync(process.env.SLIPWAY_ARTIFACTS ?? "/dev/null", "utf8") || "{}");
 export const pins = file === undefined ? {} : JSON.parse(readFileSync(file, "utf8"));
-export const manifest = ${JSON.stringify(manifests)}[pulumi.getStack()];
-export const digest = artifacts.system?.digest ?? "none";
+class Resource extends pulumi.CustomResource {
+  constructor(type, name, inputs, options) {
+    super("aws:lambda/" + type, name, { version: undefined, ...inputs }, { version: "7.48.0", ...options });
+  }
+}
+for (const [key, { name }] of Object.entries(stack.functions)) {
+  const pin = pins[key];
+  const code = pin === undefined
+    ? { code: new pulumi.asset.AssetArchive({ "index.mjs": new pulumi.asset.StringAsset("export const handler = async () => ({ statusCode: 503 });") }) }
+    : { s3Bucket: stack.manifest.artifactsBucket, s3Key: pin.s3Key, s3ObjectVersion: pin.s3ObjectVersion };
+  const made = new Resource("function:Function", key, {
+    name, role: stack.role, runtime: "nodejs22.x", handler: "index.handler", architectures: ["arm64"], publish: true, ...code,
+    environment: { variables: { STAGE: pulumi.getStack() } },
+  }, { ignoreChanges: ["code", "s3Bucket", "s3Key", "s3ObjectVersion"] });
+  new Resource("alias:Alias", key, { name: "live", functionName: name, functionVersion: pin?.version ?? made.version },
+    { dependsOn: made, ignoreChanges: ["routingConfig"] });
+}
+export const manifest = stack.manifest;
 `,
     "build.mjs": `import { mkdirSync, writeFileSync } from "node:fs";
 const version = ${JSON.stringify(version)};

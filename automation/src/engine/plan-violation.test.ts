@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { slimEvent } from "./engine-events.ts";
-import { planViolationIn, withoutPlannedValues } from "./plan-violation.ts";
+import { planViolationAmong, planViolationIn, withoutPlannedValues } from "./plan-violation.ts";
 
 const URN = "urn:pulumi:dev::p::pulumi:providers:ledger::prov";
 const SAID = `resource ${URN} violates plan: properties changed: ++region[{eu}!={us}], ~~token[{&{{tok-5}}}!={&{{tok,\n~~six-6}}}]\n`;
@@ -19,6 +19,19 @@ describe("a run that leaves its plan", () => {
     const message = "create is not allowed by the plan: no steps were expected for this resource";
     expect(planViolationIn(withoutPlannedValues(message, URN))).toEqual({ urn: URN, properties: [] });
     expect(planViolationIn(`expected resource operations for ${URN} but none were seen`)?.urn).toBe(URN);
+  });
+
+  test("is not what a run never came to because something else failed", () => {
+    const never = `expected resource operations for ${URN} but none were seen`;
+    const refused = "AccessDenied: not allowed to create it";
+    expect(planViolationAmong([refused, never])).toBeNull();
+    expect(planViolationAmong([never, refused])).toBeNull();
+    expect(planViolationAmong([never])?.urn).toBe(URN);
+    expect(planViolationAmong([never, withoutPlannedValues(SAID, URN)])?.properties).toEqual([
+      "region",
+      "token",
+    ]);
+    expect(planViolationAmong([])).toBeNull();
   });
 
   test("is nothing else that fails", () => {

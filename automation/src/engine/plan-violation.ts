@@ -7,6 +7,7 @@ const CHANGED = /(violates plan: properties changed: )([\s\S]*)$/u;
 const ENTRY = /(?:^|, )[+~=-][+~=-]([A-Za-z_$][\w$.-]*)(?=\[|, |$)/gu;
 const VIOLATION =
   /violates plan: |is not allowed by the plan: |expected resource operations for \S+ but none were seen/u;
+const NEVER_CAME = /expected resource operations for \S+ but none were seen/u;
 const ANY_URN = /urn:pulumi:\S+/u;
 
 /** Where a run left its plan. */
@@ -35,6 +36,14 @@ export function planViolationIn(message: string): PlanViolation | null {
     urn: urn?.replace(/:$/u, "") ?? null,
     properties: listed === undefined ? [] : listed.split(", ").map((name) => name.trim()),
   };
+}
+
+/** Where a run left its plan, by all that it said went wrong; null when something else did: what it then never came to is no choice of the program's. */
+export function planViolationAmong(messages: readonly string[]): PlanViolation | null {
+  const left = messages.find((one) => VIOLATION.test(one) && !NEVER_CAME.test(one));
+  if (left !== undefined) return planViolationIn(left);
+  const [first] = messages;
+  return first !== undefined && messages.every((one) => NEVER_CAME.test(one)) ? planViolationIn(first) : null;
 }
 
 function namesIn(entries: string): string[] {

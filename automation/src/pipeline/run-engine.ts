@@ -5,7 +5,7 @@ import { makeAttemptToken } from "../access/attempt-tokens.ts";
 import { unpackedServiceFolder } from "../artifacts/service-folder.ts";
 import { eventOf } from "../engine/map-event.ts";
 import type { PlanViolation } from "../engine/plan-violation.ts";
-import { planViolationIn } from "../engine/plan-violation.ts";
+import { planViolationAmong } from "../engine/plan-violation.ts";
 import type { EngineOperation, EngineOptions, RequestOutcome } from "../engine/runner-protocol.ts";
 import { livePins } from "../shipments/rules.ts";
 import { servingShipment } from "../shipments/store.ts";
@@ -140,7 +140,7 @@ export async function failedEngine(
       ? `pulumi ended with ${outcome.signal ?? outcome.exitCode ?? "no exit code"}`
       : await firstFailingLine(run, operation, error);
   const account = mayChange(operation) ? ` ${run.account.describe()}` : "";
-  const violation = operation === "update" ? violationOf(outcome.errors) : null;
+  const violation = operation === "update" ? planViolationAmong(outcome.errors) : null;
   if (violation !== null) {
     return {
       state: "failed",
@@ -176,11 +176,6 @@ async function firstFailingLine(run: AttemptRun, step: string, error: string): P
   });
   const place = placeOfSyntaxError(tail, workDir);
   return place === null ? said : said.replace(unplacedIn, place);
-}
-
-/** The first place where a bound update left its plan. */
-function violationOf(errors: readonly string[]): PlanViolation | null {
-  return errors.map(planViolationIn).find((one) => one !== null) ?? null;
 }
 
 function describeViolation({ urn, properties }: PlanViolation): string {
