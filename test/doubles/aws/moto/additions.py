@@ -3,6 +3,7 @@
 import json
 import time
 import uuid
+from urllib.parse import unquote
 
 from moto.apigatewayv2.responses import ApiGatewayV2Response
 from moto.backup import urls as backup_urls
@@ -139,6 +140,17 @@ def _backup_selections() -> None:
         _selections.pop(selected(self), None)
         return ""
 
+    def tags(self):
+        # moto expects a slash at the end, which not every client sends.
+        arn = unquote(self.path.split("/tags/")[1].rstrip("/"))
+        return json.dumps({"Tags": self.backup_backend.list_tags(resource_arn=arn)})
+
+    def update_plan(self):
+        plan = self.backup_backend.get_backup_plan(self.path.split("/plans/")[1].rstrip("/"), None)
+        plan.backup_plan = json.loads(self.body)["BackupPlan"]
+        plan.version_id = uuid.uuid4().hex
+        return json.dumps(dict(plan.to_dict()))
+
     def listed(self):
         found = [
             {"SelectionId": id, "SelectionName": each["BackupSelection"]["SelectionName"], "BackupPlanId": each["BackupPlanId"], "IamRoleArn": each["BackupSelection"]["IamRoleArn"]}
@@ -147,6 +159,8 @@ def _backup_selections() -> None:
         ]
         return json.dumps({"BackupSelectionsList": found})
 
+    BackupResponse.list_tags = tags
+    BackupResponse.update_backup_plan = update_plan
     BackupResponse.create_backup_selection = create
     BackupResponse.get_backup_selection = read
     BackupResponse.delete_backup_selection = delete

@@ -63,9 +63,12 @@ export function known(value: Values): { values: Values; unknown: Set<string> } {
     if (Array.isArray(inner))
       return inner.map((item) => walk(item, `${path}[]`)).filter((item) => item !== undefined);
     if (isRecord(inner)) {
-      return Object.fromEntries(
-        Object.entries(inner).map(([key, item]) => [key, walk(item, path === "" ? key : `${path}.${key}`)]),
-      );
+      const kept: Values = {};
+      for (const [key, item] of Object.entries(inner)) {
+        const value = walk(item, path === "" ? key : `${path}.${key}`);
+        if (value !== undefined) kept[key] = value;
+      }
+      return kept;
     }
     if (inner !== UNKNOWN) return inner;
     unknown.add(path);

@@ -1,3 +1,4 @@
+import { FILE_MARKS, SIGNATURE } from "../../../../automation/src/contract/pulumi-marks.ts";
 import {
   Empty,
   grpc,
@@ -148,7 +149,7 @@ export function providerService(declarations: Declarations): UntypedServiceImple
         return response
           .setId(request.getId())
           .setInputs(struct(now))
-          .setProperties(struct(merged({ ...state, ...now }, seen, now)));
+          .setProperties(struct(merged({ ...state, ...differing(inputs, now) }, seen, now)));
       },
     ),
     update: unary(async (request: Identified & News & Olds & { getPreview(): boolean }) => {
@@ -182,6 +183,11 @@ export function providerService(declarations: Declarations): UntypedServiceImple
   };
 }
 
+/** Inputs that are not as the program has set them. The others stay as the state has them: it holds archives in another form. */
+function differing(inputs: Values, now: Values): Values {
+  return Object.fromEntries(Object.entries(now).filter(([name, value]) => value !== inputs[name]));
+}
+
 /** The state of a resource that AWS has just taken over. */
 async function stateOf(
   kind: Kind,
@@ -192,7 +198,19 @@ async function stateOf(
 ): Promise<Values> {
   const seen = await kind.read(id, clients, inputs);
   if (seen === undefined) throw new Error(`${id} is not there after it was made`);
-  return merged({ region: clients.region, ...base }, seen, inputs);
+  return byHash(merged({ region: clients.region, ...base }, seen, inputs));
+}
+
+/** Files and archives of a state by their hash alone: so the engine hands them over when it refreshes, and they must not differ then. */
+function byHash(values: Values): Values {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [
+      name,
+      isRecord(value) && FILE_MARKS.has(value[SIGNATURE])
+        ? { [SIGNATURE]: value[SIGNATURE], hash: value.hash }
+        : value,
+    ]),
+  );
 }
 
 /** What was read over what is known; a value that the program has set stays in its words where it says the same. */
