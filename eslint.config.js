@@ -6,7 +6,7 @@ const engineOnly = [
     message: "Only engine/pulumi.ts may import the Automation API.",
   },
 ];
-const entries = ["server", "worker", "guardian", "runner", "keeper", "migrate", "cli", "start"];
+const entries = ["server", "worker", "guardian", "runner", "aws-task", "keeper", "migrate", "cli", "start"];
 const noEntry = [
   {
     group: entries.flatMap((entry) => [`**/src/${entry}.ts`, `../${entry}.ts`, `./${entry}.ts`]),
