@@ -5,6 +5,7 @@ import { SECRET_SLOTS } from "../../automation/src/contract/aws/secret-slots.ts"
 import type { Pins } from "../../automation/src/contract/aws/shipment.ts";
 import { checkedManifest } from "../components/aws/manifest.ts";
 import { RESOURCE_TYPES } from "../components/aws/resource-types.ts";
+import { at } from "../policies/rule.ts";
 import { inputProblems } from "../testing/check-inputs.ts";
 import { type Declared, declare, type Graph } from "../testing/graph.ts";
 import { type ProviderSchema, schemaOf } from "../testing/provider-schema.ts";
@@ -46,6 +47,7 @@ beforeAll(async () => {
       "strategyDesk:timeSeries": "liveanalytics",
       "strategyDesk:protection": "retiring",
       "strategyDesk:backupDays": "0",
+      "slipway:secretsEpoch": "e2",
     },
     { pins: PINS },
   );
@@ -99,16 +101,21 @@ describe("a function", () => {
     expect(fresh.code).toBeDefined();
   });
 
-  test("leaves its code, and where secrets are read the epoch, to who ships them; of the alias only the weights", () => {
-    const code = ["code", "s3Bucket", "s3Key", "s3ObjectVersion"];
-    expect(only(plain, "aws:lambda/function:Function", "audit").ignoreChanges).toEqual(code);
-    expect(only(plain, "aws:lambda/function:Function", "market-data").ignoreChanges).toEqual([
-      ...code,
-      "environment.variables.SECRETS_EPOCH",
-    ]);
+  test("leaves its code to who ships it, and of the alias the weights alone", () => {
+    for (const made of ofType(plain, "aws:lambda/function:Function")) {
+      expect(made.ignoreChanges).toEqual(["code", "s3Bucket", "s3Key", "s3ObjectVersion"]);
+    }
     for (const alias of ofType(plain, "aws:lambda/alias:Alias")) {
       expect(alias.ignoreChanges).toEqual(["routingConfig"]);
     }
+  });
+
+  test("gets another epoch when secrets were put, if it reads any", () => {
+    const epochOf = (graph: Graph, name: string) =>
+      at(only(graph, "aws:lambda/function:Function", name).inputs, "environment.variables.SECRETS_EPOCH");
+    expect(epochOf(plain, "market-data")).toBe("0");
+    expect(epochOf(otherwise, "market-data")).toBe("e2");
+    expect(epochOf(otherwise, "audit")).toBeUndefined();
   });
 
   test.each([

@@ -4,7 +4,7 @@ import type {
   FunctionCategory,
   SlotName,
 } from "../../../automation/src/contract/aws/function-environment.ts";
-import { FUNCTIONS, SECRETS_EPOCH } from "../../../automation/src/contract/aws/function-environment.ts";
+import { FUNCTIONS } from "../../../automation/src/contract/aws/function-environment.ts";
 import type { Pins } from "../../../automation/src/contract/aws/shipment.ts";
 import type { DataStores } from "./data-stores.ts";
 import { functionStatements } from "./function-policy.ts";
@@ -118,7 +118,7 @@ export class ApiFunction extends pulumi.ComponentResource {
           : {}),
         tags: place.tags,
       },
-      { ...own, dependsOn: allowed, ignoreChanges: notOurs(secrets.length > 0) },
+      { ...own, dependsOn: allowed, ignoreChanges: CODE },
     );
     this.alias = new aws.lambda.Alias(
       category,
@@ -139,11 +139,8 @@ export class ApiFunction extends pulumi.ComponentResource {
   }
 }
 
-/** What shipping and `slipway secrets populate` change by themselves. */
-function notOurs(readsSecrets: boolean): string[] {
-  const code = ["code", "s3Bucket", "s3Key", "s3ObjectVersion"];
-  return readsSecrets ? [...code, `environment.variables.${SECRETS_EPOCH}`] : code;
-}
+/** What shipping a release changes by itself. */
+const CODE = ["code", "s3Bucket", "s3Key", "s3ObjectVersion"];
 
 function codeOf({ category, pins, artifactsBucket }: ApiFunctionArgs) {
   const pin = pins[category];
