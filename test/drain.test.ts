@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { followEvents } from "../automation/src/client/follow.ts";
 import type { AnswerBody, TestApi } from "./helpers/api.ts";
 import { startTestApi } from "./helpers/api.ts";
+import { endedWithin } from "./helpers/deployments.ts";
 import { linesOf, register, writeLedgerProject } from "./helpers/ledger-project.ts";
 import { testPostgres } from "./helpers/postgres.ts";
 import { freePort } from "./helpers/sample.ts";
@@ -44,12 +45,7 @@ async function request(stack: string): Promise<string> {
 
 const look = async (id: string): Promise<AnswerBody> => (await api.ask("GET", `/v1/deployments/${id}`)).body;
 
-async function ended(id: string): Promise<AnswerBody> {
-  return eventually(`deployment ${id} ended`, ENDED_MS, async () => {
-    const body = await look(id);
-    return body.finishedAt === null ? undefined : body;
-  });
-}
+const ended = (id: string): Promise<AnswerBody> => endedWithin(api, id, ENDED_MS);
 
 async function isDraining({ workerId }: TestWorker): Promise<boolean> {
   const row = await api.db

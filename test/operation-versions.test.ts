@@ -7,6 +7,7 @@ import { OPERATION_VERSION } from "../automation/src/pipeline/operations.ts";
 import { LATER_VERSION } from "./doubles/later-program/operation-lists.ts";
 import type { AnswerBody, TestApi } from "./helpers/api.ts";
 import { startTestApi } from "./helpers/api.ts";
+import { endedWithin } from "./helpers/deployments.ts";
 import { linesOf, register, writeLedgerProject } from "./helpers/ledger-project.ts";
 import { stoppedAfterEach } from "./helpers/stopped-workers.ts";
 import { eventually } from "./helpers/waiting.ts";
@@ -74,11 +75,7 @@ async function request(stack: string): Promise<string> {
   return (await api.ask("POST", `${stack}/deployments`, { body: { operation: "update" } })).body.id;
 }
 
-const ended = (id: string): Promise<AnswerBody> =>
-  eventually(`deployment ${id} ended`, RUN_MS, async () => {
-    const body = await read(id);
-    return body.finishedAt === null ? undefined : body;
-  });
+const ended = (id: string): Promise<AnswerBody> => endedWithin(api, id, RUN_MS);
 
 const stateOf = (body: AnswerBody, name: string): unknown =>
   (body.steps as AnswerBody[]).find((step) => step.name === name)?.state;

@@ -3,6 +3,7 @@ import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { AnswerBody, TestApi } from "./helpers/api.ts";
 import { startTestApi } from "./helpers/api.ts";
+import { endedWithin } from "./helpers/deployments.ts";
 import type { LedgerProgram } from "./helpers/ledger-project.ts";
 import { linesOf, register, writeLedgerProject } from "./helpers/ledger-project.ts";
 import { eventually } from "./helpers/waiting.ts";
@@ -35,12 +36,7 @@ function deploy(
   return api.ask("POST", `${stack}/deployments?wait=60`, { body });
 }
 
-async function ended(id: string): Promise<AnswerBody> {
-  return eventually(`deployment ${id} ended`, 90_000, async () => {
-    const { body } = await api.ask("GET", `/v1/deployments/${id}?wait=30`);
-    return body.finishedAt === null ? undefined : body;
-  });
-}
+const ended = (id: string): Promise<AnswerBody> => endedWithin(api, id, 90_000);
 
 interface Project {
   stack: string;

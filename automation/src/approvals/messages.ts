@@ -1,6 +1,6 @@
-import { subjectOf } from "../audit/subject.ts";
 import type { Transaction } from "../database.ts";
-import { enqueueNotification } from "../notifications/outbox-store.ts";
+import type { ToldDeployment } from "../notifications/tell-deployment.ts";
+import { tellDeployment } from "../notifications/tell-deployment.ts";
 import type { Waiting } from "./store.ts";
 
 type Told = Pick<
@@ -20,7 +20,8 @@ type Told = Pick<
 /** Tells that votes are asked for, or that they still are at half time. The link only opens a page. */
 export async function tellRequested(trx: Transaction, waiting: Told, isReminder: boolean): Promise<void> {
   const until = waiting.expiresAt.toISOString();
-  await tell(trx, waiting, "approval.requested", isReminder ? "reminder" : waiting.seal, {
+  await tellDeployment(trx, waiting, "approval.requested", {
+    more: isReminder ? "reminder" : waiting.seal,
     what: `Deployment ${waiting.number} (${waiting.operation}) ${isReminder ? "still waits" : "waits"} for approval.`,
     who: waiting.requestedBy,
     why: `Risk ${waiting.risk.tier}: ${waiting.risk.reasons.slice(0, 3).join(" ")}`,
@@ -34,7 +35,8 @@ export async function tellDecided(
   waiting: Told,
   { word, by, why }: { word: "approved" | "rejected" | "stale"; by: string | null; why: string | null },
 ): Promise<void> {
-  await tell(trx, waiting, "approval.decided", `${word} ${waiting.seal}`, {
+  await tellDeployment(trx, waiting, "approval.decided", {
+    more: `${word} ${waiting.seal}`,
     what: `Deployment ${waiting.number} (${waiting.operation}) ${word === "stale" ? "is stale" : `was ${word}`}.`,
     who: by,
     why,
@@ -45,7 +47,8 @@ export async function tellDecided(
 
 /** Tells that the time for a decision is over. */
 export async function tellExpired(trx: Transaction, waiting: Told): Promise<void> {
-  await tell(trx, waiting, "approval.expired", waiting.seal, {
+  await tellDeployment(trx, waiting, "approval.expired", {
+    more: waiting.seal,
     what: `Deployment ${waiting.number} (${waiting.operation}) expired: not enough people had approved it in time.`,
     who: waiting.requestedBy,
     why: null,
@@ -56,7 +59,7 @@ export async function tellExpired(trx: Transaction, waiting: Told): Promise<void
 /** Tells all at once that somebody passed the votes by. */
 export async function tellEmergency(
   trx: Transaction,
-  about: { deploymentId: string; organisation: string; project: string; stack: string },
+  about: ToldDeployment,
   {
     by,
     reason,
@@ -64,33 +67,10 @@ export async function tellEmergency(
     approvers,
   }: { by: string; reason: string; incident: string; approvers: readonly string[] },
 ): Promise<void> {
-  await enqueueNotification(trx, {
-    organisation: about.organisation,
-    kind: "approval.emergency",
-    subject: `${about.organisation}/${about.project}/${about.stack}`,
-    body: {
-      what: `${by} passes the votes of a deployment by, in an emergency.`,
-      who: by,
-      why: `${reason} (${incident})`,
-      nextAction: `Review it within 72 hours (slipway emergencies review ${about.deploymentId}). Asked: ${approvers.length === 0 ? "nobody is in the groups of the rules" : approvers.join(", ")}.`,
-      page: `/deployments/${about.deploymentId}`,
-    },
-    dedupeKey: about.deploymentId,
-  });
-}
-
-function tell(
-  trx: Transaction,
-  { deploymentId, organisation, project, stack }: Told,
-  kind: "approval.requested" | "approval.decided" | "approval.expired",
-  key: string,
-  body: { what: string; who: string | null; why: string | null; nextAction: string | null },
-): Promise<string | null> {
-  return enqueueNotification(trx, {
-    organisation,
-    kind,
-    subject: subjectOf({ organisation, project, stack }),
-    body: { ...body, page: `/deployments/${deploymentId}` },
-    dedupeKey: `${deploymentId} ${key}`,
+  await tellDeployment(trx, about, "approval.emergency", {
+    what: `${by} passes the votes of a deployment by, in an emergency.`,
+    who: by,
+    why: `${reason} (${incident})`,
+    nextAction: `Review it within 72 hours (slipway emergencies review ${about.deploymentId}). Asked: ${approvers.length === 0 ? "nobody is in the groups of the rules" : approvers.join(", ")}.`,
   });
 }

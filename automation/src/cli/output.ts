@@ -53,6 +53,31 @@ export function printTable(
   }
 }
 
+/** Prints a list: as JSON, or as a table in which ages are told as of `now` (milliseconds since 1970). */
+export function printList<Item>(
+  context: CliContext,
+  { json }: { readonly json?: boolean },
+  found: readonly Item[],
+  table: {
+    heading: readonly string[];
+    row: (one: Item, now: number) => readonly string[];
+    /** Said when there is nothing. */
+    empty: string;
+  },
+): void {
+  if (json === true) {
+    printJson(context, found);
+    return;
+  }
+  const now = Date.now();
+  printTable(
+    context,
+    table.heading,
+    found.map((one) => table.row(one, now)),
+    table.empty,
+  );
+}
+
 /** Prints a failure on stderr: one sentence, the fields concerned, the remedy; with `json` one JSON document instead. */
 export function printFailure(context: CliContext, failure: Failure, json: boolean): void {
   if (json) {

@@ -151,6 +151,8 @@ export const PolicyResult = z
   })
   .meta({ id: "PolicyResult" });
 export type PolicyResult = z.infer<typeof PolicyResult>;
+/** What a policy says of a resource, before anybody has judged it. */
+export type PolicyFinding = Omit<PolicyResult, "attempt" | "step" | "outcome">;
 
 export const PolicyOverride = z
   .object({

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { PolicyFinding } from "../contract/policies.ts";
 
 /*
  * What policy packs say, in the parts of Pulumi's apitype.EngineEvent that anybody here reads. Source: sdk/go/common/apitype/events.go at 3.250.0.
@@ -29,18 +30,8 @@ const Names = z.object({
 const Violation = Names.extend({ message: z.string().default(""), enforcementLevel: z.string() });
 const Remediation = Names.extend({ changed: z.array(z.string()).default([]) });
 
-/** What a pack said of a resource, or of the stack as a whole. */
-export interface PackFinding {
-  pack: string;
-  version: string | null;
-  policy: string;
-  level: "mandatory" | "advisory" | "remediate";
-  urn: string | null;
-  message: string;
-}
-
 /** What a slim event of a policy says; null for all other events. A level that nobody here knows counts as mandatory. */
-export function packFindingOf(event: RawEvent): PackFinding | null {
+export function packFindingOf(event: RawEvent): PolicyFinding | null {
   const violation = Violation.safeParse(event.policyEvent);
   if (violation.success) {
     const { message, enforcementLevel } = violation.data;
@@ -73,7 +64,7 @@ export function ranPacks(event: RawEvent): Map<string, { name: string; version: 
 /** How the engine names a pack that was given as a folder: `<name>|local|<folder>`. */
 const LOCAL = "|local|";
 
-function named(names: z.infer<typeof Names>): Pick<PackFinding, "pack" | "version" | "policy" | "urn"> {
+function named(names: z.infer<typeof Names>): Pick<PolicyFinding, "pack" | "version" | "policy" | "urn"> {
   return {
     pack: names.policyPackName,
     version: names.policyPackVersion || null,

@@ -3,14 +3,8 @@ import type { DeploymentStatus } from "../contract/deployments.ts";
 import type { NotificationKind } from "../contract/notifications.ts";
 import type { Transaction } from "../database.ts";
 import { enqueueNotification } from "./outbox-store.ts";
-
-/** A deployment as a message names it. */
-export interface ToldDeployment {
-  deploymentId: string;
-  organisation: string;
-  project: string;
-  stack: string;
-}
+import type { ToldDeployment } from "./tell-deployment.ts";
+import { tellDeployment } from "./tell-deployment.ts";
 
 const KIND_OF_STATUS: Partial<Record<DeploymentStatus, NotificationKind>> = {
   succeeded: "deployment.succeeded",
@@ -49,7 +43,7 @@ export async function tellEnd(
   if (kind === undefined || facts === undefined || UNTOLD_OPERATIONS.includes(facts.operation)) return;
   // That an automatic rollback succeeded is told by the end of the deployment that it was for.
   if (facts.cause === "automatic-rollback" && status === "succeeded") return;
-  await tell(trx, deployment, kind, {
+  await tellDeployment(trx, deployment, kind, {
     what: `Deployment ${facts.number} (${facts.operation}) ${wordOf(status)}.`,
     who: facts.requestedBy,
     why: failure?.detail ?? null,
@@ -65,7 +59,7 @@ export async function tellRollback(
 ): Promise<void> {
   const facts = await factsOf(trx, deployment.deploymentId);
   if (facts === undefined) return;
-  await tell(trx, deployment, "deployment.rolling_back", {
+  await tellDeployment(trx, deployment, "deployment.rolling_back", {
     what:
       rollback.release === null
         ? `Slipway removes what deployment ${facts.number} created, once somebody agrees to it.`
@@ -85,7 +79,7 @@ export async function tellHeld(
   const facts = await factsOf(trx, deployment.deploymentId);
   if (facts === undefined) return;
   const then = held.onExpiry === "keep" ? "what runs stays" : "it is rolled back";
-  await tell(trx, deployment, "deployment.held", {
+  await tellDeployment(trx, deployment, "deployment.held", {
     what: `Deployment ${facts.number} (${facts.operation}) is held: somebody has to decide whether what it left stays.`,
     who: facts.requestedBy,
     why: held.why,
@@ -101,7 +95,7 @@ export async function tellConsent(
 ): Promise<void> {
   const facts = await factsOf(trx, rollback.deploymentId);
   if (facts === undefined) return;
-  await tell(trx, rollback, "rollback.consent", {
+  await tellDeployment(trx, rollback, "rollback.consent", {
     what: `Rollback ${facts.number} would do ${steps.length === 1 ? "something" : `${steps.length} things`} that nobody can undo, and waits for consent.`,
     who: facts.requestedBy,
     why: steps.map(({ detail }) => detail).join(" "),
@@ -125,7 +119,7 @@ export async function tellRollbackEnd(
     outcome === "rollback_failed"
       ? `The rollback of deployment ${facts.number} failed, and the stack is frozen.`
       : `Deployment ${facts.number} was rolled back, and what runs now is unhealthy too.`;
-  await tell(trx, deployment, kind, { what, who: facts.requestedBy, why, nextAction: remedy });
+  await tellDeployment(trx, deployment, kind, { what, who: facts.requestedBy, why, nextAction: remedy });
 }
 
 /** Tells that a worker was lost in the middle of a deployment, in the transaction that takes it over. */
@@ -147,24 +141,6 @@ export async function tellLostWorker(
       page: `/deployments/${lost.deploymentId}`,
     },
     dedupeKey: lost.attemptId,
-  });
-}
-
-function tell(
-  trx: Transaction,
-  { deploymentId, organisation, project, stack }: ToldDeployment,
-  kind: NotificationKind,
-  {
-    more,
-    ...body
-  }: { what: string; who: string; why: string | null; nextAction: string | null; more?: string },
-): Promise<string | null> {
-  return enqueueNotification(trx, {
-    organisation,
-    kind,
-    subject: `${organisation}/${project}/${stack}`,
-    body: { ...body, page: `/deployments/${deploymentId}` },
-    dedupeKey: more === undefined ? deploymentId : `${deploymentId} ${more}`,
   });
 }
 

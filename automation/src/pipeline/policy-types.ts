@@ -1,4 +1,4 @@
-import type { PackFinding } from "../engine/policy-events.ts";
+import type { PolicyFinding } from "../contract/policies.ts";
 import type { Finding } from "../policies/rules.ts";
 import type { StackPolicySet, UsableOverride } from "../policies/store.ts";
 
@@ -34,7 +34,7 @@ export interface LaidPolicies {
 
 /** What packs said during one engine operation. */
 export interface PacksSaid {
-  findings: PackFinding[];
+  findings: PolicyFinding[];
   /** Names by folder, of those that have run. */
   ran: Map<string, { name: string; version: string }>;
   /** Whether the engine ended for what they said, and for nothing else. */

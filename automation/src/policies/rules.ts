@@ -1,4 +1,4 @@
-import type { PolicyLevel } from "../contract/policies.ts";
+import type { PolicyFinding, PolicyLevel } from "../contract/policies.ts";
 import { canonicalJson, digestOf } from "../seals/canonical.ts";
 
 /** What decides whether a rule is for a stack. */
@@ -43,15 +43,9 @@ export function setDigest(rules: readonly RuleContent[]): string {
 }
 
 /** Something that a policy found. */
-export interface Finding {
+export interface Finding extends PolicyFinding {
   /** Of the rule that brought the policy; null: a pack of the project's own. */
   ruleId: string | null;
-  pack: string;
-  version: string | null;
-  policy: string;
-  level: "mandatory" | "advisory" | "remediate";
-  urn: string | null;
-  message: string;
   /** Whether the rule lets somebody answer for it. */
   overridable: boolean;
 }

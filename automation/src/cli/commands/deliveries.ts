@@ -11,7 +11,7 @@ import { EXIT } from "../exit-codes.ts";
 import { usageError } from "../failure.ts";
 import { positive } from "../numbers.ts";
 import { collect, withCommonOptions } from "../options.ts";
-import { clean, printJson, printLine, printTable } from "../output.ts";
+import { clean, printJson, printLine, printList, printTable } from "../output.ts";
 import { allPages } from "../pages.ts";
 import type { Register } from "../program.ts";
 import type { ProjectOptions } from "../project-choice.ts";
@@ -75,24 +75,18 @@ export const register: Register = (program, context) => {
         (page) => client.listStackDeliveries({ query: { ...page, ...project } }),
         options.limit,
       );
-      if (options.json === true) {
-        printJson(context, found);
-        return;
-      }
-      const now = Date.now();
-      printTable(
-        context,
-        ["ID", "PROJECT", "STATUS", "GOOD", "BY", "WHEN"],
-        found.map((one) => [
+      printList(context, options, found, {
+        heading: ["ID", "PROJECT", "STATUS", "GOOD", "BY", "WHEN"],
+        row: (one, now) => [
           one.id,
           projectLabel(one),
           one.status,
           `${one.stacks.filter(({ state }) => state === "good").length} of ${one.stacks.length}`,
           one.requestedBy,
           formatAge(one.createdAt, now),
-        ]),
-        "No deliveries yet.",
-      );
+        ],
+        empty: "No deliveries yet.",
+      });
     });
 
   withCommonOptions(deliveries.command("show"))

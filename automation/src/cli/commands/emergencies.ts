@@ -3,7 +3,7 @@ import { connect } from "../connection.ts";
 import type { CommonOptions } from "../context.ts";
 import { positive } from "../numbers.ts";
 import { withCommonOptions } from "../options.ts";
-import { printJson, printLine, printTable } from "../output.ts";
+import { printJson, printLine, printList } from "../output.ts";
 import { allPages } from "../pages.ts";
 import type { Register } from "../program.ts";
 import { connectSignedIn } from "../signed-in.ts";
@@ -20,15 +20,9 @@ export const register: Register = (program, context) => {
     .action(async (options: CommonOptions & { readonly limit: number }) => {
       const client = await connect(context, options);
       const found = await allPages((page) => client.listEmergencies({ query: page }), options.limit);
-      if (options.json === true) {
-        printJson(context, found);
-        return;
-      }
-      const now = Date.now();
-      printTable(
-        context,
-        ["DEPLOYMENT", "STACK", "BY", "WHEN", "REVIEW", "WHY"],
-        found.map((one) => [
+      printList(context, options, found, {
+        heading: ["DEPLOYMENT", "STACK", "BY", "WHEN", "REVIEW", "WHY"],
+        row: (one, now) => [
           one.deploymentId,
           stackLabel(one),
           one.principal,
@@ -37,9 +31,9 @@ export const register: Register = (program, context) => {
             ? `${one.overdue ? "overdue since" : "due"} ${one.reviewDueAt}`
             : `by ${one.reviewedBy}`,
           `${one.reason} (${one.incident})`,
-        ]),
-        "Nobody has passed votes by.",
-      );
+        ],
+        empty: "Nobody has passed votes by.",
+      });
     });
 
   withCommonOptions(emergencies.command("review"))

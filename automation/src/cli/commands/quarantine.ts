@@ -4,7 +4,7 @@ import { connect } from "../connection.ts";
 import type { StackOptions } from "../context.ts";
 import { positive } from "../numbers.ts";
 import { withStackOptions } from "../options.ts";
-import { printJson, printLine, printTable } from "../output.ts";
+import { printJson, printLine, printList } from "../output.ts";
 import { allPages } from "../pages.ts";
 import type { Register } from "../program.ts";
 import { chooseStack, stackLabel } from "../stack-choice.ts";
@@ -35,24 +35,18 @@ export const register: Register = (program, context) => {
         (page) => client.listQuarantines({ params: stack, query: { ...page, lifted } }),
         options.limit,
       );
-      if (options.json === true) {
-        printJson(context, found);
-        return;
-      }
-      const now = Date.now();
-      printTable(
-        context,
-        ["ID", "SOURCE", "CONFIG", "WHEN", "LIFTED", "WHY"],
-        found.map((one) => [
+      printList(context, options, found, {
+        heading: ["ID", "SOURCE", "CONFIG", "WHEN", "LIFTED", "WHY"],
+        row: (one, now) => [
           one.id,
           shortOf(one.sourceDigest),
           shortOf(one.configDigest),
           formatAge(one.createdAt, now),
           one.liftedAt === null ? "" : `by ${one.liftedBy ?? "somebody"}, ${formatAge(one.liftedAt, now)}`,
           one.reason,
-        ]),
-        "The stack refuses no source.",
-      );
+        ],
+        empty: "The stack refuses no source.",
+      });
     });
 
   withStackOptions(quarantine.command("set"))
