@@ -136,7 +136,7 @@ export async function makeValidationBed(moto: Moto): Promise<ValidationBed> {
   const distribution = { id: Distribution?.Id ?? "", domain: Distribution?.DomainName ?? "" };
   const apiId = await makeApi(at(), certificates.api);
   const dns = await makeZone(at(), distribution.domain);
-  const plan = await makeStores(at());
+  await makeStores(at());
   const watching = await makeWatching(at());
   const functions = Object.fromEntries(
     CATEGORIES.map((category) => [
@@ -187,7 +187,7 @@ export async function makeValidationBed(moto: Moto): Promise<ValidationBed> {
       tables: { strategies: { name: "shop-strategies", indexes: ["byName"] } },
       cache: { id: "shop-cache", endpoint: "127.0.0.1", port: (cacheServer.address() as AddressInfo).port },
       timeSeries: { kind: "liveanalytics", database: "shop", table: "prices" },
-      backupPlans: [plan],
+      backupPlans: ["daily"],
     },
     secrets: {},
     monitoring: watching,
@@ -293,7 +293,7 @@ async function makeZone(at: At, distributionDomain: string) {
   return { zoneId, server };
 }
 
-async function makeStores(at: At): Promise<string> {
+async function makeStores(at: At): Promise<void> {
   await new DynamoDBClient(at).send(
     new CreateTableCommand({
       TableName: "shop-strategies",
@@ -344,7 +344,6 @@ async function makeStores(at: At): Promise<string> {
       },
     }),
   );
-  return BackupPlanId;
 }
 
 async function makeWatching(at: At): Promise<AwsManifest["monitoring"]> {

@@ -48,9 +48,10 @@ test.each([
 });
 
 test.each([
-  [1, 1, "passed"],
-  [0, 1, "failed"],
-  [1, 0, "failed"],
-])("a plan with %d rules and %d selections is %s", (rules, selections, state) => {
-  expect(judgePlan({ name: "daily", rules, selections }).state).toBe(state);
+  [{ rules: 1, selections: 1 }, "passed"],
+  [{ rules: 0, selections: 1 }, "failed"],
+  [{ rules: 1, selections: 0 }, "failed"],
+  [null, "failed"],
+])("the backup plan %j is %s", (plan, state) => {
+  expect(judgePlan(plan).state).toBe(state);
 });

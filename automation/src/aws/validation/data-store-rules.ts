@@ -59,14 +59,14 @@ export function judgeTimeSeries(status: string): Verdict {
 
 /** A backup plan as AWS Backup has it. */
 export interface DescribedPlan {
-  name: string;
   rules: number;
   selections: number;
 }
 
-/** Active: it has a rule that says when, and a selection that says what. */
-export function judgePlan({ name, rules, selections }: DescribedPlan): Verdict {
-  if (rules === 0) return failed(`plan ${name} has no rule: it never backs anything up`);
-  if (selections === 0) return failed(`plan ${name} selects nothing to back up`);
-  return passed(`plan ${name}: ${rules} rules, ${selections} selections`);
+/** Active: it is there, has a rule that says when, and a selection that says what. */
+export function judgePlan(plan: DescribedPlan | null): Verdict {
+  if (plan === null) return failed("there is no such plan");
+  if (plan.rules === 0) return failed("the plan has no rule: it never backs anything up");
+  if (plan.selections === 0) return failed("the plan selects nothing to back up");
+  return passed(`${plan.rules} rules, ${plan.selections} selections`);
 }

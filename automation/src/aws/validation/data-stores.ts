@@ -1,4 +1,9 @@
-import { BackupClient, GetBackupPlanCommand, ListBackupSelectionsCommand } from "@aws-sdk/client-backup";
+import {
+  BackupClient,
+  GetBackupPlanCommand,
+  ListBackupPlansCommand,
+  ListBackupSelectionsCommand,
+} from "@aws-sdk/client-backup";
 import { DescribeTableCommand, DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DescribeReplicationGroupsCommand, ElastiCacheClient } from "@aws-sdk/client-elasticache";
 import {
@@ -34,9 +39,9 @@ export function dataStoreChecks(scope: Scope): readonly PlannedCheck[] {
     timeSeries(scope),
     ...(backupPlans.length === 0
       ? [nothingTo("backup plans", "the stack has no backup plan")]
-      : backupPlans.map((id) => ({
-          check: `backup plan ${id}`,
-          look: async () => judgePlan(await describePlan(scope, id)),
+      : backupPlans.map((plan) => ({
+          check: `backup plan ${plan}`,
+          look: async () => judgePlan(await describePlan(scope, plan)),
         }))),
   ];
 }
@@ -138,20 +143,36 @@ async function describeTimeSeries(
   );
 }
 
-async function describePlan(scope: Scope, id: string): Promise<DescribedPlan> {
+/** A plan by its name or id; null when there is none. */
+async function describePlan(scope: Scope, plan: string): Promise<DescribedPlan | null> {
   return withClient(
     scope,
     (settings) => new BackupClient(settings),
     async (client, options) => {
+      const id = await planId(client, options, plan);
+      if (id === null) return null;
       const [{ BackupPlan }, { BackupSelectionsList }] = await Promise.all([
         client.send(new GetBackupPlanCommand({ BackupPlanId: id }), options),
         client.send(new ListBackupSelectionsCommand({ BackupPlanId: id }), options),
       ]);
-      return {
-        name: BackupPlan?.BackupPlanName ?? id,
-        rules: BackupPlan?.Rules?.length ?? 0,
-        selections: BackupSelectionsList?.length ?? 0,
-      };
+      return { rules: BackupPlan?.Rules?.length ?? 0, selections: BackupSelectionsList?.length ?? 0 };
     },
   );
+}
+
+async function planId(
+  client: BackupClient,
+  options: { abortSignal: AbortSignal },
+  plan: string,
+): Promise<string | null> {
+  let next: string | undefined;
+  do {
+    const page = await client.send(new ListBackupPlansCommand({ NextToken: next }), options);
+    const found = page.BackupPlansList?.find(
+      (one) => one.BackupPlanName === plan || one.BackupPlanId === plan,
+    );
+    if (found !== undefined) return found.BackupPlanId ?? null;
+    next = page.NextToken || undefined;
+  } while (next !== undefined);
+  return null;
 }

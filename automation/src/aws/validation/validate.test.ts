@@ -437,10 +437,12 @@ test("a dashboard, a subscription and a retention that are gone are found", asyn
 
 test("a call that AWS refuses is a failed check that names the refusal", async () => {
   const tables = { strategies: { name: "never-made", indexes: [] } };
-  const manifest = { ...bed.manifest, dataStores: { ...bed.manifest.dataStores, tables } };
+  const dataStores = { ...bed.manifest.dataStores, tables, backupPlans: ["daily", "weekly"] };
+  const manifest = { ...bed.manifest, dataStores };
   const report = await bed.report(["data-stores"], { manifest });
   expect(failures(report)).toEqual([
     expect.stringMatching(/^data-stores: table strategies: ResourceNotFoundException: /),
+    "data-stores: backup plan weekly: there is no such plan",
   ]);
 });
 
