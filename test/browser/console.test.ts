@@ -143,6 +143,45 @@ describe.skipIf(!hasBrowser)("the console", () => {
       .waitFor({ timeout: DEPLOYED_WITHIN_MS });
   });
 
+  test("an admin sets the order of a project's stacks and how long a step may take", async () => {
+    await installation.client.createStack({ body: { project: "thing", name: "staging" } });
+    await open("/projects/default/thing");
+    await button("Set the order…");
+    const stacks = page.getByRole("dialog").getByRole("combobox", { name: "Stacks, first to last" });
+    await stacks.click();
+    for (const name of ["local", "staging"]) await page.getByRole("option", { name }).click();
+    await page.keyboard.press("Escape");
+    await page.getByLabel("staging takes nothing but promotions").check();
+    await page.getByRole("dialog").getByRole("button", { name: "Set the order" }).click();
+    await page.getByRole("row", { name: /staging.*promotions only/ }).waitFor();
+    const updates = page.getByRole("row", { name: /^update/ });
+    await updates.getByRole("button", { name: "Budget…" }).click();
+    await page.getByLabel("Most seconds").fill("600");
+    await page.getByRole("button", { name: "Set the budget" }).click();
+    await updates.getByRole("cell", { name: "10 min" }).waitFor();
+    const params = { organisation: "default", project: "thing" };
+    expect((await installation.client.getEnvironments({ params })).stacks).toMatchObject([
+      { stack: "local", onlyPromoted: false },
+      { stack: "staging", onlyPromoted: true },
+    ]);
+    expect((await installation.client.listBudgets({ params })).budgets).toEqual([
+      { step: "update", service: null, mostSeconds: 600, fails: false },
+    ]);
+  });
+
+  test("what a release was made of is quarantined with a reason", async () => {
+    await open("/stacks/default/thing/local?tab=releases");
+    await page.getByRole("row", { name: /^1 / }).getByRole("button", { name: "Quarantine…" }).click();
+    const refuse = page.getByRole("button", { name: "Refuse what release 1 was made of" });
+    expect(await refuse.isDisabled(), "without a reason").toBe(true);
+    await page.getByRole("dialog").getByLabel("Why").fill("it leaks");
+    await refuse.click();
+    await page.getByRole("row", { name: /^1 .*quarantined/ }).waitFor();
+    const stack = { organisation: "default", project: "thing", stack: "local" };
+    const { items } = await installation.client.listQuarantines({ params: stack });
+    expect(items.map(({ reason }) => reason)).toContain("it leaks");
+  });
+
   test("destroy needs the name of the stack", async () => {
     await open("/stacks/default/thing/local");
     await button("More actions");

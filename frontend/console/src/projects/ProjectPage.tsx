@@ -1,8 +1,9 @@
-import { Stack as Column, Text, Title } from "@mantine/core";
+import { Button, Stack as Column, Text, Title } from "@mantine/core";
 import { formatDuration } from "@slipway/automation/client";
 import type { Environments, StepFigure } from "@slipway/automation/contract";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { useState } from "react";
 import { useClient } from "../api.ts";
 import type { Column as TableColumn } from "../components/DataTable.tsx";
 import { DataTable } from "../components/DataTable.tsx";
@@ -12,6 +13,8 @@ import { Status } from "../components/Status.tsx";
 import { DeliveriesTable } from "../deliveries/DeliveriesPage.tsx";
 import type { ProjectPath } from "../promotions/queries.ts";
 import { promotionQueries } from "../promotions/queries.ts";
+import { BudgetDialog } from "./BudgetDialog.tsx";
+import { EnvironmentsDialog } from "./EnvironmentsDialog.tsx";
 
 const DAYS = 30;
 
@@ -20,6 +23,7 @@ export function ProjectPage({ project }: { project: ProjectPath }) {
   const client = useClient();
   const order = useQuery(promotionQueries.environments(client, project));
   const figures = useQuery(promotionQueries.figures(client, project, DAYS));
+  const [budgeted, setBudgeted] = useState<StepFigure | null>(null);
   const error = order.error ?? figures.error;
   return (
     <Column gap="lg">
@@ -44,9 +48,10 @@ export function ProjectPage({ project }: { project: ProjectPath }) {
           keyOf={({ stack }) => stack}
           columns={environmentColumns(project)}
           rows={order.data.stacks}
-          empty="The stacks have no order: any may be promoted to any other. An admin sets one with: slipway environments set."
+          empty="The stacks have no order: any may be promoted to any other."
         />
       )}
+      {order.data !== undefined && <EnvironmentsDialog project={project} order={order.data} />}
       <Title order={2} size="h3">
         Figures
       </Title>
@@ -56,17 +61,29 @@ export function ProjectPage({ project }: { project: ProjectPath }) {
         <DataTable
           caption={`Steps of the last ${DAYS} days, as a whole and by service`}
           keyOf={({ step, service }) => `${step}/${service ?? ""}`}
-          columns={FIGURES}
+          columns={[...FIGURES, budgetColumn(setBudgeted)]}
           rows={figures.data.steps}
           empty="Nothing was built or deployed yet."
         />
       )}
+      <BudgetDialog project={project} figure={budgeted} onClose={() => setBudgeted(null)} />
       <Title order={2} size="h3">
         Deliveries
       </Title>
       <DeliveriesTable project={project} />
     </Column>
   );
+}
+
+function budgetColumn(choose: (figure: StepFigure) => void): TableColumn<StepFigure> {
+  return {
+    label: "Next",
+    cell: (figure) => (
+      <Button size="compact-sm" variant="default" onClick={() => choose(figure)}>
+        Budget…
+      </Button>
+    ),
+  };
 }
 
 type Environment = Environments["stacks"][number];

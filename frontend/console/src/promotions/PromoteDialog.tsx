@@ -1,8 +1,9 @@
-import { Alert, Button, Stack as Column, Group, Modal, Select, Text, Textarea } from "@mantine/core";
+import { Alert, Stack as Column, Modal, Select, Text } from "@mantine/core";
 import type { PromotionPreview, Release, StackPath } from "@slipway/automation/contract";
 import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { useClient } from "../api.ts";
+import { DialogFoot } from "../components/DialogFoot.tsx";
 import { Loading } from "../components/Loading.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { useRequestDeployment } from "../stacks/use-request.ts";
@@ -97,23 +98,16 @@ function PromoteForm({
         <Text size="sm">
           The same source and artifacts are deployed, nothing is built anew; config is that of {target.stack}.
         </Text>
-        <Textarea
-          label="Why"
-          autosize
-          minRows={2}
-          maxLength={1000}
-          value={message}
-          onChange={(event) => setMessage(event.currentTarget.value)}
-        />
-        {send.error !== null && <ProblemAlert error={send.error} />}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onClose}>
-            Close
-          </Button>
-          <Button type="submit" loading={send.isPending} disabled={refusal !== null}>
-            Promote to {target.stack}
-          </Button>
-        </Group>
+        <DialogFoot
+          why={message}
+          onWhy={setMessage}
+          error={send.error}
+          isPending={send.isPending}
+          disabled={refusal !== null}
+          onClose={onClose}
+        >
+          Promote to {target.stack}
+        </DialogFoot>
       </Column>
     </form>
   );

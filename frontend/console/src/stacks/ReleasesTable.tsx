@@ -12,6 +12,7 @@ import { Source } from "../components/Source.tsx";
 import { Status } from "../components/Status.tsx";
 import { PromoteDialog } from "../promotions/PromoteDialog.tsx";
 import { queries } from "../queries.ts";
+import { QuarantineDialog } from "./QuarantineDialog.tsx";
 
 /** The releases of a stack with what each pins. */
 export function ReleasesTable({
@@ -22,21 +23,27 @@ export function ReleasesTable({
   currentRelease: number | null;
 }) {
   const [promoted, setPromoted] = useState<Release | null>(null);
+  const [refused, setRefused] = useState<Release | null>(null);
   return (
     <>
       <PagedTable
         query={useInfiniteQuery(queries.releases(useClient(), stack))}
         caption="Releases, newest first"
         keyOf={(one) => one.id}
-        columns={columnsOf(currentRelease, setPromoted)}
+        columns={columnsOf(currentRelease, setPromoted, setRefused)}
         empty="No releases yet. A deployment that completes records one."
       />
       <PromoteDialog stack={stack} release={promoted} onClose={() => setPromoted(null)} />
+      <QuarantineDialog stack={stack} release={refused} onClose={() => setRefused(null)} />
     </>
   );
 }
 
-function columnsOf(currentRelease: number | null, promote: (release: Release) => void): Column<Release>[] {
+function columnsOf(
+  currentRelease: number | null,
+  promote: (release: Release) => void,
+  refuse: (release: Release) => void,
+): Column<Release>[] {
   return [
     {
       label: "Release",
@@ -78,12 +85,19 @@ function columnsOf(currentRelease: number | null, promote: (release: Release) =>
     {
       label: "Next",
       cell: (one) =>
-        one.health === "good" && !one.quarantined ? (
-          <Button size="compact-sm" variant="default" onClick={() => promote(one)}>
-            Promote…
-          </Button>
-        ) : (
+        one.quarantined ? (
           "–"
+        ) : (
+          <span className="inline">
+            {one.health === "good" && (
+              <Button size="compact-sm" variant="default" onClick={() => promote(one)}>
+                Promote…
+              </Button>
+            )}
+            <Button size="compact-sm" variant="default" onClick={() => refuse(one)}>
+              Quarantine…
+            </Button>
+          </span>
         ),
     },
   ];

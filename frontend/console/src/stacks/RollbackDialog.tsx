@@ -1,20 +1,11 @@
-import {
-  Button,
-  Checkbox,
-  Stack as Column,
-  Group,
-  Modal,
-  Paper,
-  Select,
-  Text,
-  Textarea,
-} from "@mantine/core";
+import { Button, Checkbox, Stack as Column, Group, Modal, Paper, Select, Text } from "@mantine/core";
 import { formatAge } from "@slipway/automation/client";
 import type { Release, Stack, StackPath } from "@slipway/automation/contract";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { type FormEvent, useEffect, useState } from "react";
 import { useClient } from "../api.ts";
 import { Age } from "../components/Age.tsx";
+import { DialogFoot } from "../components/DialogFoot.tsx";
 import { Loading } from "../components/Loading.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { Source } from "../components/Source.tsx";
@@ -132,23 +123,16 @@ function RollbackForm({ stack, currentRelease, isBusy, failedRollback, onClose }
             onChange={(event) => setKnows(event.currentTarget.checked)}
           />
         )}
-        <Textarea
-          label="Why"
-          autosize
-          minRows={2}
-          maxLength={1000}
-          value={message}
-          onChange={(event) => setMessage(event.currentTarget.value)}
-        />
-        {send.error !== null && <ProblemAlert error={send.error} />}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onClose}>
-            Close
-          </Button>
-          <Button type="submit" loading={send.isPending} disabled={failedRollback !== null && !knows}>
-            Roll back to release {release.number}
-          </Button>
-        </Group>
+        <DialogFoot
+          why={message}
+          onWhy={setMessage}
+          error={send.error}
+          isPending={send.isPending}
+          disabled={failedRollback !== null && !knows}
+          onClose={onClose}
+        >
+          Roll back to release {release.number}
+        </DialogFoot>
       </Column>
     </form>
   );
