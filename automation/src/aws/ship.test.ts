@@ -60,9 +60,9 @@ async function run(
 }
 
 async function goBack(target: Shipment, previous: Shipment | null, limits: Partial<ShipLimits> = {}) {
-  const { limits: short, manifest } = shipInput(bed, {});
+  const { reference, limits: short, manifest } = shipInput(bed, {});
   const input = RestoreInput.parse({
-    reference: `back-${Math.random()}`,
+    reference,
     manifest,
     target,
     serving: previous?.functions ?? {},

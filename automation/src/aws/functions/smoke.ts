@@ -8,6 +8,8 @@ import { ask, type Shipping, stopIfCancelled } from "../shipping.ts";
 
 const SHOWN_CHARACTERS = 300;
 const MS = 1_000;
+/** Whatever else an answer has is the API's business. */
+const Status = FunctionAnswer.pick({ statusCode: true });
 const Thrown = z.object({ errorType: z.string().default("Error"), errorMessage: z.string().default("") });
 
 /**
@@ -53,7 +55,7 @@ export function faultOf(functionError: string | undefined, payload: string): str
     if (!thrown.success) return `it failed (${functionError})`;
     return `it threw ${`${thrown.data.errorType}: ${thrown.data.errorMessage}`.slice(0, SHOWN_CHARACTERS)}`;
   }
-  const answer = FunctionAnswer.safeParse(value);
+  const answer = Status.safeParse(value);
   if (!answer.success) return "its answer has no status";
   const { statusCode } = answer.data;
   return statusCode >= 200 && statusCode < 300 ? undefined : `it answered ${statusCode}`;
