@@ -64,8 +64,16 @@ export function diff(
 }
 
 /** The state as a preview of a create shows it. */
-export function stateBeforeCreate(inputs: Values, outputs: readonly string[]): Values {
-  return { ...Object.fromEntries(outputs.map((name) => [name, UNKNOWN])), ...inputs };
+export function stateBeforeCreate(traits: Traits, inputs: Values, outputs: readonly string[]): Values {
+  const added = Object.entries(traits.within ?? {}).map(([name, keys]) => [
+    name,
+    { ...Object.fromEntries(keys.map((key) => [key, UNKNOWN])), ...recordOf(inputs, name) },
+  ]);
+  return {
+    ...Object.fromEntries(outputs.map((name) => [name, UNKNOWN])),
+    ...inputs,
+    ...Object.fromEntries(added),
+  };
 }
 
 /** The state as a preview of an update shows it. */

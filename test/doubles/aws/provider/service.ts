@@ -125,7 +125,9 @@ export function providerService(declarations: Declarations): UntypedServiceImple
         const inputs = tagged(type, values(request.getProperties()));
         const response = new messages.CreateResponse();
         if (request.getPreview())
-          return response.setProperties(struct(stateBeforeCreate(inputs, declarations.outputs[type] ?? [])));
+          return response.setProperties(
+            struct(stateBeforeCreate(traitsOf(type), inputs, declarations.outputs[type] ?? [])),
+          );
         const kind = await kindOf(type);
         const id = await kind.create(inputs, aws(inputs));
         return response.setId(id).setProperties(struct(await stateOf(kind, id, inputs, inputs, aws(inputs))));

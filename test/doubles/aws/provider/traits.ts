@@ -22,6 +22,8 @@ export interface Traits {
   defaults?: Readonly<Record<string, unknown>>;
   /** Outputs that an update by these inputs makes unknown before it happens. */
   recomputed?: (changed: ReadonlySet<string>) => readonly string[];
+  /** What AWS adds inside of an input, which is not known before there is the resource. */
+  within?: Readonly<Record<string, readonly string[]>>;
 }
 
 const ofVersion = ["version", "qualifiedArn", "qualifiedInvokeArn", "lastModified"];
@@ -55,6 +57,7 @@ export const TRAITS: Readonly<Record<string, Traits>> = {
     service: "apigatewayv2",
     named: "domainName",
     replacedBy: ["domainName", "domainNameConfiguration"],
+    within: { domainNameConfiguration: ["targetDomainName", "hostedZoneId"] },
   },
   "aws:apigatewayv2/integration:Integration": {
     service: "apigatewayv2",
