@@ -19,6 +19,7 @@ const missing = "missing" in started ? started.missing : null;
 if (missing !== null && process.env.CI === "true") throw new Error(missing);
 if (missing !== null) console.log(`skipped: shipments of functions and site (${missing})`);
 const it = test.skipIf(missing !== null);
+const SOON = { timeout: 20_000, interval: 50 };
 const stand = "missing" in started ? ({} as never) : started;
 
 const FIRST_SITE = {
@@ -231,7 +232,7 @@ describe("a shipment that fails leaves what served", () => {
     const { context, stop } = bed.stoppable();
     await stand.fail({ action: "s3:PutObject", where: "/index.html", delayMs: 60_000, times: 1 });
     const running = run("audit 2", SECOND_SITE, first, context);
-    await expect.poll(async () => (await bed.site())["assets/index-EfGh5678.js"]?.text).toBe("two();");
+    await expect.poll(async () => (await bed.site())["assets/index-EfGh5678.js"]?.text, SOON).toBe("two();");
     stop();
     expect(failureOf(await running).code).toBe("ship_cancelled");
     await asFirst();

@@ -16,6 +16,7 @@ const missing = "missing" in started ? started.missing : null;
 if (missing !== null && process.env.CI === "true") throw new Error(missing);
 if (missing !== null) console.log(`skipped: shipping functions (${missing})`);
 const it = test.skipIf(missing !== null);
+const SOON = { timeout: 20_000, interval: 50 };
 
 const FIRST = { audit: answering("audit 1"), health: answering("health 1") };
 const SECOND = { audit: answering("audit 2"), health: answering("health 2") };
@@ -251,10 +252,10 @@ describe("a shipment of functions that fails moves no alias", () => {
     const { context, stop } = bed.stoppable();
     await fault({ action: "lambda:UpdateAlias", where: "shop-health", delayMs: 60_000, times: 1 });
     const running = run(SECOND, first, {}, context);
-    await expect.poll(async () => (await bed.aliasOf("audit")).version).not.toBe("2");
+    await expect.poll(async () => (await bed.aliasOf("audit")).version, SOON).not.toBe("2");
     stop();
     expect(failureOf(await running).code).toBe("ship_cancelled");
-    await expect.poll(() => bed.aliases()).toEqual(AT_2);
+    await expect.poll(() => bed.aliases(), SOON).toEqual(AT_2);
   });
 
   it("and takes back what an attempt before it had moved and could not", async () => {
@@ -315,7 +316,7 @@ describe("a canary", () => {
     const { context } = bed.stoppable();
     const metrics = plan({ steps: [99], holdSeconds: 20, watch: { by: "metrics", maxErrorShare: 0.1 } });
     const running = run({ ...SECOND, audit: bad }, first, { canary: metrics }, context);
-    await expect.poll(async () => Object.keys((await bed.aliasOf("audit")).weights)).toHaveLength(1);
+    await expect.poll(async () => Object.keys((await bed.aliasOf("audit")).weights), SOON).toHaveLength(1);
     // People call through the alias.
     for (let call = 0; call < 5; call++) await bed.answers();
     const failure = failureOf(await running);
@@ -327,7 +328,7 @@ describe("a canary", () => {
   it("gives back all calls when it is cancelled", async () => {
     const { context, stop } = bed.stoppable();
     const running = run(SECOND, first, { canary: plan({ holdSeconds: 60 }) }, context);
-    await expect.poll(async () => (await bed.aliasOf("health")).weights).not.toEqual({});
+    await expect.poll(async () => (await bed.aliasOf("health")).weights, SOON).not.toEqual({});
     stop();
     expect(failureOf(await running).code).toBe("ship_cancelled");
     expect(await bed.aliases()).toEqual(AT_2);

@@ -120,7 +120,7 @@ function history({ ship, restore }: Sides) {
       const wanted = one.does === "ship" ? one.site : (target?.files ?? {});
       bucket.failAt(one.failAt ?? Number.POSITIVE_INFINITY);
       const parts = planParts([], () => {});
-      const placed = await (target === undefined
+      const placed: Shipment["site"] | null = await (target === undefined
         ? ship(shipping, builtOf(wanted), { previous, reference }, parts)
         : restore(shipping, { target: target.shipment, previous, reference }, parts)
       ).catch(() => null);
