@@ -139,7 +139,7 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     task: "4.3",
     about: "Functions read the new values, and it is seen that they do",
     where: "`slipway secrets refresh`, `slipway secrets verify`",
-    proof: [SECRETS],
+    proof: [SECRETS, "automation/src/aws/secrets/epoch.test.ts"],
   },
   {
     task: "5.1",

@@ -148,7 +148,7 @@ describe.skipIf("missing" in moto)("slipway secrets", () => {
 
   async function storedIn(slot: SlotName): Promise<unknown> {
     const { SecretString = "null" } = await secrets.send(
-      new GetSecretValueCommand({ SecretId: manifest.secrets[slot], VersionStage: "AWSCURRENT" }),
+      new GetSecretValueCommand({ SecretId: manifest.secrets[slot] ?? "", VersionStage: "AWSCURRENT" }),
     );
     return JSON.parse(SecretString) as unknown;
   }
