@@ -268,6 +268,14 @@ describe("going back", () => {
     expect(await puts()).toBe(0);
   });
 
+  it("copies back objects whose names have to be written in another way in addresses", async () => {
+    const odd = "pictures/a b+ü#1%.txt";
+    const one = shipped(await run("audit 1", { ...FIRST_SITE, [odd]: "one" }, first));
+    const two = shipped(await run("audit 1", { ...FIRST_SITE, [odd]: "two" }, one));
+    shipped(await goBack(one, two));
+    expect((await served()).site[odd]).toBe("one");
+  });
+
   it("moves nothing when the old version no longer works", async () => {
     const second = shipped(await run("audit 2", SECOND_SITE, first));
     const before = await served();
