@@ -54,9 +54,10 @@ describe.skipIf(!hasBrowser)("pages of the console", () => {
       for (const address of addresses) {
         await tab.goto(`${installation.baseUrl}${address}`);
         await tab.getByRole("heading", { level: 1 }).waitFor();
-        await tab.waitForLoadState("networkidle").catch(() => {
-          // The event stream of a running deployment stays open.
-        });
+        await tab
+          .getByText(/^Loading /)
+          .first()
+          .waitFor({ state: "detached" });
         await look(address.replaceAll(/[^a-z]+/gi, "-"));
       }
       await tab.goto(`${installation.baseUrl}${stack}`);
