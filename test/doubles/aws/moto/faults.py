@@ -135,18 +135,22 @@ def _authorize(self, iam_request_cls, resource: str = "*") -> None:
     if wanted == "s3:GetObject" and "versionId=" in self.uri:
         request._action = "s3:GetObjectVersion"
     if wanted == "dynamodb:TransactWriteItems":
-        for part in _parts_of_transaction(self):
+        for part, table in _parts_of_transaction(self):
             request._action = part
-            request.check_action_permitted("*")
+            request.check_action_permitted(_table_arn(self, table))
         return
     request.check_action_permitted(_resource(self, service, resource))
 
 
-def _parts_of_transaction(self) -> list[str]:
+def _parts_of_transaction(self) -> list[tuple[str, str]]:
     """Policies speak of what a transaction does, not of the transaction."""
     named = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
     items = json.loads(self.raw_body or "{}").get("TransactItems", [])
-    return sorted({f"dynamodb:{named[kind]}" for item in items for kind in item if kind in named})
+    return sorted({(f"dynamodb:{named[kind]}", part["TableName"]) for item in items for kind, part in item.items() if kind in named})
+
+
+def _table_arn(self, table: str) -> str:
+    return table if table.startswith("arn:") else f"arn:aws:dynamodb:{self.region}:{self.current_account}:table/{table}"
 
 
 def _resource(self, service: str, resource: str) -> str:
@@ -157,6 +161,10 @@ def _resource(self, service: str, resource: str) -> str:
             return f"arn:aws:lambda:{self.region}:{self.current_account}:function:{name}"
     if service == "s3" and not resource.endswith(":::*"):
         return resource
+    if service == "dynamodb" and self._get_action() in ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query"):
+        asked = json.loads(self.raw_body or "{}")
+        index = f"/index/{asked['IndexName']}" if "IndexName" in asked else ""
+        return _table_arn(self, asked["TableName"]) + index
     return "*"
 
 
