@@ -21,7 +21,7 @@ const PolicyDocument = z.looseObject({
 
 /** Actions for which AWS knows no resource, or that only look: nothing narrower could be written. */
 const WITHOUT_RESOURCE = [
-  /^xray:Put/,
+  /^xray:(Put|BatchGet)/,
   /^ec2:(Describe|CreateNetworkInterface$|DeleteNetworkInterface$|AssignPrivateIpAddresses$|UnassignPrivateIpAddresses$)/,
   /^timestream:DescribeEndpoints$/,
   // What the stage of an API needs for its access logs.
