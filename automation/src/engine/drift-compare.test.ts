@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { SIGNATURE } from "../contract/pulumi-marks.ts";
 import { canonical, compareProperties } from "./drift-compare.ts";
+
+/** An archive as Pulumi writes it. */
+const archive = (hash: string, assets: Record<string, unknown>) => ({
+  [SIGNATURE]: "0def7320c3a5731c473e5ecbe6d01bc7",
+  hash,
+  assets,
+});
 
 const paths = (before: unknown, after: unknown): string[] =>
   compareProperties({ value: before }, { value: after }).changed.map(({ path }) => path);
@@ -34,12 +42,19 @@ describe("one value in another form is no difference", () => {
   });
 });
 
+test("an archive whose files are told is the one of which only the hash is", () => {
+  const files = { "index.mjs": { [SIGNATURE]: "c44067f5952c0a294b673a41bacd8c17", hash: "2a", text: "x" } };
+  const { changed, form } = compareProperties({ code: archive("1f", files) }, { code: archive("1f", {}) });
+  expect({ changed, form }).toEqual({ changed: [], form: [] });
+});
+
 describe("another value is a difference, with the path of what differs", () => {
   test.each([
     ["a text", "a", "b", ["value"]],
     ["a number and its text", 1, "1", ["value"]],
     ["false is not nothing", null, false, ["value"]],
     ["nor is zero", null, 0, ["value"]],
+    ["an archive of other files", archive("1f", {}), archive("2f", {}), ["value"]],
     ["an element more often", ["a"], ["a", "a"], ["value[+]"]],
     ["an element less", ["x", "y"], ["x"], ["value[1]"]],
     ["one element of a set that was put in another order", ["c", "a", "b"], ["b", "d", "c"], ["value[1]"]],

@@ -83,6 +83,7 @@ function canon(value: unknown, texts: number): string {
       .join()}]`;
   }
   if (!isObject(value)) return JSON.stringify(value ?? null);
+  if (FILE_MARKS.has(value[SIGNATURE]) && typeof value.hash === "string") return `file ${value.hash}`;
   const members = Object.entries(value)
     .map(([name, item]) => [name, canon(item, texts)] as const)
     .filter(([, text]) => text !== "null")
@@ -110,6 +111,7 @@ function walk(before: unknown, after: unknown, path: string, found: Comparison):
     else found.unsealed.push(path);
     return;
   }
+  if (isSameFile(before, after)) return;
   if (canonical(before) === canonical(after)) {
     if (path !== "" && JSON.stringify(before) !== JSON.stringify(after))
       found.form.push({ path, before, after });
@@ -170,6 +172,14 @@ function isSameElement(one: unknown, other: unknown): boolean {
   if (!isObject(one) || !isObject(other)) return false;
   const identity = IDENTITIES.find((name) => typeof one[name] === "string" && one[name] !== "");
   return identity !== undefined && one[identity] === other[identity];
+}
+
+/** A refresh is told the hash of a file or an archive and not what is in it: that is no other form that anybody could see. */
+function isSameFile(before: unknown, after: unknown): boolean {
+  if (!isObject(before) || !isObject(after) || !FILE_MARKS.has(before[SIGNATURE])) return false;
+  return (
+    before[SIGNATURE] === after[SIGNATURE] && typeof before.hash === "string" && before.hash === after.hash
+  );
 }
 
 /** An asset's mark is no property of anybody: it differs as a whole. */

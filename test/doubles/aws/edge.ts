@@ -24,11 +24,16 @@ import type { Certificate } from "../../helpers/certificate.ts";
 
 const FIRST_BYTE_OF_TLS = 0x16;
 const DEFAULT_TTL_S = 86_400;
+/** How a policy names APIs that AWS gives a name: here they have another address. */
+const ANY_API = /https:\/\/\*\.execute-api\.[a-z0-9-]+\.amazonaws\.com/g;
 
 /** What an edge needs of the stand-in for AWS. */
 export interface EdgeOrigin {
   url: string;
 }
+
+/** With the address of the APIs, which pages are let call. */
+type SiteOrigin = EdgeOrigin & { api: string };
 
 export interface Edges {
   /** `https://host:port` behind which the HTTP APIs are. */
@@ -82,7 +87,7 @@ export async function startEdges(count: number, certificate: Certificate): Promi
     const edge = await listen(certificate, (request, secure, address) => {
       const cache = caches.get(address) ?? { kept: new Map<string, Kept>(), applied: new Set<string>() };
       caches.set(address, cache);
-      return serve(request, secure, address, attached(), cache);
+      return serve(request, secure, address, { ...attached(), api: `https://${api.address}` }, cache);
     });
     edges.push(edge);
   }
@@ -193,7 +198,7 @@ async function serve(
   request: http.IncomingMessage,
   secure: boolean,
   address: string,
-  origin: EdgeOrigin,
+  origin: SiteOrigin,
   cache: Cache,
 ): Promise<Reply> {
   const { cloudFront, s3 } = clients(origin.url);
@@ -212,7 +217,7 @@ async function serve(
   }
   if (!secure && behaviour.ViewerProtocolPolicy === "https-only") return plain(403, "HTTPS only");
   if (!["GET", "HEAD"].includes(request.method ?? "")) return plain(403, "this method is not allowed");
-  const headers = await addedHeaders(cloudFront, behaviour.ResponseHeadersPolicyId);
+  const headers = await addedHeaders(cloudFront, behaviour.ResponseHeadersPolicyId, origin.api);
   const rewritten = await viewerRequest(cloudFront, config, request);
   if (typeof rewritten !== "string") return { ...rewritten, headers: { ...rewritten.headers, ...headers } };
   const path =
@@ -334,6 +339,7 @@ async function objectOf(s3: S3Client, bucket: string, path: string): Promise<Rep
 async function addedHeaders(
   cloudFront: CloudFrontClient,
   id: string | undefined,
+  api: string,
 ): Promise<Record<string, string>> {
   if (id === undefined || id === "") return {};
   const found = await cloudFront.send(new GetResponseHeadersPolicyCommand({ Id: id }));
@@ -351,7 +357,10 @@ async function addedHeaders(
   if (security?.ReferrerPolicy?.ReferrerPolicy !== undefined)
     headers["referrer-policy"] = security.ReferrerPolicy.ReferrerPolicy;
   if (security?.ContentSecurityPolicy?.ContentSecurityPolicy !== undefined)
-    headers["content-security-policy"] = security.ContentSecurityPolicy.ContentSecurityPolicy;
+    headers["content-security-policy"] = security.ContentSecurityPolicy.ContentSecurityPolicy.replace(
+      ANY_API,
+      api,
+    );
   for (const { Header, Value } of custom?.Items ?? [])
     if (Header !== undefined) headers[Header.toLowerCase()] = Value ?? "";
   return headers;

@@ -175,7 +175,8 @@ def _backup_selections() -> None:
 
 def _stages() -> None:
     def update(self):
-        stage = self.apigatewayv2_backend.get_stage(self.path.split("/")[-3], self.path.split("/")[-1])
+        api_id, _, name = unquote(self.path).split("/")[-3:]
+        stage = self.apigatewayv2_backend.get_stage(api_id, name)
         for name, attribute in [
             ("accessLogSettings", "access_log_settings"),
             ("autoDeploy", "auto_deploy"),

@@ -12,7 +12,7 @@ import time
 from urllib.parse import unquote
 
 from moto.core.authorization import ActionAuthenticatorMixin
-from moto.core.exceptions import ServiceException
+from moto.core.exceptions import AccessDeniedError, ServiceException
 from moto.core.responses import ActionResult, BaseResponse
 from moto.iam import access_control
 from moto.s3.exceptions import S3ClientError
@@ -24,6 +24,8 @@ OWN_KEY = "stand-in"
 
 # Names that requests are signed with, where policies call the service by another one.
 POLICY_NAMES = {"monitoring": "cloudwatch", "email": "ses"}
+# Services whose errors have no `Exception` at the end of their names.
+SPEAK_XML = {"cloudfront", "iam", "route53", "sns", "sts"}
 # Operations that policies call by another name.
 POLICY_ACTIONS = {
     "lambda:Invoke": "lambda:InvokeFunction",
@@ -139,7 +141,16 @@ def _authorize(self, iam_request_cls, resource: str = "*") -> None:
             request._action = part
             request.check_action_permitted(_table_arn(self, table))
         return
-    request.check_action_permitted(_resource(self, service, resource))
+    try:
+        request.check_action_permitted(_resource(self, service, resource))
+    except AccessDeniedError as denied:
+        # moto says so in XML, whatever the service speaks.
+        refused = Injected(
+            "AccessDenied" if service in SPEAK_XML else "AccessDeniedException",
+            f"User: {request._access_key.arn} is not authorized to perform: {request._action}",
+        )
+        refused.status = 403
+        raise refused from denied
 
 
 def _parts_of_transaction(self) -> list[tuple[str, str]]:

@@ -7,6 +7,8 @@ import json
 import os
 import signal
 import sys
+import threading
+import time
 
 os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
 os.environ.setdefault("MOTO_ACM_VALIDATION_WAIT", "0")
@@ -20,6 +22,9 @@ import api_gateway  # noqa: E402
 import corrections  # noqa: E402
 import faults  # noqa: E402
 import functions  # noqa: E402
+
+
+STARTER_CHECK_S = 1
 
 
 class Quiet(MotoRequestHandler):
@@ -56,6 +61,13 @@ class Application:
         return [body]
 
 
+def end_with_starter(starter: int) -> None:
+    """A starter that is killed cannot end this server; nothing of it may be left."""
+    while os.getppid() == starter:
+        time.sleep(STARTER_CHECK_S)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--folder", required=True, help="for code and compiled code of functions; the starter removes it")
@@ -69,6 +81,7 @@ def main() -> None:
     atexit.register(functions.end_all)
     for module in (corrections, additions, functions, faults):
         module.install()
+    threading.Thread(target=end_with_starter, args=(os.getppid(),), daemon=True).start()
     server = make_server("127.0.0.1", 0, Application(), threaded=True, request_handler=Quiet)
     url = f"http://127.0.0.1:{server.server_port}"
     os.environ["MOTO_PORT"] = str(server.server_port)

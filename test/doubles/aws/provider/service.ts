@@ -1,4 +1,3 @@
-import { FILE_MARKS, SIGNATURE } from "../../../../automation/src/contract/pulumi-marks.ts";
 import {
   Empty,
   grpc,
@@ -200,19 +199,7 @@ async function stateOf(
 ): Promise<Values> {
   const seen = await kind.read(id, clients, inputs);
   if (seen === undefined) throw new Error(`${id} is not there after it was made`);
-  return byHash(merged({ region: clients.region, ...base }, seen, inputs));
-}
-
-/** Files and archives of a state by their hash alone: so the engine hands them over when it refreshes, and they must not differ then. */
-function byHash(values: Values): Values {
-  return Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [
-      name,
-      isRecord(value) && FILE_MARKS.has(value[SIGNATURE])
-        ? { [SIGNATURE]: value[SIGNATURE], hash: value.hash }
-        : value,
-    ]),
-  );
+  return merged({ region: clients.region, ...base }, seen, inputs);
 }
 
 /** What was read over what is known; a value that the program has set stays in its words where it says the same. */
