@@ -80,7 +80,7 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     task: "2.2",
     about: "Infrastructure: previewed, sealed, applied, with a way back",
     where: "steps preview, seal and update; `slipway rollback`",
-    proof: [TARGET, PIPELINE],
+    proof: [TARGET, "test/aws-engine.test.ts", PIPELINE],
     recorded: step("preview", "seal", "update"),
   },
   {
@@ -101,7 +101,7 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     task: "3.2",
     about: "A package of each function without tests and development dependencies",
     where: "automation/src/aws/functions/package-function.ts",
-    proof: [FUNCTIONS],
+    proof: ["automation/src/aws/functions/package-function.test.ts"],
   },
   {
     task: "3.3",
@@ -114,13 +114,13 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     task: "3.4",
     about: "Property: every function is deployed",
     where: "automation/src/aws/functions/",
-    proof: [FUNCTIONS],
+    proof: ["automation/src/aws/functions/functions.property.test.ts"],
   },
   {
     task: "3.5",
     about: "Property: every function has its variables",
     where: "automation/src/contract/aws/function-environment.ts",
-    proof: [FUNCTIONS, TARGET],
+    proof: ["automation/src/aws/functions/functions.property.test.ts", TARGET],
   },
   {
     task: "4.1",
@@ -158,7 +158,7 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     task: "5.3",
     about: "Upload with content types and cache headers",
     where: "automation/src/aws/site/",
-    proof: [SHIP],
+    proof: [SHIP, "automation/src/aws/site/plan.test.ts"],
     recorded: shipped,
   },
   {
@@ -172,7 +172,7 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     task: "5.5",
     about: "Property: headers of what is uploaded",
     where: "automation/src/aws/site/",
-    proof: [SHIP],
+    proof: ["automation/src/aws/site/site.property.test.ts"],
   },
   {
     task: "6",
@@ -198,7 +198,7 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     task: "8.1",
     about: "The API and every category answer, with latency",
     where: "`slipway validate --only api`",
-    proof: [VALIDATION],
+    proof: ["automation/src/aws/validation/api.test.ts"],
     recorded: group("api"),
   },
   {
@@ -212,7 +212,7 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     task: "8.3",
     about: "Property: no category is left out of the health checks",
     where: "automation/src/aws/validation/api.ts",
-    proof: [VALIDATION],
+    proof: ["automation/src/aws/validation/api.test.ts"],
   },
   {
     task: "9.1",
@@ -266,7 +266,7 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     task: "11.3",
     about: "Property: what is watched is what was declared",
     where: "automation/src/aws/validation/monitoring-rules.ts",
-    proof: ["automation/src/aws/validation/monitoring-rules.test.ts"],
+    proof: ["automation/src/aws/validation/monitoring.test.ts"],
   },
   {
     task: "12.1",
@@ -308,7 +308,7 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     task: "14.2",
     about: "The user interface goes back to earlier objects",
     where: "`slipway rollback`",
-    proof: [SHIP, PIPELINE],
+    proof: [SHIP, "automation/src/aws/site/history.property.test.ts", PIPELINE],
     recorded: ({ release }) =>
       release.rollbackOf === null ? null : `goes back to release ${release.rollbackOf}`,
   },

@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { chmod, mkdtemp, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -155,9 +156,7 @@ describe.skipIf("missing" in moto)("slipway secrets", () => {
 
   /** The command as people run it, in a process of its own. */
   async function run(args: readonly string[], input: string | { file: string } = "") {
-    const stdin = typeof input === "string" ? { input } : { stdin: await open(input.file) };
-    const result = await execa(process.execPath, [CLI, "secrets", ...args], {
-      ...("input" in stdin ? { input: stdin.input } : { stdin: stdin.stdin.fd }),
+    const options = {
       env: {
         ...aws.env,
         HOME: folder,
@@ -168,9 +167,13 @@ describe.skipIf("missing" in moto)("slipway secrets", () => {
       },
       cwd: folder,
       reject: false,
-    });
-    if (!("input" in stdin)) await stdin.stdin.close();
-    return { code: result.exitCode, out: result.stdout, err: result.stderr, argv: result.escapedCommand };
+    } as const;
+    const argv = [CLI, "secrets", ...args];
+    if (typeof input === "string") return endOf(await execa(process.execPath, argv, { ...options, input }));
+    // As a shell does it: the process itself reads the file.
+    const file = createReadStream(input.file);
+    await once(file, "open");
+    return endOf(await execa(process.execPath, argv, { ...options, stdin: file }));
   }
 
   const list = async () => (await api.ask("GET", `/v1/stacks/default/${STACK}/secrets`)).body;
@@ -329,6 +332,10 @@ describe.skipIf("missing" in moto)("slipway secrets", () => {
     return String(body.sourceDigest);
   }
 });
+
+function endOf(run: { exitCode?: number; stdout: string; stderr: string; escapedCommand: string }) {
+  return { code: run.exitCode, out: run.stdout, err: run.stderr, argv: run.escapedCommand };
+}
 
 async function shownSays(shown: readonly string[], words: string): Promise<void> {
   while (!shown.join("").includes(words)) await new Promise((resolve) => setTimeout(resolve, 20));
