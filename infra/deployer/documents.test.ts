@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { placeOf } from "../components/aws/place.ts";
 import { privilegeProblems } from "../policies/privileges.ts";
 import { ACCOUNT_ID, REGION } from "../testing/cloud-answers.ts";
-import { type Declared, declare } from "../testing/graph.ts";
+import { DECLARING_TIMEOUT_MS, type Declared, declare } from "../testing/graph.ts";
 import { configOf } from "../testing/stack-config.ts";
 import { deployerDocuments } from "./documents.ts";
 import type { PlainDocument } from "./statement.ts";
@@ -52,7 +52,7 @@ describe("the boundary", () => {
       "strategyDesk:egress": "nat",
     });
     policies = graph.resources.filter(({ type }) => type === "aws:iam/rolePolicy:RolePolicy");
-  });
+  }, DECLARING_TIMEOUT_MS);
 
   test("lets every function do what its own policy allows", () => {
     expect(policies.length).toBe(7);

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import type { ResourceType } from "../components/aws/resource-types.ts";
-import { type Declared, declare, type Graph } from "../testing/graph.ts";
+import { DECLARING_TIMEOUT_MS, type Declared, declare, type Graph } from "../testing/graph.ts";
 import { violationsOf } from "../testing/run-policies.ts";
 import { configOf } from "../testing/stack-config.ts";
 import { policies } from "./policies.ts";
@@ -15,7 +15,7 @@ beforeAll(async () => {
     "strategyDesk:egress": "nat",
   });
   plain = await declare({ ...(await configOf("test")), "strategyDesk:protection": "retiring" });
-});
+}, DECLARING_TIMEOUT_MS);
 
 test("the stacks test and production, with everything that can be switched on, violate nothing", async () => {
   expect(await violationsOf(policies, production.resources)).toEqual([]);

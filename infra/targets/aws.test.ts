@@ -7,7 +7,7 @@ import { checkedManifest } from "../components/aws/manifest.ts";
 import { RESOURCE_TYPES } from "../components/aws/resource-types.ts";
 import { at } from "../policies/rule.ts";
 import { inputProblems } from "../testing/check-inputs.ts";
-import { type Declared, declare, type Graph } from "../testing/graph.ts";
+import { DECLARING_TIMEOUT_MS, type Declared, declare, type Graph } from "../testing/graph.ts";
 import { type ProviderSchema, schemaOf } from "../testing/provider-schema.ts";
 import { envelopesWith, leaksOf } from "../testing/secrets.ts";
 import { configOf } from "../testing/stack-config.ts";
@@ -51,7 +51,7 @@ beforeAll(async () => {
     },
     { pins: PINS },
   );
-});
+}, DECLARING_TIMEOUT_MS);
 
 const graphs = (): Graph[] => [plain, production, full, otherwise];
 const ofType = (graph: Graph, type: keyof typeof RESOURCE_TYPES): Declared[] =>
@@ -242,7 +242,9 @@ describe("the manifest", () => {
     expect(checkedManifest(plain.manifest)).toEqual(plain.manifest);
   });
 
-  test("is not looked at in a preview, where it is not known yet", async () => {
+  test("is not looked at in a preview, where it is not known yet", {
+    timeout: DECLARING_TIMEOUT_MS,
+  }, async () => {
     const { manifest, resources } = await declare(await configOf("test"), { preview: true });
     expect(manifest).toBeUndefined();
     expect(resources.length).toBe(plain.resources.length);

@@ -37,8 +37,22 @@ interface Request {
   getParent: () => string;
 }
 
+/** How long a file may take to declare its graphs: a second each on a machine that does nothing else. */
+export const DECLARING_TIMEOUT_MS = 120_000;
+
 /** Everything that the target `aws` declares for a config, against a cloud that answers from a table. Runs in this process: one at a time. */
 export async function declare(config: Readonly<Record<string, string>>, run: Run = {}): Promise<Graph> {
+  const { stackTraceLimit } = Error;
+  // Pulumi keeps the stack of each of its thousands of promises: a third of the time.
+  Error.stackTraceLimit = 0;
+  try {
+    return await declareGraph(config, run);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
+async function declareGraph(config: Readonly<Record<string, string>>, run: Run): Promise<Graph> {
   const { pins = {}, secrets = {}, preview = false } = run;
   const resources: Declared[] = [];
   await pulumi.runtime.setMocks(
