@@ -4,6 +4,7 @@
  */
 import { parseArgs } from "node:util";
 import { measureAws } from "./aws.ts";
+import { measureAwsPreview } from "./aws-preview.ts";
 import { measureContent } from "./content.ts";
 import { measureEvents } from "./events.ts";
 import type { Figure } from "./figure.ts";
@@ -23,6 +24,7 @@ import { measureWriters } from "./writers.ts";
 
 const BENCHES: Record<string, (options: BenchOptions) => Promise<Figure[]>> = {
   aws: measureAws,
+  "aws-preview": measureAwsPreview,
   overhead: ({ pairs }) => measureOverhead(pairs),
   start: ({ pairs }) => measureStart(pairs),
   content: ({ pairs }) => measureContent(pairs),
