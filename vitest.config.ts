@@ -20,11 +20,17 @@ const shared = {
   exclude: ["**/node_modules/**", "**/dist/**", "test/fixtures/**"],
 };
 
-/** Trials of minutes, whose short forms are among the end-to-end tests: `npm run trials`. */
+/** Files that take long for what they add to the others: only among the trials. */
+const LONG_TESTS = [
+  "test/{aws-engine,deployment-faults,earlier-state,laptop-faults,large-events,onboarding-first-run,onboarding-leaving,rollback-offline,state-import-killed,state-old-cli,state-references}.test.ts",
+];
+
+/** What `npm run trials` runs: long files, and the long forms of files whose short ones are among the end-to-end tests. */
 const TRIALS = [
+  ...LONG_TESTS,
   "test/trials/*.test.ts",
   "test/browser/{approvals,notifications,pages,preview,queue,schedules,state-runs}.test.ts",
-  "test/{drain,faults,faults-programs,many-machines,notifications-faults,onboarding-leaving,server-restarts,state-references,state-writers-race}.test.ts",
+  "test/{drain,drift,faults,faults-programs,interrupted,local-target,many-machines,notifications-faults,rollback,rollback-holds,server-restarts,state-writers-race,tour}.test.ts",
 ];
 
 export default defineConfig({
@@ -62,7 +68,7 @@ export default defineConfig({
           ...shared,
           name: "e2e",
           include: ["test/**/*.test.ts"],
-          exclude: [...shared.exclude, ...ALONE_TESTS, "test/browser/**", "test/trials/**"],
+          exclude: [...shared.exclude, ...ALONE_TESTS, ...LONG_TESTS, "test/browser/**", "test/trials/**"],
           testTimeout: END_TO_END_TIMEOUT_MS,
           hookTimeout: END_TO_END_TIMEOUT_MS,
         },

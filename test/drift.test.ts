@@ -11,6 +11,7 @@ import { ran } from "./helpers/installation.ts";
 import { register } from "./helpers/ledger-project.ts";
 import type { Shelf } from "./helpers/shelf-project.ts";
 import { openShelf, SHELF_PROVIDER, writeShelfProject } from "./helpers/shelf-project.ts";
+import { trial } from "./helpers/trial.ts";
 import { eventually } from "./helpers/waiting.ts";
 import type { TestWorker } from "./helpers/worker.ts";
 import { listening, startWorkerOf } from "./helpers/worker.ts";
@@ -254,7 +255,7 @@ test("an update never waits for a check: the check begins anew when the stack is
   expect(audit.items[0]).toMatchObject({ details: { deployment: check, reason: "stack_moved" } });
 });
 
-test("a worker that is killed during a check: another one makes it, and no row is left behind", async () => {
+trial("a worker that is killed during a check: another one makes it, and no row is left behind", async () => {
   const { stack, shelf } = await deployed("killed");
   writeFileSync(path.join(shelf.folder, "slow"), String(ENDS_WITHIN_MS));
   shelf.forgetCalls();

@@ -68,7 +68,7 @@ test("a program that loops for ever is ended by a cancel, and its stack is good 
   await expectUsable(where);
 });
 
-test("a program that ignores SIGINT and SIGTERM is ended by a cancel", async () => {
+trial("a program that ignores SIGINT and SIGTERM is ended by a cancel", async () => {
   const where = await project({
     before: `for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, () => {});
 await new Promise((resolve) => setTimeout(resolve, 3_600_000));`,

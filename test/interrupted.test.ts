@@ -10,6 +10,7 @@ import { person, setRules, vote } from "./helpers/approvals.ts";
 import { endedWithin } from "./helpers/deployments.ts";
 import { type LedgerProgram, register, writeLedgerProject } from "./helpers/ledger-project.ts";
 import { stoppedAfterEach } from "./helpers/stopped-workers.ts";
+import { trial } from "./helpers/trial.ts";
 import { eventually } from "./helpers/waiting.ts";
 import type { TestWorker } from "./helpers/worker.ts";
 import { startWorkerOf } from "./helpers/worker.ts";
@@ -213,23 +214,26 @@ test("T24: a preview that is finished is no update: a worker lost right after it
   expect(lines().filter((line) => line.startsWith("started")).length).toBeLessThanOrEqual(1);
 });
 
-test("a worker that stands still beyond its lease loses the stack, and what it does afterwards changes nothing", async () => {
-  const { stack, lines } = await ledgerStack("stopped");
-  const first = await start();
-  const id = await request(stack);
-  await eventually("the second resource is begun", 60_000, () => lines().length >= 3 || undefined);
-  process.kill(first.pid, "SIGSTOP");
-  const second = await start();
-  const done = await ended(id);
-  expect(done).toMatchObject({ status: "interrupted", failure: { code: "worker_lost" } });
-  const atTakeover = lines();
-  process.kill(first.pid, "SIGCONT");
-  await pause(3_000);
-  expect(lines(), "no effect after the takeover").toEqual(atTakeover);
-  const after = (await api.ask("GET", `/v1/deployments/${id}`)).body;
-  expect(after, first.output()).toEqual(done);
-  expect(second.output()).toContain("took over a lost attempt");
-});
+trial(
+  "a worker that stands still beyond its lease loses the stack, and what it does afterwards changes nothing",
+  async () => {
+    const { stack, lines } = await ledgerStack("stopped");
+    const first = await start();
+    const id = await request(stack);
+    await eventually("the second resource is begun", 60_000, () => lines().length >= 3 || undefined);
+    process.kill(first.pid, "SIGSTOP");
+    const second = await start();
+    const done = await ended(id);
+    expect(done).toMatchObject({ status: "interrupted", failure: { code: "worker_lost" } });
+    const atTakeover = lines();
+    process.kill(first.pid, "SIGCONT");
+    await pause(3_000);
+    expect(lines(), "no effect after the takeover").toEqual(atTakeover);
+    const after = (await api.ask("GET", `/v1/deployments/${id}`)).body;
+    expect(after, first.output()).toEqual(done);
+    expect(second.output()).toContain("took over a lost attempt");
+  },
+);
 
 test("a worker killed after an approved update was begun and before its engine started it: the same seal is compared again, and it runs once", async () => {
   const { stack, lines } = await ledgerStack("not-started", { texts: ["one"], delayMs: 0 });

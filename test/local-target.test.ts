@@ -6,6 +6,7 @@ import { z } from "zod";
 import { ProcessView } from "../infra/providers/local/contract.ts";
 import { temporaryFolder } from "./helpers/folders.ts";
 import { testPostgres } from "./helpers/postgres.ts";
+import { trial as longTest } from "./helpers/trial.ts";
 import { bundleOf, fakeServer, isRunning, startKeeperProcess, trial } from "./local-target-support.ts";
 
 const SECRET = "swordfish-50817-not-to-be-seen";
@@ -75,60 +76,69 @@ test("a preview shows what is not known yet and touches nothing; an update makes
   expect(await running()).toEqual([]);
 });
 
-test("a killed process shows up in refresh as gone, and the next update replaces it behind the same endpoint", async () => {
-  const { succeed, stack, running } = await setUp();
-  await succeed("up", "--yes", "--skip-preview");
-  const url = await stack.output("url");
-  const [before] = await running();
-  process.kill(before?.pid ?? 0, "SIGKILL");
-  const drift = await stack.pulumi("refresh", "--preview-only", "--expect-no-changes");
-  expect(drift.code, drift.output).not.toBe(0);
-  expect(drift.output).toMatch(/-\s+slipway-local:index:Process api delete/);
-  await succeed("refresh", "--yes", "--skip-preview");
-  await succeed("up", "--yes", "--skip-preview");
-  expect(await textOf(`${url}/api`)).toBe("v1");
-  expect(await running()).toHaveLength(1);
-  await succeed("destroy", "--yes", "--skip-preview");
-});
+longTest(
+  "a killed process shows up in refresh as gone, and the next update replaces it behind the same endpoint",
+  async () => {
+    const { succeed, stack, running } = await setUp();
+    await succeed("up", "--yes", "--skip-preview");
+    const url = await stack.output("url");
+    const [before] = await running();
+    process.kill(before?.pid ?? 0, "SIGKILL");
+    const drift = await stack.pulumi("refresh", "--preview-only", "--expect-no-changes");
+    expect(drift.code, drift.output).not.toBe(0);
+    expect(drift.output).toMatch(/-\s+slipway-local:index:Process api delete/);
+    await succeed("refresh", "--yes", "--skip-preview");
+    await succeed("up", "--yes", "--skip-preview");
+    expect(await textOf(`${url}/api`)).toBe("v1");
+    expect(await running()).toHaveLength(1);
+    await succeed("destroy", "--yes", "--skip-preview");
+  },
+);
 
-test("an edited file of a site or of a process shows up in refresh, and the next update brings the released bytes back", async () => {
-  const { succeed, stack, dataDir, desk, api } = await setUp();
-  await succeed("up", "--yes", "--skip-preview");
-  const url = await stack.output("url");
-  for (const [bundle, file] of [
-    [desk, "index.html"],
-    [api, "server.mjs"],
-  ] as const) {
-    const copy = path.join(dataDir, "keeper/bundles", bundle.digest.slice("sha256:".length), file);
-    chmodSync(copy, 0o644);
-    writeFileSync(copy, "defaced");
-  }
-  expect(await textOf(url)).toBe("defaced");
-  const drift = await succeed("refresh", "--yes", "--skip-preview");
-  expect(drift).toMatch(/~\s+slipway-local:index:StaticSite desk updated.*bundle/);
-  expect(drift).toMatch(/~\s+slipway-local:index:Process api updated.*bundle/);
-  await succeed("up", "--yes", "--skip-preview");
-  expect([await textOf(url), await textOf(`${url}/api`)]).toEqual(["desk v1", "v1"]);
-  await succeed("destroy", "--yes", "--skip-preview");
-});
+longTest(
+  "an edited file of a site or of a process shows up in refresh, and the next update brings the released bytes back",
+  async () => {
+    const { succeed, stack, dataDir, desk, api } = await setUp();
+    await succeed("up", "--yes", "--skip-preview");
+    const url = await stack.output("url");
+    for (const [bundle, file] of [
+      [desk, "index.html"],
+      [api, "server.mjs"],
+    ] as const) {
+      const copy = path.join(dataDir, "keeper/bundles", bundle.digest.slice("sha256:".length), file);
+      chmodSync(copy, 0o644);
+      writeFileSync(copy, "defaced");
+    }
+    expect(await textOf(url)).toBe("defaced");
+    const drift = await succeed("refresh", "--yes", "--skip-preview");
+    expect(drift).toMatch(/~\s+slipway-local:index:StaticSite desk updated.*bundle/);
+    expect(drift).toMatch(/~\s+slipway-local:index:Process api updated.*bundle/);
+    await succeed("up", "--yes", "--skip-preview");
+    expect([await textOf(url), await textOf(`${url}/api`)]).toEqual(["desk v1", "v1"]);
+    await succeed("destroy", "--yes", "--skip-preview");
+  },
+);
 
-test("a failed deployment leaves the old process serving, shows the end of the log, and hides the secrets in it", async () => {
-  const { succeed, stack, folder, running } = await setUp();
-  await succeed("up", "--yes", "--skip-preview");
-  const url = await stack.output("url");
-  const loud = await bundleOf(path.join(folder, "loud"), {
-    "server.mjs": "console.log('cannot use ' + process.env.SECRET); process.exit(4)",
-  });
-  stack.set("api", JSON.stringify(loud));
-  const failed = await stack.pulumi("up", "--yes", "--skip-preview");
-  expect(failed.code).not.toBe(0);
-  expect(failed.output).toContain("ended (exit code 4) before it was healthy");
-  expect(failed.output).toContain("cannot use [secret]");
-  expect(failed.output).not.toContain(SECRET);
-  expect(await textOf(`${url}/api`)).toBe("v1");
-  expect(await running()).toHaveLength(1);
-  await succeed("destroy", "--yes", "--skip-preview");
-});
+longTest(
+  "a failed deployment leaves the old process serving, shows the end of the log, and hides the secrets in it",
+  async () => {
+    const { succeed, stack, folder, running } = await setUp();
+    await succeed("up", "--yes", "--skip-preview");
+    const url = await stack.output("url");
+    const loud = await bundleOf(path.join(folder, "loud"), {
+      "server.mjs": "console.log('cannot use ' + process.env.SECRET); process.exit(4)",
+    });
+    stack.set("api", JSON.stringify(loud));
+    const failed = await stack.pulumi("up", "--yes", "--skip-preview");
+    expect(failed.code).not.toBe(0);
+    expect(failed.output).toContain("ended (exit code 4) before it was healthy");
+    expect(failed.output).toContain("cannot use [secret]");
+    expect(failed.output).not.toContain(SECRET);
+    expect(await textOf(`${url}/api`)).toBe("v1");
+    expect(await running()).toHaveLength(1);
+    await succeed("destroy", "--yes", "--skip-preview");
+  },
+);
 
 test("a secret value is nowhere in clear: not in the state, not in the keeper's log, not in any command line", async () => {
   const { succeed, stack, keeper, running } = await setUp();
@@ -154,21 +164,26 @@ test("wrong inputs are refused before anything is touched, all of them at once",
   expect(await running()).toEqual([]);
 });
 
-test("without a keeper the error says how to start it, and a keeper that was killed in between takes up where it was", async () => {
-  const { succeed, stack, keeper, dataDir, running } = await setUp();
-  await succeed("up", "--yes", "--skip-preview");
-  const [before] = await running();
-  await keeper.end("SIGKILL");
-  const refused = await stack.pulumi("refresh", "--yes", "--skip-preview");
-  expect(refused.code).not.toBe(0);
-  expect(refused.output).toContain("The keeper is not running");
-  expect(refused.output).toContain("npm start");
-  expect(before !== undefined && isRunning(before)).toBe(true);
+longTest(
+  "without a keeper the error says how to start it, and a keeper that was killed in between takes up where it was",
+  async () => {
+    const { succeed, stack, keeper, dataDir, running } = await setUp();
+    await succeed("up", "--yes", "--skip-preview");
+    const [before] = await running();
+    await keeper.end("SIGKILL");
+    const refused = await stack.pulumi("refresh", "--yes", "--skip-preview");
+    expect(refused.code).not.toBe(0);
+    expect(refused.output).toContain("The keeper is not running");
+    expect(refused.output).toContain("npm start");
+    expect(before !== undefined && isRunning(before)).toBe(true);
 
-  await startKeeperProcess(dataDir);
-  expect(await succeed("refresh", "--yes", "--skip-preview", "--expect-no-changes")).toContain("4 unchanged");
-  await succeed("destroy", "--yes", "--skip-preview");
-});
+    await startKeeperProcess(dataDir);
+    expect(await succeed("refresh", "--yes", "--skip-preview", "--expect-no-changes")).toContain(
+      "4 unchanged",
+    );
+    await succeed("destroy", "--yes", "--skip-preview");
+  },
+);
 
 test("a database's connection string is a secret of the state, and its data outlive a destroy", async () => {
   const folder = temporaryFolder("local-target-db");

@@ -13,7 +13,6 @@ import {
 } from "./helpers/installation.ts";
 import { needs } from "./helpers/machine.ts";
 import { processesOf } from "./helpers/running.ts";
-import { trial } from "./helpers/trial.ts";
 import { writeProject } from "./helpers/trivial-project.ts";
 
 const REPOSITORY = path.resolve(import.meta.dirname, "..");
@@ -143,7 +142,7 @@ test("onboarding 13: what Slipway has deployed goes on with the stock CLI on ano
   await slipway.stop();
 });
 
-trial("onboarding 13: a stack of the stock CLI goes on in another Slipway, without a change", async () => {
+test("onboarding 13: a stack of the stock CLI goes on in another Slipway, without a change", async () => {
   slipway = await startInstallation({ place: second });
   const folder = writeApp(second);
   const stackFile = path.join(first.projects, "app", "Pulumi.dev.yaml");

@@ -6,6 +6,7 @@ import { setRules } from "./helpers/approvals.ts";
 import { endedWithin } from "./helpers/deployments.ts";
 import type { LedgerProgram } from "./helpers/ledger-project.ts";
 import { linesOf, register, writeLedgerProject } from "./helpers/ledger-project.ts";
+import { trial } from "./helpers/trial.ts";
 import { eventually } from "./helpers/waiting.ts";
 import type { TestWorker } from "./helpers/worker.ts";
 import { startWorkerOf } from "./helpers/worker.ts";
@@ -124,55 +125,63 @@ test("gates without an answer hold a deployment: nothing is undone, and a person
   ]);
 });
 
-test("a rollback past a contract migration waits for consent to exactly that; then it goes on, and begins with what was touched", async () => {
-  const { deploy, ledger } = await project("contract");
-  await ended(await deploy({ version: "v1" }));
-  const bad = await deploy({
-    version: "v2-bad",
-    slipwayYaml: `${gate("v2-bad")}release: { schema: contract, level: 2, rollbackFloor: 2 }\n`,
-  });
-  const held = await until(bad, (now) => now.verification === "held");
-  expect(held).toMatchObject({ hold: { why: "consent" } });
-  const rollback = await until(String(held.rolledBackBy), (now) => now.status === "waiting_approval");
-  const steps = stepsOf(rollback);
-  expect(steps.map(({ kind }) => kind)).toEqual(["rollback-floor", "schema-contract"]);
-  expect(linesOf(ledger).at(-1), "nothing was undone").toBe("finished update v2-bad");
-  const give = (ids: string[]) => agree(rollback.id, ids);
-  expect((await give(steps.slice(0, 1).map(({ id }) => id))).status).toBe(409);
-  expect((await give(steps.map(({ id }) => id))).status).toBe(200);
-  expect(await ended(bad), worker.output()).toMatchObject({
-    status: "rolled_back",
-    verification: "rolled_back",
-  });
-  const done = await ended(rollback.id);
-  const stepOf = (name: string) => (done.steps as AnswerBody[]).find((step) => step.name === name);
-  expect(stepOf("reconcile")).toMatchObject({ state: "succeeded" });
-  expect(linesOf(ledger).at(-1)).toBe("finished update v1");
-});
+trial(
+  "a rollback past a contract migration waits for consent to exactly that; then it goes on, and begins with what was touched",
+  async () => {
+    const { deploy, ledger } = await project("contract");
+    await ended(await deploy({ version: "v1" }));
+    const bad = await deploy({
+      version: "v2-bad",
+      slipwayYaml: `${gate("v2-bad")}release: { schema: contract, level: 2, rollbackFloor: 2 }\n`,
+    });
+    const held = await until(bad, (now) => now.verification === "held");
+    expect(held).toMatchObject({ hold: { why: "consent" } });
+    const rollback = await until(String(held.rolledBackBy), (now) => now.status === "waiting_approval");
+    const steps = stepsOf(rollback);
+    expect(steps.map(({ kind }) => kind)).toEqual(["rollback-floor", "schema-contract"]);
+    expect(linesOf(ledger).at(-1), "nothing was undone").toBe("finished update v2-bad");
+    const give = (ids: string[]) => agree(rollback.id, ids);
+    expect((await give(steps.slice(0, 1).map(({ id }) => id))).status).toBe(409);
+    expect((await give(steps.map(({ id }) => id))).status).toBe(200);
+    expect(await ended(bad), worker.output()).toMatchObject({
+      status: "rolled_back",
+      verification: "rolled_back",
+    });
+    const done = await ended(rollback.id);
+    const stepOf = (name: string) => (done.steps as AnswerBody[]).find((step) => step.name === name);
+    expect(stepOf("reconcile")).toMatchObject({ state: "succeeded" });
+    expect(linesOf(ledger).at(-1)).toBe("finished update v1");
+  },
+);
 
-test("a rollback that is cancelled in the middle finishes what it is at; the stack is frozen until somebody names it", async () => {
-  const { stack, deploy, ledger } = await project("cancelled");
-  await ended(await deploy({ version: "v1", texts: ["a", "b"], delayMs: 1_500 }));
-  const bad = await deploy({ version: "v2-bad", texts: ["a", "b"], delayMs: 1_500 });
-  const rolling = await until(bad, (now) => now.rolledBackBy !== null);
-  const rollback = String(rolling.rolledBackBy);
-  await eventually("the rollback is at work", WITHIN_MS, () => linesOf(ledger).includes("started update v1"));
-  expect((await api.ask("POST", `/v1/deployments/${rollback}/cancel`)).status).toBe(202);
-  expect(await ended(rollback)).toMatchObject({ status: "cancelled" });
-  expect(await ended(bad)).toMatchObject({ status: "failed", verification: "rollback_failed" });
-  const lines = linesOf(ledger).filter((line) => line.endsWith("update v1"));
-  expect(lines.filter((line) => line.startsWith("finished"))).toHaveLength(
-    lines.filter((line) => line.startsWith("started")).length,
-  );
-  expect((await api.ask("GET", stack)).body).toMatchObject({
-    failedRollback: { deploymentId: bad, rollbackId: rollback },
-  });
-  const plain = await api.ask("POST", `${stack}/deployments`, { body: { operation: "update" } });
-  expect([plain.status, plain.body.code]).toEqual([409, "rollback_failed"]);
-  const named = await deploy({ version: "v3", texts: ["a", "b"] }, { acknowledge: bad });
-  expect(await ended(named)).toMatchObject({ status: "succeeded" });
-  expect((await api.ask("GET", stack)).body).toMatchObject({ failedRollback: null });
-});
+trial(
+  "a rollback that is cancelled in the middle finishes what it is at; the stack is frozen until somebody names it",
+  async () => {
+    const { stack, deploy, ledger } = await project("cancelled");
+    await ended(await deploy({ version: "v1", texts: ["a", "b"], delayMs: 1_500 }));
+    const bad = await deploy({ version: "v2-bad", texts: ["a", "b"], delayMs: 1_500 });
+    const rolling = await until(bad, (now) => now.rolledBackBy !== null);
+    const rollback = String(rolling.rolledBackBy);
+    await eventually("the rollback is at work", WITHIN_MS, () =>
+      linesOf(ledger).includes("started update v1"),
+    );
+    expect((await api.ask("POST", `/v1/deployments/${rollback}/cancel`)).status).toBe(202);
+    expect(await ended(rollback)).toMatchObject({ status: "cancelled" });
+    expect(await ended(bad)).toMatchObject({ status: "failed", verification: "rollback_failed" });
+    const lines = linesOf(ledger).filter((line) => line.endsWith("update v1"));
+    expect(lines.filter((line) => line.startsWith("finished"))).toHaveLength(
+      lines.filter((line) => line.startsWith("started")).length,
+    );
+    expect((await api.ask("GET", stack)).body).toMatchObject({
+      failedRollback: { deploymentId: bad, rollbackId: rollback },
+    });
+    const plain = await api.ask("POST", `${stack}/deployments`, { body: { operation: "update" } });
+    expect([plain.status, plain.body.code]).toEqual([409, "rollback_failed"]);
+    const named = await deploy({ version: "v3", texts: ["a", "b"] }, { acknowledge: bad });
+    expect(await ended(named)).toMatchObject({ status: "succeeded" });
+    expect((await api.ask("GET", stack)).body).toMatchObject({ failedRollback: null });
+  },
+);
 
 test("a rollback that would delete what holds data deletes nothing until somebody agrees to that resource, by its name", async () => {
   const { stack, deploy, ledger } = await project("deletes");
@@ -238,32 +247,35 @@ test("what a first deployment created is taken away only after consent to each o
   ).toEqual(["finished delete a", "finished delete b"]);
 });
 
-test("going back to a release with an older provider asks for consent to the step down, and names both versions", async () => {
-  const { stack, deploy, ledger } = await project("steps-down");
-  for (const [version, ...providerVersions] of [
-    ["v1", "1.2.0", "1.10.0"],
-    ["v2", "1.10.0", "1.2.0"],
-  ] as const) {
-    const done = await ended(await deploy({ version, providerVersions }));
-    expect(done.status, JSON.stringify(done.failure)).toBe("succeeded");
-  }
-  const { body: asked } = await api.ask("POST", `${stack}/deployments`, {
-    body: { operation: "rollback", release: 1 },
-  });
-  const steps = stepsOf(await until(asked.id, (now) => now.status === "waiting_approval"));
-  expect(steps.map(({ id }) => id)).toEqual(["provider-step-down ledger 1.10.0 1.2.0"]);
-  expect(linesOf(ledger).at(-1)).toBe("finished update v2");
-  expect(
-    (
-      await agree(
-        asked.id,
-        steps.map(({ id }) => id),
-      )
-    ).status,
-  ).toBe(200);
-  expect(await ended(asked.id), worker.output()).toMatchObject({ status: "succeeded" });
-  expect(linesOf(ledger).at(-1)).toBe("finished update v1");
-});
+trial(
+  "going back to a release with an older provider asks for consent to the step down, and names both versions",
+  async () => {
+    const { stack, deploy, ledger } = await project("steps-down");
+    for (const [version, ...providerVersions] of [
+      ["v1", "1.2.0", "1.10.0"],
+      ["v2", "1.10.0", "1.2.0"],
+    ] as const) {
+      const done = await ended(await deploy({ version, providerVersions }));
+      expect(done.status, JSON.stringify(done.failure)).toBe("succeeded");
+    }
+    const { body: asked } = await api.ask("POST", `${stack}/deployments`, {
+      body: { operation: "rollback", release: 1 },
+    });
+    const steps = stepsOf(await until(asked.id, (now) => now.status === "waiting_approval"));
+    expect(steps.map(({ id }) => id)).toEqual(["provider-step-down ledger 1.10.0 1.2.0"]);
+    expect(linesOf(ledger).at(-1)).toBe("finished update v2");
+    expect(
+      (
+        await agree(
+          asked.id,
+          steps.map(({ id }) => id),
+        )
+      ).status,
+    ).toBe(200);
+    expect(await ended(asked.id), worker.output()).toMatchObject({ status: "succeeded" });
+    expect(linesOf(ledger).at(-1)).toBe("finished update v1");
+  },
+);
 
 test("a mandatory policy that is newer than the release is told and does not stop an automatic rollback; one that is marked so does", async () => {
   const policies = "/v1/organisations/default/policies";

@@ -6,6 +6,7 @@ import { startTestApi } from "./helpers/api.ts";
 import { endedWithin } from "./helpers/deployments.ts";
 import type { LedgerProgram } from "./helpers/ledger-project.ts";
 import { linesOf, register, writeLedgerProject } from "./helpers/ledger-project.ts";
+import { trial } from "./helpers/trial.ts";
 import { eventually } from "./helpers/waiting.ts";
 import type { TestWorker } from "./helpers/worker.ts";
 import { startWorkerOf } from "./helpers/worker.ts";
@@ -196,35 +197,38 @@ test("a rollback by hand previews and makes a new release, and a deployment in t
   expect(applied.map((line) => line.split(" ").at(-1))).toEqual(["v1", "v2", "v1", "v3-bad", "v1", "v4"]);
 });
 
-test("a rollback that may cancel what runs ends that by the ladder first, and is the next on the stack", async () => {
-  const project = await makeProject("cancels-first", { version: "v1", texts: ["a", "b"] });
-  await deploy(project.stack);
-  project.write({ version: "v2", texts: ["a", "b"], delayMs: 2_000 });
-  const body = { operation: "update", options: { parallel: 1 } };
-  const slow = await api.ask("POST", `${project.stack}/deployments`, { body });
-  const waiting = await api.ask("POST", `${project.stack}/deployments`, { body });
-  await eventually("the update has begun to change something", 60_000, () =>
-    linesOf(project.ledger).includes("started update v2"),
-  );
-  const polite = await api.ask("POST", `${project.stack}/deployments`, {
-    body: { operation: "update", cancelRunning: true },
-  });
-  expect([polite.status, polite.body.code]).toEqual([422, "option_not_supported"]);
-  const back = await api.ask("POST", `${project.stack}/deployments`, {
-    body: { operation: "rollback", release: 1, cancelRunning: true },
-  });
-  expect(back.status, back.text).toBe(202);
-  expect(await ended(slow.body.id)).toMatchObject({
-    status: "cancelled",
-    cancellation: { requestedBy: "owner" },
-  });
-  expect(await ended(back.body.id)).toMatchObject({ status: "succeeded", targetRelease: 1 });
-  const applied = linesOf(project.ledger).filter((line) => line.startsWith("finished update"));
-  // What was in flight came to its end; nothing of it was begun after the cancel, and the rollback went before what had waited longer.
-  expect(applied[0]).toBe("finished update v2");
-  expect(applied[1]).toBe("finished update v1");
-  expect(await ended(waiting.body.id)).toMatchObject({ status: "succeeded" });
-});
+trial(
+  "a rollback that may cancel what runs ends that by the ladder first, and is the next on the stack",
+  async () => {
+    const project = await makeProject("cancels-first", { version: "v1", texts: ["a", "b"] });
+    await deploy(project.stack);
+    project.write({ version: "v2", texts: ["a", "b"], delayMs: 2_000 });
+    const body = { operation: "update", options: { parallel: 1 } };
+    const slow = await api.ask("POST", `${project.stack}/deployments`, { body });
+    const waiting = await api.ask("POST", `${project.stack}/deployments`, { body });
+    await eventually("the update has begun to change something", 60_000, () =>
+      linesOf(project.ledger).includes("started update v2"),
+    );
+    const polite = await api.ask("POST", `${project.stack}/deployments`, {
+      body: { operation: "update", cancelRunning: true },
+    });
+    expect([polite.status, polite.body.code]).toEqual([422, "option_not_supported"]);
+    const back = await api.ask("POST", `${project.stack}/deployments`, {
+      body: { operation: "rollback", release: 1, cancelRunning: true },
+    });
+    expect(back.status, back.text).toBe(202);
+    expect(await ended(slow.body.id)).toMatchObject({
+      status: "cancelled",
+      cancellation: { requestedBy: "owner" },
+    });
+    expect(await ended(back.body.id)).toMatchObject({ status: "succeeded", targetRelease: 1 });
+    const applied = linesOf(project.ledger).filter((line) => line.startsWith("finished update"));
+    // What was in flight came to its end; nothing of it was begun after the cancel, and the rollback went before what had waited longer.
+    expect(applied[0]).toBe("finished update v2");
+    expect(applied[1]).toBe("finished update v1");
+    expect(await ended(waiting.body.id)).toMatchObject({ status: "succeeded" });
+  },
+);
 
 function flagFile(): string {
   return path.join(api.root, "flag.txt");

@@ -13,7 +13,7 @@ import { eventually } from "./helpers/waiting.ts";
 import type { TestWorker } from "./helpers/worker.ts";
 import { startWorker } from "./helpers/worker.ts";
 
-const RESTARTS = IS_TRIAL ? 50 : 10;
+const RESTARTS = IS_TRIAL ? 50 : 4;
 /** New work comes every so many restarts. */
 const ROUND = 10;
 const STACKS = ["a", "b", "c", "d"];

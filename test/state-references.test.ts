@@ -9,12 +9,11 @@ import { startTestApi } from "./helpers/api.ts";
 import { writeLedgerProject } from "./helpers/ledger-project.ts";
 import type { TestCli } from "./helpers/pulumi-cli.ts";
 import { linkPackages, startTestCli } from "./helpers/pulumi-cli.ts";
-import { IS_TRIAL } from "./helpers/trial.ts";
 import { writeProject } from "./helpers/trivial-project.ts";
 import { eventually } from "./helpers/waiting.ts";
 
 const PRODUCER = "default/producer/dev";
-const TEXTS = IS_TRIAL ? ["one", "two", "three"] : ["one"];
+const TEXTS = ["one", "two", "three"];
 /** Long enough to be killed in the middle of. */
 const OPERATION_MS = 1_500;
 const WITHIN_MS = 60_000;

@@ -2,10 +2,13 @@ import { expect, test } from "vitest";
 import { missingLines, tourBlocks } from "./helpers/tour.ts";
 
 const README = [
+  "## Start",
   "```sh tour",
   "npm start",
   "```",
+  "### Deploy",
   "```sh tour exit=7",
+  "# a comment, no heading",
   "npx slipway deploy",
   "```",
   "prints",
@@ -19,9 +22,10 @@ const README = [
 
 test("the tour is the blocks marked as such, with exit code and printed lines", () => {
   expect(tourBlocks(README)).toEqual([
-    { commands: "npm start", expected: [], exitCode: 0 },
+    { commands: "npm start", chapter: "Start", expected: [], exitCode: 0 },
     {
-      commands: "npx slipway deploy",
+      commands: "# a comment, no heading\nnpx slipway deploy",
+      chapter: "Deploy",
       expected: ["release 3 is bad … rolled back to release 2"],
       exitCode: 7,
     },

@@ -1,6 +1,8 @@
 /** One block of commands in the README's tour, with the lines that the README promises it prints. */
 export interface TourBlock {
   commands: string;
+  /** The heading that it stands below. */
+  chapter: string;
   expected: string[];
   /** From the fence's info string, `exit=N`; 0 when it says nothing. */
   exitCode: number;
@@ -13,6 +15,7 @@ export function tourBlocks(markdown: string): TourBlock[] {
   const blocks: TourBlock[] = [];
   let open: { language: string; info: string; lines: string[] } | undefined;
   let last: TourBlock | undefined;
+  let chapter = "";
   for (const line of markdown.split("\n")) {
     const fence = FENCE.exec(line);
     if (open === undefined && fence !== null) {
@@ -20,7 +23,7 @@ export function tourBlocks(markdown: string): TourBlock[] {
     } else if (open !== undefined && line === "```") {
       if (open.language === "sh" && /\btour\b/.test(open.info)) {
         const exit = /\bexit=(\d+)/.exec(open.info);
-        last = { commands: open.lines.join("\n"), expected: [], exitCode: Number(exit?.[1] ?? 0) };
+        last = { commands: open.lines.join("\n"), chapter, expected: [], exitCode: Number(exit?.[1] ?? 0) };
         blocks.push(last);
       } else if (open.language === "text") {
         last?.expected.push(...open.lines.filter((text) => text.trim() !== ""));
@@ -31,6 +34,8 @@ export function tourBlocks(markdown: string): TourBlock[] {
       open = undefined;
     } else if (open !== undefined) {
       open.lines.push(line);
+    } else {
+      chapter = /^#+ (.+)$/.exec(line)?.[1] ?? chapter;
     }
   }
   return blocks;

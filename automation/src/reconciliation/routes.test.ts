@@ -36,11 +36,20 @@ async function refreshed(
   );
 }
 
-async function driftChecked(status: "clean" | "drifted" | "unknown"): Promise<void> {
+/** `began`: when its attempt was claimed, as SQL. */
+async function driftChecked(status: "clean" | "drifted" | "unknown", began?: string): Promise<void> {
   const deployment = await insertDeployment(api.db, stack.stackId, "detect-drift");
   await sql`update deployments set status = 'cancelled', finished_at = now() where id = ${deployment}`.execute(
     api.db,
   );
+  if (began !== undefined) {
+    const worker = randomUUID();
+    await sql`insert into workers (id, host) values (${worker}, 'test')`.execute(api.db);
+    await sql`insert into attempts (id, deployment_id, number, worker_id, epoch, status, claimed_at, finished_at)
+      values (${randomUUID()}, ${deployment}, 1, ${worker}, 1, 'succeeded', ${sql.raw(began)}, clock_timestamp())`.execute(
+      api.db,
+    );
+  }
   await sql`insert into drift_checks (id, stack_id, deployment_id, status, cause, input_changed, checked_at)
     values (${randomUUID()}, ${stack.stackId}, ${deployment}, ${status}, ${status === "unknown" ? "why" : null},
       ${status === "drifted" ? 1 : 0}, clock_timestamp())`.execute(api.db);
@@ -116,6 +125,13 @@ test("a clean drift check lets it be changed again, with an audit entry, and onc
     details: { evidence: "clean" },
   });
   await stack.begin({ kind: "update" });
+});
+
+test("a check that began before a refresh and ended after it says nothing of the state of now", async () => {
+  await driftChecked("drifted");
+  await refreshed({ update: 1 });
+  await driftChecked("drifted", "now() - interval '1 minute'");
+  expect((await reconcile(true)).body).toEqual({ evidence: "taken-over" });
 });
 
 test("drift is refused until a refresh took it over and a person has confirmed", async () => {

@@ -29,7 +29,7 @@ interface Row extends Omit<UnreconciledStack, "backupAt" | "restoredAt" | "evide
 
 /*
  * Looks are drift checks, and refreshes of whole stacks with or without their effect on the state. What a refresh did is told by the numbers of its operations: everything but `same` is a
- * difference.
+ * difference. The newest is the one that began last: a check that began before a refresh may end after it, and has seen the state of before.
  */
 const ROWS = sql`
   with refreshes as (
@@ -39,8 +39,9 @@ const ROWS = sql`
     from updates u left join deployments d on d.id = u.deployment_id
     where u.kind = 'refresh' and u.status = 'succeeded' and d.options -> 'targets' is null
   ), looks as (
-    select stack_id, checked_at as began, checked_at as at, status = 'drifted' as differs, false as changed_state
-    from drift_checks where status <> 'unknown'
+    select stack_id, coalesce((select max(a.claimed_at) from attempts a where a.deployment_id = c.deployment_id), checked_at) as began,
+      checked_at as at, status = 'drifted' as differs, false as changed_state
+    from drift_checks c where status <> 'unknown'
     union all select stack_id, started_at, finished_at, differs, not dry_run from refreshes
   )
   select n.stack_id as "stackId", p.organisation, p.name as project, s.name as stack, n.backup_at as "backupAt", n.restored_at as "restoredAt",
@@ -49,7 +50,7 @@ const ROWS = sql`
     or exists (select from updates u where u.stack_id = s.id and u.kind in ('import', 'edit') and u.requested_at > n.restored_at) as "stateMoved"
   from unreconciled_stacks n join stacks s on s.id = n.stack_id join projects p on p.id = s.project_id
   left join lateral (
-    select * from looks where looks.stack_id = s.id and looks.began > n.restored_at order by at desc limit 1
+    select * from looks where looks.stack_id = s.id and looks.began > n.restored_at order by began desc, at desc limit 1
   ) l on true
   where s.removed_at is null`;
 
