@@ -27,7 +27,7 @@ import { created, queueDeployment } from "./helpers/state-client.ts";
 import { IS_TRIAL } from "./helpers/trial.ts";
 
 /** `npm run trials` runs all of them, which takes minutes. */
-const RACES = IS_TRIAL ? 10_000 : 300;
+const RACES = IS_TRIAL ? 10_000 : 1_000;
 /** A stack takes part in so many, so that its state stays small. */
 const RACES_A_STACK = 25;
 const LANES = 6;
