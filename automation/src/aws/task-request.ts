@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AwsManifest } from "../contract/aws/manifest.ts";
-import { ShippedPart } from "../contract/aws/release-shipment.ts";
+import { ShippedPart } from "../contract/release-shipment.ts";
 import { RestoreInput, ShipInput } from "../contract/aws/ship.ts";
 import { ValidationChoice, ValidationSettings } from "../contract/aws/validation.ts";
 

@@ -16,7 +16,6 @@ import {
 } from "./access.ts";
 import { approvalEndpoints } from "./approval-endpoints.ts";
 import { AuditEntry } from "./audit.ts";
-import { ReleaseShipment } from "./aws/release-shipment.ts";
 import {
   AccountedResource,
   ContinueDeployment,
@@ -41,10 +40,10 @@ import { policyEndpoints } from "./policies.ts";
 import { previewEndpoints } from "./preview-endpoints.ts";
 import { CreateProject, Project, ProjectPath } from "./projects.ts";
 import { promotionEndpoints } from "./promotion-endpoints.ts";
-
 import { Pause, Queue, RunLimit, SetPause, SetRunLimit, Worker } from "./queue.ts";
 import { readinessEndpoints } from "./readiness.ts";
 import { Reconciled, ReconcileStack, UnreconciledStack } from "./reconciliation.ts";
+import { ReleaseShipment } from "./release-shipment.ts";
 import { LiftQuarantine, Quarantine, Release } from "./releases.ts";
 import { RetentionLimits, RetentionPath, RetentionRule, RetentionRun, RunRetention } from "./retention.ts";
 import { rollbackEndpoints } from "./rollback-endpoints.ts";

@@ -1,7 +1,6 @@
 export * from "./access.ts";
 export * from "./approvals.ts";
 export * from "./audit.ts";
-export * from "./aws/release-shipment.ts";
 export * from "./aws/shipment.ts";
 export * from "./deployments.ts";
 export * from "./disk.ts";
@@ -24,6 +23,7 @@ export * from "./promotions.ts";
 export * from "./queue.ts";
 export * from "./readiness.ts";
 export * from "./reconciliation.ts";
+export * from "./release-shipment.ts";
 export * from "./releases.ts";
 export * from "./retention.ts";
 export * from "./schedules.ts";

@@ -2,10 +2,10 @@ import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
 import { z } from "zod";
 import { AwsManifest } from "../contract/aws/manifest.ts";
-import type { ReleaseShipment } from "../contract/aws/release-shipment.ts";
-import { ShippedPart } from "../contract/aws/release-shipment.ts";
 import { Shipment } from "../contract/aws/shipment.ts";
 import { ValidationReport } from "../contract/aws/validation.ts";
+import type { ReleaseShipment } from "../contract/release-shipment.ts";
+import { ShippedPart } from "../contract/release-shipment.ts";
 import type { Database, Transaction } from "../database.ts";
 
 /** What is recorded of a shipment. */

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { ReleaseShipment } from "../../contract/aws/release-shipment.ts";
+import { ReleaseShipment } from "../../contract/release-shipment.ts";
 import { Release } from "../../contract/releases.ts";
 import { runCli } from "../program.ts";
 

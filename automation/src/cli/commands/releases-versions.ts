@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { formatAge } from "../../client/formats.ts";
 import type { Client } from "../../client/index.ts";
-import type { ReleaseShipment } from "../../contract/aws/release-shipment.ts";
 import type { StackPath } from "../../contract/identifiers.ts";
+import type { ReleaseShipment } from "../../contract/release-shipment.ts";
 import { SlipwayError } from "../../errors.ts";
 import { connect } from "../connection.ts";
 import type { CliContext, StackOptions } from "../context.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { Id, Instant } from "../identifiers.ts";
-import { Shipment } from "./shipment.ts";
+import { Shipment } from "./aws/shipment.ts";
+import { Id, Instant } from "./identifiers.ts";
 
 /** How one function, or the site, was put in place. */
 export const ShippedPart = z.object({
