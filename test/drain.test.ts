@@ -56,67 +56,71 @@ async function isDraining({ workerId }: TestWorker): Promise<boolean> {
   return row.draining_since !== null;
 }
 
-test("T24: rolling through three workers during 20 deployments interrupts none", async () => {
-  const ledgers = Array.from({ length: 10 }, (_, index) => path.join(api.root, `rolling-${index}.txt`));
-  const stacks: string[] = [];
-  for (const [index, ledger] of ledgers.entries()) {
-    const folder = writeLedgerProject(path.join(api.root, `rolling-${index}`), `rolling-${index}`, {
-      version: "v1",
-      ledger,
-      texts: ["one", "two"],
-      distinct: true,
-      delayMs: 600,
-    });
-    stacks.push(...(await register(api, `rolling-${index}`, folder)));
-  }
-  const fleet = await Promise.all([start("170s"), start("170s"), start("170s")]);
-  const first = new Set(fleet.map(({ workerId }) => workerId));
-  const ids: string[] = [];
-  for (const [index, stack] of stacks.entries()) {
-    ids.push(await request(stack));
-    // The second of each stack waits for the first, and changes both resources.
-    writeLedgerProject(path.join(api.root, `rolling-${index}`), `rolling-${index}`, {
-      version: "v2",
-      ledger: ledgers[index] ?? "",
-      texts: ["one", "two"],
-      distinct: true,
-      delayMs: 601,
-    });
-    ids.push(await request(stack));
-  }
-  const codes: (number | null)[] = [];
-  let busy = 0;
-  for (const old of fleet) {
-    // The others may have done all of it while this one's predecessor had something to finish.
-    const at = await eventually("it has something to finish, or nothing is left", ENDED_MS, async () => {
-      const { rows } = await sql<{ mine: number; left: number }>`
+trial(
+  "T24: rolling through three workers during 20 deployments interrupts none",
+  async () => {
+    const ledgers = Array.from({ length: 10 }, (_, index) => path.join(api.root, `rolling-${index}.txt`));
+    const stacks: string[] = [];
+    for (const [index, ledger] of ledgers.entries()) {
+      const folder = writeLedgerProject(path.join(api.root, `rolling-${index}`), `rolling-${index}`, {
+        version: "v1",
+        ledger,
+        texts: ["one", "two"],
+        distinct: true,
+        delayMs: 600,
+      });
+      stacks.push(...(await register(api, `rolling-${index}`, folder)));
+    }
+    const fleet = await Promise.all([start("170s"), start("170s"), start("170s")]);
+    const first = new Set(fleet.map(({ workerId }) => workerId));
+    const ids: string[] = [];
+    for (const [index, stack] of stacks.entries()) {
+      ids.push(await request(stack));
+      // The second of each stack waits for the first, and changes both resources.
+      writeLedgerProject(path.join(api.root, `rolling-${index}`), `rolling-${index}`, {
+        version: "v2",
+        ledger: ledgers[index] ?? "",
+        texts: ["one", "two"],
+        distinct: true,
+        delayMs: 601,
+      });
+      ids.push(await request(stack));
+    }
+    const codes: (number | null)[] = [];
+    let busy = 0;
+    for (const old of fleet) {
+      // The others may have done all of it while this one's predecessor had something to finish.
+      const at = await eventually("it has something to finish, or nothing is left", ENDED_MS, async () => {
+        const { rows } = await sql<{ mine: number; left: number }>`
         select (select count(*) from attempts where worker_id = ${old.workerId} and status = 'running') as mine,
           (select count(*) from deployments where finished_at is null) as left
       `.execute(api.db);
-      const [row] = rows;
-      return row !== undefined && (row.mine > 0 || row.left === 0) ? row : undefined;
-    });
-    if (at.mine > 0) busy += 1;
-    codes.push(await old.stop());
-    workers.delete(old);
-    await start("170s");
-  }
-  expect(codes).toEqual([0, 0, 0]);
-  expect(busy, "workers that were stopped in the middle of something").toBeGreaterThanOrEqual(2);
-  for (const id of ids) expect(await ended(id)).toMatchObject({ status: "succeeded", attempts: 1 });
-  for (const ledger of ledgers) {
-    const both = (operation: string, names = ["one", "two"]): string[] =>
-      names.flatMap((name) => [`started ${operation} ${name}`, `finished ${operation} ${name}`]);
-    const lines = linesOf(ledger);
-    expect(lines.toSorted()).toEqual([...both("create"), ...both("update")].toSorted());
-  }
-  const attempts = await api.db.selectFrom("attempts").select(["worker_id", "status"]).execute();
-  expect(new Set(attempts.map(({ status }) => status))).toEqual(new Set(["succeeded"]));
-  expect(
-    attempts.some(({ worker_id: id }) => !first.has(String(id))),
-    "the new workers took over the work",
-  ).toBe(true);
-}, 500_000);
+        const [row] = rows;
+        return row !== undefined && (row.mine > 0 || row.left === 0) ? row : undefined;
+      });
+      if (at.mine > 0) busy += 1;
+      codes.push(await old.stop());
+      workers.delete(old);
+      await start("170s");
+    }
+    expect(codes).toEqual([0, 0, 0]);
+    expect(busy, "workers that were stopped in the middle of something").toBeGreaterThanOrEqual(2);
+    for (const id of ids) expect(await ended(id)).toMatchObject({ status: "succeeded", attempts: 1 });
+    for (const ledger of ledgers) {
+      const both = (operation: string, names = ["one", "two"]): string[] =>
+        names.flatMap((name) => [`started ${operation} ${name}`, `finished ${operation} ${name}`]);
+      const lines = linesOf(ledger);
+      expect(lines.toSorted()).toEqual([...both("create"), ...both("update")].toSorted());
+    }
+    const attempts = await api.db.selectFrom("attempts").select(["worker_id", "status"]).execute();
+    expect(new Set(attempts.map(({ status }) => status))).toEqual(new Set(["succeeded"]));
+    expect(
+      attempts.some(({ worker_id: id }) => !first.has(String(id))),
+      "the new workers took over the work",
+    ).toBe(true);
+  },
+  500_000,
+);
 
 test("a worker that drains claims nothing, is seen to drain, and a second signal starts the ladder", async () => {
   const ledger = path.join(api.root, "ladder.txt");

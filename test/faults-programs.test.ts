@@ -8,7 +8,6 @@ import { nothingIsLeft } from "./faults/checks.ts";
 import type { ProgramOptions, WitnessProject } from "./faults/project.ts";
 import { makeWitnessProject } from "./faults/project.ts";
 import { endOf, requestUntilAnswered } from "./faults/trial.ts";
-import { IS_TRIAL, trial } from "./helpers/trial.ts";
 import { eventually } from "./helpers/waiting.ts";
 
 /** The ladder of a cancel takes 30 s before it kills. */
@@ -68,7 +67,7 @@ test("a program that loops for ever is ended by a cancel, and its stack is good 
   await expectUsable(where);
 });
 
-trial("a program that ignores SIGINT and SIGTERM is ended by a cancel", async () => {
+test("a program that ignores SIGINT and SIGTERM is ended by a cancel", async () => {
   const where = await project({
     before: `for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, () => {});
 await new Promise((resolve) => setTimeout(resolve, 3_600_000));`,
@@ -94,28 +93,24 @@ await new Promise((resolve) => setTimeout(resolve, 3_600_000));`,
   await expectUsable(where);
 });
 
-trial(
-  "children that a program leaves behind, in sessions of their own, end with the deployment",
-  async () => {
-    const where = await project({
-      before: `const { spawn } = await import("node:child_process");
+test("children that a program leaves behind, in sessions of their own, end with the deployment", async () => {
+  const where = await project({
+    before: `const { spawn } = await import("node:child_process");
 const beat = \`setInterval(() => require("fs").writeFileSync(\${JSON.stringify(ledger + "/beat")}, String(Date.now())), 20)\`;
 const again = \`require("child_process").spawn(process.execPath, ["-e", \${JSON.stringify(beat)}], { detached: true, stdio: "ignore" }).unref()\`;
 spawn(process.execPath, ["-e", again], { detached: true, stdio: "ignore" }).unref();
 while (!existsSync(ledger + "/beat")) await pause(20);`,
-    });
-    expect(await ended(await request(where))).toMatchObject({ status: "succeeded" });
-    const beat = path.join(where.ledgerFolder, "beat");
-    const last = statSync(beat).mtimeMs;
-    await pause(500);
-    expect(statSync(beat).mtimeMs, "something still writes").toBe(last);
-    await expectUsable(where);
-  },
-);
+  });
+  expect(await ended(await request(where))).toMatchObject({ status: "succeeded" });
+  const beat = path.join(where.ledgerFolder, "beat");
+  const last = statSync(beat).mtimeMs;
+  await pause(500);
+  expect(statSync(beat).mtimeMs, "something still writes").toBe(last);
+  await expectUsable(where);
+});
 
 test("a gigabyte of output leaves few rows, and neither worker nor server grows with it", async () => {
-  // All of it takes minutes on a busy machine: `npm run trials` has it.
-  const lines = IS_TRIAL ? 1024 : 64;
+  const lines = 1024;
   const where = await project({
     before: `const big = "x".repeat(${MEGABYTE} - 1) + "\\n";
 for (let n = 0; n < ${lines}; n += 1) if (!process.stdout.write(big)) await new Promise((resolve) => process.stdout.once("drain", resolve));`,
@@ -147,7 +142,7 @@ for (let n = 0; n < ${lines}; n += 1) if (!process.stdout.write(big)) await new 
   await expectUsable(where);
 });
 
-trial("a program that closes its output ends in good order", async () => {
+test("a program that closes its output ends in good order", async () => {
   const where = await project({
     before: `const { closeSync } = await import("node:fs"); closeSync(1); closeSync(2);`,
   });

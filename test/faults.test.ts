@@ -12,14 +12,14 @@ import { IS_TRIAL } from "./helpers/trial.ts";
 /** Few of the pairs that `npm run faults` goes through, each for another way to go on. */
 const TRIALS: readonly (readonly [point: string, victim: Victim])[] = [
   ["K1", "server"],
-  ["K3", "server"],
+  ["K3", "postgres"],
   ["K8", "worker"],
   ...(IS_TRIAL
     ? ([
         ["K5", "guardian"],
         ["K11", "worker"],
         ["K12", "postgres"],
-        ["K3", "postgres"],
+        ["K3", "server"],
         ["K0", "server"],
         ["K2", "host"],
         ["K4", "worker"],

@@ -57,24 +57,27 @@ async function setUp() {
 
 const textOf = async (url: string) => await (await fetch(url)).text();
 
-test("a preview shows what is not known yet and touches nothing; an update makes it; a second one has nothing to do", async () => {
-  const { succeed, stack, running } = await setUp();
-  expect(await succeed("preview", "--diff")).toMatch(/upstream: \[unknown\]/);
-  expect(await running()).toEqual([]);
-  await succeed("up", "--yes", "--skip-preview");
-  const url = await stack.output("url");
-  expect([await textOf(url), await textOf(`${url}/api`)]).toEqual(["desk v1", "v1"]);
-  expect(await succeed("preview", "--expect-no-changes")).toContain("4 unchanged");
+longTest(
+  "a preview shows what is not known yet and touches nothing; an update makes it; a second one has nothing to do",
+  async () => {
+    const { succeed, stack, running } = await setUp();
+    expect(await succeed("preview", "--diff")).toMatch(/upstream: \[unknown\]/);
+    expect(await running()).toEqual([]);
+    await succeed("up", "--yes", "--skip-preview");
+    const url = await stack.output("url");
+    expect([await textOf(url), await textOf(`${url}/api`)]).toEqual(["desk v1", "v1"]);
+    expect(await succeed("preview", "--expect-no-changes")).toContain("4 unchanged");
 
-  stack.set("label", "b");
-  const preview = await succeed("preview", "--diff");
-  expect(preview).toMatch(/LABEL\s*: "a" => "b"/);
-  expect(preview).toMatch(/slipway-local:index:Process: \(replace\)/);
-  // The endpoint stays where it is, so its address is known.
-  expect(preview).not.toMatch(/url\s*:.*\[unknown\]/);
-  await succeed("destroy", "--yes", "--skip-preview");
-  expect(await running()).toEqual([]);
-});
+    stack.set("label", "b");
+    const preview = await succeed("preview", "--diff");
+    expect(preview).toMatch(/LABEL\s*: "a" => "b"/);
+    expect(preview).toMatch(/slipway-local:index:Process: \(replace\)/);
+    // The endpoint stays where it is, so its address is known.
+    expect(preview).not.toMatch(/url\s*:.*\[unknown\]/);
+    await succeed("destroy", "--yes", "--skip-preview");
+    expect(await running()).toEqual([]);
+  },
+);
 
 longTest(
   "a killed process shows up in refresh as gone, and the next update replaces it behind the same endpoint",

@@ -14,7 +14,6 @@ import type { TestDatabase } from "./helpers/postgres.ts";
 import { testPostgres } from "./helpers/postgres.ts";
 import type { TestServer } from "./helpers/server.ts";
 import { ownerClient, ownerToken, startServer } from "./helpers/server.ts";
-import { IS_TRIAL } from "./helpers/trial.ts";
 import { eventually } from "./helpers/waiting.ts";
 import type { TestWorker } from "./helpers/worker.ts";
 import { seedDependencies, startWorker } from "./helpers/worker.ts";
@@ -309,9 +308,7 @@ const CUTS = [
   ],
 ] as const;
 
-/** Each takes most of a minute: all of them, and the lossy link, are among the trials. */
-
-for (const [index, [what, cut, heal]] of CUTS.slice(0, IS_TRIAL ? undefined : 0).entries()) {
+for (const [index, [what, cut, heal]] of CUTS.entries()) {
   it(
     `${what} in the update step: a worker stops before another goes on, and the verdict comes in time`,
     async () => {
@@ -364,27 +361,25 @@ for (const [index, [what, cut, heal]] of CUTS.slice(0, IS_TRIAL ? undefined : 0)
   );
 }
 
-if (IS_TRIAL) {
-  it(
-    "F8: over a link that loses 30 % a deployment ends whole or is told as interrupted",
-    async () => {
-      const texts = ["one", "two", "three", "four"];
-      const made = await makeProject("lossy", { texts, delayMs: 1_500 });
-      const id = await request("s1", made);
-      await eventually("a resource was begun", ENDED_MS, () => linesOf(made.ledger).length >= 1);
-      const { how, stop } = (await machineOf(id)).lose();
-      try {
-        const done = await ended("s2", id);
-        console.info(`30 % loss (${how}): ${done.status} ${done.failure?.detail ?? ""}`);
-        const lines = linesOf(made.ledger);
-        if (done.status === "succeeded") expectWhole(lines, texts);
-        else expect(done.status).toBe("interrupted");
-        await pause(AFTERMATH_MS);
-        expect(linesOf(made.ledger), "no effect after the end").toEqual(lines);
-      } finally {
-        await stop();
-      }
-    },
-    TEST_MS,
-  );
-}
+it(
+  "F8: over a link that loses 30 % a deployment ends whole or is told as interrupted",
+  async () => {
+    const texts = ["one", "two", "three", "four"];
+    const made = await makeProject("lossy", { texts, delayMs: 1_500 });
+    const id = await request("s1", made);
+    await eventually("a resource was begun", ENDED_MS, () => linesOf(made.ledger).length >= 1);
+    const { how, stop } = (await machineOf(id)).lose();
+    try {
+      const done = await ended("s2", id);
+      console.info(`30 % loss (${how}): ${done.status} ${done.failure?.detail ?? ""}`);
+      const lines = linesOf(made.ledger);
+      if (done.status === "succeeded") expectWhole(lines, texts);
+      else expect(done.status).toBe("interrupted");
+      await pause(AFTERMATH_MS);
+      expect(linesOf(made.ledger), "no effect after the end").toEqual(lines);
+    } finally {
+      await stop();
+    }
+  },
+  TEST_MS,
+);

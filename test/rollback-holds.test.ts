@@ -277,44 +277,47 @@ trial(
   },
 );
 
-test("a mandatory policy that is newer than the release is told and does not stop an automatic rollback; one that is marked so does", async () => {
-  const policies = "/v1/organisations/default/policies";
-  const rollbackPast = async (name: string, holdsForRollbacks: boolean): Promise<AnswerBody> => {
-    const { deploy } = await project(name);
-    await ended(await deploy({ version: "v1", texts: ["a", "b"] }));
-    const rule = await api.ask("POST", policies, {
-      body: {
-        kind: "required-tags",
-        project: name,
-        config: { types: { "ledger:*": ["owner"] } },
-        holdsForRollbacks,
-      },
+trial(
+  "a mandatory policy that is newer than the release is told and does not stop an automatic rollback; one that is marked so does",
+  async () => {
+    const policies = "/v1/organisations/default/policies";
+    const rollbackPast = async (name: string, holdsForRollbacks: boolean): Promise<AnswerBody> => {
+      const { deploy } = await project(name);
+      await ended(await deploy({ version: "v1", texts: ["a", "b"] }));
+      const rule = await api.ask("POST", policies, {
+        body: {
+          kind: "required-tags",
+          project: name,
+          config: { types: { "ledger:*": ["owner"] } },
+          holdsForRollbacks,
+        },
+      });
+      expect(rule.status, rule.text).toBe(201);
+      // Going back makes the second entry again, without the tag.
+      const bad = await ended(await deploy({ version: "v2-bad", texts: ["a"] }));
+      const rollback = await ended(String(bad.rolledBackBy));
+      expect(bad.verification).toBe(holdsForRollbacks ? "rollback_failed" : "rolled_back");
+      expect(rollback, worker.output()).toMatchObject(
+        holdsForRollbacks
+          ? { status: "failed", failure: { code: "policy_violation" } }
+          : { status: "succeeded", failure: null },
+      );
+      return (await api.ask("GET", `/v1/deployments/${rollback.id}/policies`)).body;
+    };
+    const finding = { policy: "required-tags", level: "mandatory", urn: expect.stringMatching(/::b$/) };
+    expect(await rollbackPast("policy-newer", false)).toMatchObject({
+      mandatory: 0,
+      reported: 1,
+      items: [{ ...finding, outcome: "reported" }],
     });
-    expect(rule.status, rule.text).toBe(201);
-    // Going back makes the second entry again, without the tag.
-    const bad = await ended(await deploy({ version: "v2-bad", texts: ["a"] }));
-    const rollback = await ended(String(bad.rolledBackBy));
-    expect(bad.verification).toBe(holdsForRollbacks ? "rollback_failed" : "rolled_back");
-    expect(rollback, worker.output()).toMatchObject(
-      holdsForRollbacks
-        ? { status: "failed", failure: { code: "policy_violation" } }
-        : { status: "succeeded", failure: null },
-    );
-    return (await api.ask("GET", `/v1/deployments/${rollback.id}/policies`)).body;
-  };
-  const finding = { policy: "required-tags", level: "mandatory", urn: expect.stringMatching(/::b$/) };
-  expect(await rollbackPast("policy-newer", false)).toMatchObject({
-    mandatory: 0,
-    reported: 1,
-    items: [{ ...finding, outcome: "reported" }],
-  });
-  const audit = await api.ask("GET", "/v1/audit?action=policy.reported&limit=5");
-  expect(audit.body.items).toMatchObject([
-    { subject: "default/policy-newer/test", details: { reported: 1 } },
-  ]);
-  expect(await rollbackPast("policy-marked", true)).toMatchObject({
-    mandatory: 1,
-    reported: 0,
-    items: [{ ...finding, outcome: "violated" }],
-  });
-});
+    const audit = await api.ask("GET", "/v1/audit?action=policy.reported&limit=5");
+    expect(audit.body.items).toMatchObject([
+      { subject: "default/policy-newer/test", details: { reported: 1 } },
+    ]);
+    expect(await rollbackPast("policy-marked", true)).toMatchObject({
+      mandatory: 1,
+      reported: 0,
+      items: [{ ...finding, outcome: "violated" }],
+    });
+  },
+);

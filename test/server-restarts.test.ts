@@ -8,12 +8,11 @@ import { startTestApi } from "./helpers/api.ts";
 import { register, writeLedgerProject } from "./helpers/ledger-project.ts";
 import type { TestServer } from "./helpers/server.ts";
 import { startServer } from "./helpers/server.ts";
-import { IS_TRIAL } from "./helpers/trial.ts";
 import { eventually } from "./helpers/waiting.ts";
 import type { TestWorker } from "./helpers/worker.ts";
 import { startWorker } from "./helpers/worker.ts";
 
-const RESTARTS = IS_TRIAL ? 50 : 4;
+const RESTARTS = 50;
 /** New work comes every so many restarts. */
 const ROUND = 10;
 const STACKS = ["a", "b", "c", "d"];

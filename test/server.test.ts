@@ -13,8 +13,10 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { createClient } from "../automation/src/client/index.ts";
 import type { TestDatabase } from "./helpers/postgres.ts";
 import { testPostgres } from "./helpers/postgres.ts";
+import { eventually } from "./helpers/waiting.ts";
 
 const REPOSITORY = path.resolve(import.meta.dirname, "..");
+const CONNECTED_MS = 10_000;
 
 interface Running {
   child: ChildProcess;
@@ -106,7 +108,11 @@ test("the server says when it is ready, answers with the owner's token, and keep
   const first = await start();
   const client = createClient({ baseUrl: first.baseUrl, token: first.token });
   expect(await client.whoami()).toMatchObject({ kind: "owner" });
-  const ready = await fetch(`${first.baseUrl}/readyz`);
+  // Its connection for notifications is made beside what makes it ready.
+  const ready = await eventually("all parts of the server are at work", CONNECTED_MS, async () => {
+    const answer = await fetch(`${first.baseUrl}/readyz`);
+    return answer.ok && answer;
+  });
   const loops = Object.fromEntries(
     ["updates", "approvals", "detector", "schedules", "drift", "deliveries", "stack-deliveries"].map(
       (name) => [name, "ok"],

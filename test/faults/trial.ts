@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Deployment } from "../../automation/src/contract/deployments.ts";
-import { SlipwayError } from "../../automation/src/errors.ts";
 import { eventually } from "../helpers/waiting.ts";
 import type { Bed } from "./bed.ts";
 import type { Acknowledged, Violation } from "./checks.ts";
@@ -19,6 +18,7 @@ import {
   toldAsItIs,
   votesWereKept,
 } from "./checks.ts";
+import { isPassing } from "./passing.ts";
 import type { Point } from "./points.ts";
 import type { WitnessProject } from "./project.ts";
 import { makeWitnessProject } from "./project.ts";
@@ -208,14 +208,6 @@ export async function requestUntilAnswered(
       return undefined;
     }
   });
-}
-
-/** The server is away or its answer was lost. A 500 whose cause was the database counts too: the client cannot know. */
-export function isPassing(error: unknown): boolean {
-  if (!(error instanceof SlipwayError)) return error instanceof TypeError;
-  return ["server_unreachable", "not_ready", "rate_limited", "unexpected_answer", "internal"].includes(
-    error.code,
-  );
 }
 
 /** The end of a deployment; undefined when it does not come. */

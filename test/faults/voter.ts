@@ -1,8 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { createClient } from "../../automation/src/client/index.ts";
 import type { Bed } from "./bed.ts";
+import { isPassing } from "./passing.ts";
 import type { WitnessProject } from "./project.ts";
-import { isPassing } from "./trial.ts";
 
 const LOOK_EVERY_MS = 200;
 const VOTER = "vera";

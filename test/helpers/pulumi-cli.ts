@@ -8,6 +8,7 @@ import { pulumiEnvironment } from "../../automation/src/engine/pulumi-cli/enviro
 import type { PulumiInstallation } from "../../automation/src/engine/pulumi-cli/installation.ts";
 import { pulumiForTests } from "../../automation/src/engine/pulumi-cli/testing.ts";
 import type { TestApi } from "./api.ts";
+import { COMPILE_CACHE } from "./entry.ts";
 
 const REPOSITORY = path.resolve(import.meta.dirname, "../..");
 /** A run that needs longer hangs. */
@@ -62,7 +63,9 @@ export async function startTestCli(
     const child = spawn(installation.path, [...args], {
       cwd,
       env: {
-        ...pulumiEnvironment(installation),
+        ...pulumiEnvironment(installation, {
+          compileCacheDir: path.join(`${COMPILE_CACHE}-of-tests`, "node"),
+        }),
         HOME: home,
         PULUMI_HOME: path.join(home, ".pulumi"),
         NO_COLOR: "1",

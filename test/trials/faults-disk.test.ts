@@ -6,9 +6,10 @@ import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Bed, type BedOptions, makeBed } from "../faults/bed.ts";
 import { nothingIsLeft, oneWriterAtATime, toldAsItIs } from "../faults/checks.ts";
+import { isPassing } from "../faults/passing.ts";
 import type { WitnessProject } from "../faults/project.ts";
 import { makeWitnessProject } from "../faults/project.ts";
-import { endOf, isPassing, requestUntilAnswered } from "../faults/trial.ts";
+import { endOf, requestUntilAnswered } from "../faults/trial.ts";
 import { needs } from "../helpers/machine.ts";
 import { eventually } from "../helpers/waiting.ts";
 

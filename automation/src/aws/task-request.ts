@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { AwsManifest } from "../contract/aws/manifest.ts";
-import { ShippedPart } from "../contract/release-shipment.ts";
 import { RestoreInput, ShipInput } from "../contract/aws/ship.ts";
 import { ValidationChoice, ValidationSettings } from "../contract/aws/validation.ts";
+import { ShippedPart } from "../contract/release-shipment.ts";
 
 /*
  * What the program aws-task.ts is asked to do, and what it answers. It runs inside of an attempt's containment, where nothing of Slipway's own is reachable: all that it may know is in its request.

@@ -62,8 +62,10 @@ test("an attempt of another machine leaves what is kept here alone, and so does 
   const stackId = randomUUID();
   await keepFailure(dataDir, stackId, leave("w", "one", "first"));
   await keepFailure(dataDir, stackId, attemptFolder(dataDir, "elsewhere", "two"));
-  await keepFailure(dataDir, stackId, leave("w", "three", "long ago", 3_600_000));
+  const old = leave("w", "three", "long ago", 3_600_000);
+  await keepFailure(dataDir, stackId, old);
   expect(keptText(stackId)).toBe("first");
+  expect(existsSync(old)).toBe(false);
 });
 
 test("a machine that comes back keeps what its lost attempt left, although another machine has taken it over", async () => {

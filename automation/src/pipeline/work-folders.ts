@@ -15,8 +15,13 @@ export function attemptFolder(dataDir: string, workerId: string, attemptId: stri
 export async function keepFailure(dataDir: string, stackId: string, folder: string): Promise<void> {
   const kept = path.join(path.resolve(dataDir), "failures", stackId);
   const [age, keptAge] = await Promise.all([changedAt(folder), changedAt(kept)]);
-  // The attempt of a worker on another machine has no folder here; and one of long ago does not replace what came after it.
-  if (age === null || (keptAge !== null && keptAge > age)) return;
+  // The attempt of a worker on another machine has no folder here.
+  if (age === null) return;
+  // One of long ago does not replace what came after it, and nobody else would remove it while its worker lives.
+  if (keptAge !== null && keptAge > age) {
+    await rm(folder, { recursive: true, force: true });
+    return;
+  }
   await mkdir(path.dirname(kept), { recursive: true, mode: 0o700 });
   await rm(kept, { recursive: true, force: true });
   try {
