@@ -22,7 +22,7 @@ const shared = {
 
 /** Files that take long for what they add to the others: only among the trials. */
 const LONG_TESTS = [
-  "test/{aws-engine,deployment-faults,earlier-state,faults-programs,interrupted-database,laptop-faults,large-events,many-machines,many-machines-docs,onboarding-first-run,onboarding-leaving,rollback-offline,server-restarts,state-cli-versions,state-import-killed,state-import-s3,state-old-cli,state-references}.test.ts",
+  "test/{aws-engine,deployment-faults,earlier-state,faults-programs,interrupted-database,laptop-faults,large-events,many-machines,many-machines-docs,notifications-deployments,onboarding-first-run,onboarding-leaving,operation-versions,rollback-offline,server-restarts,state-cli-versions,state-import-killed,state-import-s3,state-old-cli,state-references}.test.ts",
 ];
 
 /** What `npm run trials` runs: long files, and the long forms of files whose short ones are among the end-to-end tests. */
@@ -30,7 +30,7 @@ const TRIALS = [
   ...LONG_TESTS,
   "test/trials/*.test.ts",
   "test/browser/{approvals,notifications,pages,preview,queue,schedules,state-runs}.test.ts",
-  "test/{drain,drift,engine-containment,faults,interrupted,local-target,notifications-faults,rollback,rollback-holds,state-writers-race,tour}.test.ts",
+  "test/{cancel,drain,drift,engine-containment,faults,interrupted,local-target,notifications-faults,rollback,rollback-holds,state-writers-race,tour}.test.ts",
 ];
 
 export default defineConfig({

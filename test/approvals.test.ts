@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -86,6 +87,7 @@ test("what was approved is what runs: it waits without a worker and without the 
     binding: "exact",
   });
   expect(linesOf(ledger).length).toBeGreaterThan(0);
+  expect(existsSync(path.join(api.dataDir, "failures")), "waiting is no failure").toBe(false);
   expect(await approvalOf(id)).toMatchObject({
     state: "begun",
     votes: [{ principal: ann.principal, counts: true }],
@@ -183,4 +185,35 @@ test("an emergency passes the votes by and nothing else: it is previewed, sealed
   const { rows } = await sql<{ body: { nextAction: string } }>`
     select body from notifications where kind = 'approval.emergency'`.execute(api.db);
   expect(rows[0]?.body.nextAction).toContain("user:bea");
+});
+
+test("an update of a stack that only takes what was signed off waits without a worker, goes on with the sign-off, and waits again when that is withdrawn", async () => {
+  const { stack, ledger } = await makeStack("signed", { rules: [] });
+  await api.ask("PUT", `${stack}/readiness/settings`, { body: { required: true, manual: [] } });
+  const id = await request(stack);
+  expect(detailOf(await waits(id), "approval")).toContain("waits for the sign-off of the source sha256:");
+  const { sourceDigest: source } = await read(id);
+  const sign = () =>
+    api.ask("POST", `${stack}/readiness/sign-offs`, {
+      headers: ann.session,
+      body: { source, comment: "read the plan" },
+    });
+  await api.ask("PUT", `${stack}/pause`, { body: { reason: "look" } });
+  const { body: signed } = await sign();
+  expect(await read(id)).toMatchObject({ status: "queued" });
+  const [{ id: given = "" } = {}] = signed.signOffs as { id?: string }[];
+  await api.ask("DELETE", `${stack}/readiness/sign-offs/${given}`, { headers: bea.session });
+  await api.ask("DELETE", `${stack}/pause`);
+  const again = await eventually("it waits again", RUN_MS, async () => {
+    const body = await read(id);
+    return body.status === "waiting_approval" && body.attempts === 2 ? body : undefined;
+  });
+  expect(detailOf(again, "approval")).toContain("waits for the sign-off");
+  expect(linesOf(ledger)).toEqual([]);
+  await sign();
+  expect(await ended(id), worker.output()).toMatchObject({ status: "succeeded", attempts: 3, release: 1 });
+  expect(await approvalOf(id)).toMatchObject({
+    state: "begun",
+    signOff: { isMissing: false, signOffs: [{ principal: "user:ann", why: null }] },
+  });
 });

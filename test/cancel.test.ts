@@ -6,6 +6,7 @@ import { startTestApi } from "./helpers/api.ts";
 import { endedWithin } from "./helpers/deployments.ts";
 import { type LedgerProgram, register, writeLedgerProject } from "./helpers/ledger-project.ts";
 import { stoppedAfterEach } from "./helpers/stopped-workers.ts";
+import { trial } from "./helpers/trial.ts";
 import { eventually } from "./helpers/waiting.ts";
 import type { TestWorker } from "./helpers/worker.ts";
 import { startWorkerOf } from "./helpers/worker.ts";
@@ -95,27 +96,30 @@ test("a running one is interrupted once: what is in flight ends, each resource i
   expect(lines().filter((line) => line.startsWith("started"))).toHaveLength(3);
 });
 
-test("what does not end within the grace is terminated and killed, the stack is free only then, and the create in flight is told as unknown", async () => {
-  const { stack, lines } = await ledgerStack("stubborn", { texts: ["slow", "after"], delayMs: 120_000 });
-  const worker = await start();
-  const id = await request(stack);
-  await eventually("the resource is begun", 60_000, () => lines().length > 0);
-  await api.ask("POST", `/v1/deployments/${id}/cancel`);
-  // The grace is 30 s; meanwhile the stack is held.
-  const writer = await api.ask("GET", `${stack}/writer`);
-  expect(writer.body.writer).not.toBeNull();
-  const done = await ended(id);
-  expect(done, worker.output()).toMatchObject({
-    status: "cancelled",
-    resources: { done: 0, unknown: 1, notDone: 1 },
-  });
-  const rungs = await rungsOf(id);
-  expect(rungs.slice(0, 3)).toEqual(["asked", "interrupted", "terminated"]);
-  expect(rungs.at(-1)).toBe("empty");
-  expect(lines()).toHaveLength(1);
-  const [begun] = lines().map((line) => line.replace("started create ", ""));
-  expect(done.nextAction).toMatchObject({ pendingCreates: [{ name: begun, mayExist: true }] });
-});
+trial(
+  "what does not end within the grace is terminated and killed, the stack is free only then, and the create in flight is told as unknown",
+  async () => {
+    const { stack, lines } = await ledgerStack("stubborn", { texts: ["slow", "after"], delayMs: 120_000 });
+    const worker = await start();
+    const id = await request(stack);
+    await eventually("the resource is begun", 60_000, () => lines().length > 0);
+    await api.ask("POST", `/v1/deployments/${id}/cancel`);
+    // The grace is 30 s; meanwhile the stack is held.
+    const writer = await api.ask("GET", `${stack}/writer`);
+    expect(writer.body.writer).not.toBeNull();
+    const done = await ended(id);
+    expect(done, worker.output()).toMatchObject({
+      status: "cancelled",
+      resources: { done: 0, unknown: 1, notDone: 1 },
+    });
+    const rungs = await rungsOf(id);
+    expect(rungs.slice(0, 3)).toEqual(["asked", "interrupted", "terminated"]);
+    expect(rungs.at(-1)).toBe("empty");
+    expect(lines()).toHaveLength(1);
+    const [begun] = lines().map((line) => line.replace("started create ", ""));
+    expect(done.nextAction).toMatchObject({ pendingCreates: [{ name: begun, mayExist: true }] });
+  },
+);
 
 test("one whose worker is dead: the answer says so, and another worker accounts for it", async () => {
   const { stack, lines } = await ledgerStack("orphaned", { texts: ["one", "two"], delayMs: 4_000 });

@@ -118,7 +118,7 @@ export async function runAttempt(
   };
   const lease = keepLease(context, claim, containment, { onCancel, onLost }, ended.signal);
   const startedSteps: string[] = [];
-  let succeeded = false;
+  let end: AttemptEnd = "failed";
   const about = {
     deployment: claim.deploymentId,
     attempt: claim.attempt,
@@ -129,7 +129,7 @@ export async function runAttempt(
   let run: AttemptRun | undefined;
   try {
     run = await begin(context, claim, ready, stop, onLost);
-    succeeded = await carryOut(run, stop, startedSteps);
+    end = await carryOut(run, stop, startedSteps);
   } catch (error) {
     const level = error instanceof SlipwayError && error.code === "lease_lost" ? "warn" : "error";
     context.logger[level](
@@ -141,9 +141,9 @@ export async function runAttempt(
     await containment.ended;
     ended.abort();
     await lease;
-    run?.spans.end(succeeded ? undefined : (stop.reason() ?? "failed"));
-    context.logger.info({ ...about, succeeded }, "an attempt has ended");
-    await tidy(context, claim, folder, succeeded);
+    run?.spans.end(end === "failed" ? (stop.reason() ?? end) : undefined);
+    context.logger.info({ ...about, end }, "an attempt has ended");
+    await tidy(context, claim, folder, end);
   }
 }
 
@@ -245,8 +245,11 @@ function tellLadder(
   );
 }
 
-/** Runs the steps and concludes. Answers whether the deployment succeeded. */
-async function carryOut(run: AttemptRun, stop: StopSwitch, startedSteps: string[]): Promise<boolean> {
+/** How an attempt went. One that waits for votes or for its turn has failed at nothing. */
+type AttemptEnd = "succeeded" | "waits" | "failed";
+
+/** Runs the steps and concludes. */
+async function carryOut(run: AttemptRun, stop: StopSwitch, startedSteps: string[]): Promise<AttemptEnd> {
   const { claim } = run;
   let result: Result;
   try {
@@ -261,7 +264,7 @@ async function carryOut(run: AttemptRun, stop: StopSwitch, startedSteps: string[
         why: "The runner of the attempt ended unexpectedly.",
         crashed: true,
       });
-      return false;
+      return "failed";
     }
     result = crashed
       ? { kind: "stopped" }
@@ -274,17 +277,20 @@ async function carryOut(run: AttemptRun, stop: StopSwitch, startedSteps: string[
   const reason = stop.reason();
   if (reason === "lost") throw new SlipwayError("lease_lost", `attempt ${claim.attemptId} lost its lease`);
   if (claim.operation === "detect-drift" && reason === null && result.kind !== "stopped") {
-    return concludeDrift(run, result.kind === "failed" ? result.failure : null);
+    const looked = await concludeDrift(run, result.kind === "failed" ? result.failure : null);
+    return looked ? "succeeded" : "failed";
   }
   if (result.kind === "succeeded") {
     await concludeSuccess(run, facts);
-    return true;
+    return "succeeded";
   }
-  if (result.kind === "failed" && reason === null) await concludeFailure(run, result.step, result.failure);
-  else if (result.kind === "waits" && reason === null)
+  if (result.kind === "waits" && reason === null) {
     await (result.asks === "votes"
       ? concludeUnapproved(run, result.detail)
       : concludeWaiting(run, result.detail));
+    return "waits";
+  }
+  if (result.kind === "failed" && reason === null) await concludeFailure(run, result.step, result.failure);
   else if (result.kind === "over" && reason === null) await concludeOver(run, result.status, result.failure);
   else {
     const { reason: end } = await run.containment.ended;
@@ -295,7 +301,7 @@ async function carryOut(run: AttemptRun, stop: StopSwitch, startedSteps: string[
       await concludeLost(run, startedSteps, { why: "The worker was stopped.", crashed: false });
     else await concludeCancel(run, startedSteps);
   }
-  return false;
+  return "failed";
 }
 
 /** Those of the version that the deployment was queued with, whatever this program would queue today. */
@@ -425,10 +431,10 @@ async function containmentIsEmpty(run: AttemptRun): Promise<void> {
   );
 }
 
-async function tidy(context: WorkerContext, claim: Claim, folder: string, succeeded: boolean): Promise<void> {
+async function tidy(context: WorkerContext, claim: Claim, folder: string, end: AttemptEnd): Promise<void> {
   try {
-    if (succeeded) await rm(folder, { recursive: true, force: true });
-    else await keepFailure(context.dataDir, claim.stackId, folder);
+    if (end === "failed") await keepFailure(context.dataDir, claim.stackId, folder);
+    else await rm(folder, { recursive: true, force: true });
   } catch (error) {
     context.logger.warn({ folder, error: messageOf(error) }, "the folder of an attempt was not tidied up");
   }
