@@ -5,6 +5,7 @@ import { buildConsole } from "../../automation/src/start/console-build.ts";
 import { bearer, tokenOf } from "../helpers/access.ts";
 import type { TestApi } from "../helpers/api.ts";
 import { startTestApi } from "../helpers/api.ts";
+import { comeToWait, signIn } from "../helpers/approvals.ts";
 import {
   ANIMATION_MS,
   faultsOf,
@@ -26,6 +27,8 @@ describe.skipIf(!hasBrowser)("readiness in the console", () => {
   let browser: Browser;
   /** A deployer's. */
   let token: string;
+  /** Of the same person, as headers. */
+  let session: Record<string, string>;
   const complaints: string[] = [];
 
   beforeAll(async () => {
@@ -42,6 +45,7 @@ describe.skipIf(!hasBrowser)("readiness in the console", () => {
     });
     await recordRelease(api.db, body.id, "good");
     token = await tokenOf(api, "bea", { default: "deployer" });
+    session = await signIn(api, bearer(token));
     await api.ask("PUT", "/v1/stacks/default/shop/production/readiness/settings", {
       body: {
         required: true,
@@ -72,12 +76,13 @@ describe.skipIf(!hasBrowser)("readiness in the console", () => {
         body: { operation: "update", promote: { stack: "test" } },
         headers: bearer(api.token),
       });
-    expect((await promote()).body.code).toBe("sign_off_missing");
-    const signIn = page.getByLabel("Your token, to sign in for voting");
-    if (await signIn.isVisible()) {
-      await signIn.fill(token);
+    const { body: waiting } = await promote();
+    expect(await comeToWait(api.db, waiting.id)).toEqual({ kind: "waits" });
+    const signInField = page.getByLabel("Your token, to sign in for voting");
+    if (await signInField.isVisible()) {
+      await signInField.fill(token);
       await page.getByRole("button", { name: "Sign in to vote" }).click();
-      await signIn.waitFor({ state: "hidden" });
+      await signInField.waitFor({ state: "hidden" });
     }
     await page.getByLabel("What you looked at").fill("all of it");
     expect(await page.getByRole("button", { name: "Sign off" }).isDisabled()).toBe(true);
@@ -86,12 +91,41 @@ describe.skipIf(!hasBrowser)("readiness in the console", () => {
     await page.getByRole("button", { name: "Sign off" }).click();
     await page.getByRole("row", { name: /user:bea.*all of it/ }).waitFor();
     expect(await page.getByRole("button", { name: "Sign off" }).count()).toBe(0);
-    const { status, body } = await promote();
-    expect(status).toBe(202);
-    await api.ask("POST", `/v1/deployments/${body.id}/cancel`);
+    expect((await api.ask("GET", `/v1/deployments/${waiting.id}`)).body.status).toBe("queued");
+    await api.ask("POST", `/v1/deployments/${waiting.id}/cancel`);
     await page.getByRole("button", { name: "Withdraw" }).click();
     await page.getByText("withdrawn by user:bea").waitFor();
-    expect((await promote()).body.code).toBe("sign_off_missing");
+    await page.context().close();
+  });
+
+  test("a deployment that waits for a sign-off is in the inbox, says what is open, and is signed off on its page", async () => {
+    const { body: waiting } = await api.ask("POST", "/v1/stacks/default/shop/production/deployments", {
+      body: { operation: "update", promote: { stack: "test" } },
+    });
+    await comeToWait(api.db, waiting.id);
+    const done = (isDone: boolean) =>
+      api.ask("POST", "/v1/stacks/default/shop/production/readiness/ticks", {
+        headers: session,
+        body: { item: "on-call", done: isDone },
+      });
+    await done(false);
+    const page = await open(LOOKS[0]);
+    await page.goto(`${baseUrl}/approvals`);
+    await page.getByRole("cell", { name: "the sign-off" }).waitFor();
+    await page.getByRole("link", { name: /update #/ }).click();
+    await page.getByText("The sign-off is missing.").waitFor();
+    await page.getByRole("cell", { name: "Somebody is on call" }).waitFor();
+    await page.getByLabel("What you looked at").fill("all of it");
+    expect(await page.getByRole("button", { name: "Sign off" }).isDisabled()).toBe(true);
+    await page.waitForTimeout(ANIMATION_MS);
+    expect(await faultsOf(page, "sign-off-waits")).toEqual([]);
+    await done(true);
+    await page.reload();
+    await page.getByText("Nothing on the checklist is open.").waitFor();
+    await page.getByLabel("What you looked at").fill("all of it");
+    await page.getByRole("button", { name: "Sign off" }).click();
+    await page.getByText("Signed off for release 1 of test: bea.").waitFor();
+    expect((await api.ask("GET", `/v1/deployments/${waiting.id}`)).body.status).toBe("queued");
     await page.context().close();
   });
 

@@ -1,9 +1,13 @@
 import { sql } from "kysely";
+import type { Changing, SetAside } from "../../automation/src/approvals/begin.ts";
+import { setAside } from "../../automation/src/approvals/begin.ts";
+import type { Change } from "../../automation/src/approvals/matching.ts";
 import type { Role } from "../../automation/src/contract/access.ts";
 import type { Risk } from "../../automation/src/contract/approvals.ts";
 import type { Database } from "../../automation/src/database.ts";
 import { bearer, insertDeployment, tokenOf } from "./access.ts";
 import type { AskOptions, TestAnswer, TestApi } from "./api.ts";
+import { startDeployment } from "./records.ts";
 
 /** A person with a token and a session, each as headers of a request. */
 export interface TestPerson {
@@ -88,4 +92,43 @@ export async function putWaiting(
     db,
   );
   return id;
+}
+
+/** What an attempt's own preview says that adds one resource, and what it was sealed with. */
+export const ADDS_ONE = {
+  change: {
+    operation: "update",
+    risk: { tier: "low", reasons: ["Create: 1 resource."], counts: { create: 1 } },
+    types: ["a:b:C"],
+  } satisfies Change,
+  seal: "sha256:one",
+};
+
+/** Brings a deployment that was requested to where people are asked, as its attempt does when it has previewed and sealed it; answers what it was told. */
+export async function comeToWait(db: Database, id: string, operation = "update"): Promise<SetAside> {
+  await startDeployment(db, id);
+  const changing = await changingOf(db, id);
+  const now = { ...ADDS_ONE, operation, change: { ...ADDS_ONE.change, operation } };
+  const aside = await db.transaction().execute((trx) => setAside(trx, changing, now));
+  await sql`update deployments set status = 'waiting_approval' where id = ${id}`.execute(db);
+  if (aside.kind === "again")
+    await sql`update deployments set status = 'queued' where id = ${id}`.execute(db);
+  return aside;
+}
+
+/** A deployment as its attempt, which has the same id, knows it. */
+export async function changingOf(db: Database, id: string): Promise<Changing> {
+  const found = await db
+    .selectFrom("deployments")
+    .innerJoin("stacks", "stacks.id", "deployments.stack_id")
+    .innerJoin("projects", "projects.id", "stacks.project_id")
+    .select([
+      "stacks.id as stackId",
+      "projects.organisation",
+      "projects.name as project",
+      "stacks.name as stack",
+    ])
+    .where("deployments.id", "=", id)
+    .executeTakeFirstOrThrow();
+  return { ...found, deploymentId: id, attemptId: id, cause: "request" };
 }

@@ -2,10 +2,11 @@ import { peopleOfGroups } from "../access/groups-store.ts";
 import type { Risk } from "../contract/approvals.ts";
 import type { Transaction } from "../database.ts";
 import type { Failure } from "../deployments/completion.ts";
+import { holdSignOffs } from "../readiness/asked-store.ts";
 import { ask, auditApproval, EXPIRED } from "./decide.ts";
 import { findEmergency } from "./emergencies-store.ts";
 import type { Demand } from "./evaluate.ts";
-import { automaticVotes, coreApproval, coreRules, demandOf, isAutomatic } from "./evaluate.ts";
+import { asksNothing, automaticVotes, coreApproval, coreRules, demandOf, isAutomatic } from "./evaluate.ts";
 import type { Change } from "./matching.ts";
 import { lifeOf } from "./matching.ts";
 import { tellExpired, tellRequested } from "./messages.ts";
@@ -16,6 +17,7 @@ import { isApproved } from "./rules.ts";
 import type { Waiting } from "./store.ts";
 import * as store from "./store.ts";
 import { turnStale } from "./turn-stale.ts";
+import { approvedBy, missingOf } from "./words.ts";
 
 /** A deployment that a worker is about to carry out. */
 export interface Changing {
@@ -37,7 +39,7 @@ export interface ChangeNow {
   seal: string | null;
 }
 
-/** Whether it may begin. `none`: nothing asks for votes. */
+/** Whether it may begin. */
 export type Begin =
   | { kind: "go"; detail: string | null }
   | { kind: "waits"; detail: string }
@@ -58,9 +60,10 @@ export async function standingOf(trx: Transaction, changing: Changing, change: C
   const waiting = await store.lockWaiting(trx, changing.deploymentId);
   const guard = await readGuard(trx, changing.stackId);
   if (guard === undefined) throw new Error(`the stack ${changing.stackId} is not there`);
-  if (waiting === undefined && !isProtected(guard)) return { kind: "free", detail: "nothing asks for it" };
+  if (waiting === undefined && !isProtected(guard) && !guard.signOff)
+    return { kind: "free", detail: "nothing asks for it" };
   const demand = await demandOf(trx, guard, changing.deploymentId, change);
-  if (demand.rules.length === 0) {
+  if (asksNothing(demand)) {
     const detail = change.risk?.tier === "none" ? "nothing is to be changed" : "no rule of the stack matches";
     return waiting === undefined || isOver(waiting.state)
       ? { kind: "free", detail }
@@ -109,7 +112,7 @@ export async function begin(trx: Transaction, changing: Changing, now: ChangeNow
   const { demand, waiting } = standing;
   if (waiting === undefined || now.seal === null)
     return { kind: "waits", detail: missingOf(demand, undefined) };
-  if (demand.rules.length === 0) {
+  if (asksNothing(demand)) {
     await store.saveState(trx, changing.deploymentId, { state: "begun", begunBy: changing.attemptId });
     await auditApproval(trx, waiting, { action: "approval.not_needed", by: "system" }, { requestId: null });
     await othersAreStale(trx, changing);
@@ -144,15 +147,16 @@ export async function begin(trx: Transaction, changing: Changing, now: ChangeNow
 export type SetAside = { kind: "waits" } | { kind: "again" } | Extract<Begin, { kind: "over" }>;
 
 /**
- * Lets a deployment wait for votes, in the transaction that ends its attempt and frees its stack: nobody votes about what a worker still has. Asks for votes when nobody was asked yet.
+ * Lets a deployment wait for people, in the transaction that ends its attempt and frees its stack: nobody votes about what a worker still has. Asks them when nobody was asked yet.
  */
 export async function setAside(
   trx: Transaction,
   changing: Changing,
   { change, seal, operation }: ChangeNow & { operation: string },
 ): Promise<SetAside> {
+  await holdSignOffs(trx, changing.stackId, { gives: false });
   const standing = await standingOf(trx, changing, change);
-  if (standing.kind !== "guarded" || standing.demand.rules.length === 0) return { kind: "again" };
+  if (standing.kind !== "guarded" || asksNothing(standing.demand)) return { kind: "again" };
   const { demand } = standing;
   if (standing.waiting === undefined) {
     if (seal === null) return over("stale");
@@ -192,12 +196,14 @@ export async function askForVotes(
       details: {
         risk: risk.tier,
         rules: demand.rules.map(({ setting }) => setting.name),
+        ...(demand.signOff === null ? {} : { signOffOf: demand.signOff.brings }),
         rulesVersion: demand.guard.version,
         automatic: demand.rules.flatMap(({ automatic }) => (automatic === null ? [] : [automatic])),
       },
     },
   );
-  if (!isApproved(coreApproval(waiting, demand), coreRules(demand))) await tellRequested(trx, waiting, false);
+  const asked = { waiting, demand };
+  if (!isApproved(coreApproval(waiting, demand), coreRules(demand))) await tellRequested(trx, asked, false);
 }
 
 const UNKNOWN_RISK: Risk = {
@@ -232,38 +238,6 @@ function othersAreStale(trx: Transaction, { stackId, deploymentId }: Changing): 
     except: deploymentId,
     why: `Deployment ${deploymentId} of the stack began meanwhile.`,
   });
-}
-
-/** How many votes are missing, in words. */
-export function missingOf(demand: Demand, waiting: Waiting | undefined): string {
-  const parts = demand.rules.flatMap(({ setting, people, automatic }) => {
-    const members = automatic?.votes === true ? new Set([...people, automatic.voter]) : people;
-    const have = waiting === undefined ? 0 : countFor(members, waiting, demand);
-    const missing = Math.max(0, setting.need - have);
-    const whose =
-      setting.from.length === 0 ? "of somebody who may deploy" : `of ${setting.from.join(" or ")}`;
-    return missing === 0
-      ? []
-      : [`${missing} ${missing === 1 ? "vote" : "votes"} ${whose} (rule ${setting.name})`];
-  });
-  return parts.length === 0 ? "waits for votes" : `waits for ${parts.join(", ")}`;
-}
-
-function countFor(members: ReadonlySet<string>, waiting: Waiting, demand: Demand): number {
-  const { votes, seal, requesters } = coreApproval(waiting, demand);
-  return votes.filter(
-    (vote) =>
-      vote.verdict === "approve" && vote.seal === seal && !requesters.has(vote.by) && members.has(vote.by),
-  ).length;
-}
-
-/** By whom, in words. */
-export function approvedBy(waiting: Waiting, demand: Demand): string {
-  const { votes, seal, requesters } = coreApproval(waiting, demand);
-  const voters = votes
-    .filter((vote) => vote.verdict === "approve" && vote.seal === seal && !requesters.has(vote.by))
-    .map(({ by }) => by);
-  return `approved by ${voters.join(", ")}`;
 }
 
 function isOver(state: ApprovalState): state is Exclude<ApprovalState, "open" | "approved" | "begun"> {

@@ -1,12 +1,15 @@
+import { peopleWhoDeploy } from "../access/groups-store.ts";
 import type { ApprovalRule as RuleSetting } from "../contract/approvals.ts";
 import type { Database } from "../database.ts";
+import type { AskedSignOff } from "../readiness/asked-store.ts";
+import { signOffAskedOf } from "../readiness/asked-store.ts";
 import type { Change } from "./matching.ts";
 import { automaticVote, automaticVoter, rulesFor } from "./matching.ts";
 import { membersOf } from "./people.ts";
 import type { Requester } from "./requesters-store.ts";
 import { requestersOf } from "./requesters-store.ts";
 import type { Guard } from "./rule-sets-store.ts";
-import type { Approval, ApprovalRule, Vote } from "./rules.ts";
+import type { Approval, Requirement, Vote } from "./rules.ts";
 import type { Waiting } from "./store.ts";
 
 /** A rule that matches a change, with who counts for it now. */
@@ -21,7 +24,14 @@ export interface RuleNow {
 export interface Demand {
   guard: Guard;
   rules: readonly RuleNow[];
+  /** The sign-off that it has to have, with who may give one now; null: none. */
+  signOff: (AskedSignOff & { people: ReadonlySet<string> }) | null;
   requesters: readonly Requester[];
+}
+
+/** Whether a change may begin at once: no rule matches it, and it needs no sign-off. */
+export function asksNothing({ rules, signOff }: Demand): boolean {
+  return rules.length === 0 && signOff === null;
 }
 
 /** Reads what is asked of a deployment's change, by the rules and people of this moment. */
@@ -42,16 +52,21 @@ export async function demandOf(
         : { voter: automaticVoter(setting, guard.version), ...automaticVote(setting.automatic, change) },
   }));
   const groups = [...new Set(settings.flatMap(({ from }) => from))];
-  return { guard, rules, requesters: await requestersOf(db, deploymentId, groups) };
+  const asked = guard.signOff ? await signOffAskedOf(db, deploymentId) : null;
+  const signOff = asked && { ...asked, people: await peopleWhoDeploy(db, guard.organisation) };
+  return { guard, rules, signOff, requesters: await requestersOf(db, deploymentId, groups) };
 }
 
-/** The rules as the core of approvals takes them. */
-export function coreRules({ rules }: Demand): ApprovalRule[] {
-  return rules.map(({ setting, people, automatic }) => ({
+/** What is asked as the core of approvals takes it. */
+export function coreRules({ rules, signOff }: Demand): Requirement[] {
+  const votes = rules.map(({ setting, people, automatic }) => ({
     id: setting.name,
     need: setting.need,
     members: automatic?.votes === true ? new Set([...people, automatic.voter]) : people,
   }));
+  if (signOff === null) return votes;
+  const inForce = signOff.signOffs.filter(({ mayDeploy }) => mayDeploy).map(({ by }) => by);
+  return [...votes, { id: "sign-off", signedBy: new Set(inForce) }];
 }
 
 /** What automatic rules say now. */

@@ -1,7 +1,9 @@
 import type { Transaction } from "../database.ts";
 import type { ToldDeployment } from "../notifications/tell-deployment.ts";
 import { tellDeployment } from "../notifications/tell-deployment.ts";
+import type { Demand } from "./evaluate.ts";
 import type { Waiting } from "./store.ts";
+import { missingInWords, signersOf, signOffCommand } from "./words.ts";
 
 type Told = Pick<
   Waiting,
@@ -17,15 +19,23 @@ type Told = Pick<
   | "expiresAt"
 >;
 
-/** Tells that votes are asked for, or that they still are at half time. The link only opens a page. */
-export async function tellRequested(trx: Transaction, waiting: Told, isReminder: boolean): Promise<void> {
+/** Tells that votes or a sign-off are asked for, or that they still are at half time. The link only opens a page. */
+export async function tellRequested(
+  trx: Transaction,
+  { waiting, demand }: { waiting: Waiting; demand: Demand },
+  isReminder: boolean,
+): Promise<void> {
   const until = waiting.expiresAt.toISOString();
+  const isUnsigned = demand.signOff !== null && signersOf(demand).length === 0;
+  const what = isUnsigned ? missingInWords(demand, waiting) : "approval";
+  const vote = `Read it and vote until ${until}: slipway approvals show ${waiting.deploymentId}`;
+  const sign = `Read the checklist and sign it off until ${until}: ${signOffCommand(demand)}`;
   await tellDeployment(trx, waiting, "approval.requested", {
     more: isReminder ? "reminder" : waiting.seal,
-    what: `Deployment ${waiting.number} (${waiting.operation}) ${isReminder ? "still waits" : "waits"} for approval.`,
+    what: `Deployment ${waiting.number} (${waiting.operation}) ${isReminder ? "still waits" : "waits"} for ${what}.`,
     who: waiting.requestedBy,
     why: `Risk ${waiting.risk.tier}: ${waiting.risk.reasons.slice(0, 3).join(" ")}`,
-    nextAction: `Read it and vote until ${until}: slipway approvals show ${waiting.deploymentId}`,
+    nextAction: isUnsigned ? (demand.rules.length === 0 ? sign : `${vote}. ${sign}`) : vote,
   });
 }
 
@@ -49,7 +59,7 @@ export async function tellDecided(
 export async function tellExpired(trx: Transaction, waiting: Told): Promise<void> {
   await tellDeployment(trx, waiting, "approval.expired", {
     more: waiting.seal,
-    what: `Deployment ${waiting.number} (${waiting.operation}) expired: not enough people had approved it in time.`,
+    what: `Deployment ${waiting.number} (${waiting.operation}) expired: not enough people had approved it, or signed it off, in time.`,
     who: waiting.requestedBy,
     why: null,
     nextAction: "Request it again: it gets a new preview and new votes.",

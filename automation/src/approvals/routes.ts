@@ -19,6 +19,7 @@ import { apply, ask, lockAsked } from "./decide.ts";
 import * as emergencies from "./emergencies-store.ts";
 import { demandOf } from "./evaluate.ts";
 import { PRODUCTION_RULE } from "./matching.ts";
+import { openItems } from "./open-items.ts";
 import { membersOf } from "./people.ts";
 import { readGuard } from "./rule-sets-store.ts";
 import { ruleRoutes } from "./rules-routes.ts";
@@ -141,7 +142,8 @@ async function askedOf(db: Database, waiting: Waiting): Promise<Asked> {
 }
 
 async function shown(db: Database, asked: Asked, actor: Actor): Promise<Approval> {
-  return shownApproval(asked, actor, await store.clockMs(db));
+  const open = await openItems(db, asked);
+  return shownApproval(asked, { actor, nowMs: await store.clockMs(db), open });
 }
 
 async function foundAsked(trx: Transaction, id: string): Promise<Asked> {

@@ -10,6 +10,8 @@ export interface Guard {
   project: string;
   stack: string;
   production: boolean;
+  /** Whether it only takes what was signed off. */
+  signOff: boolean;
   /** 0: nobody has set any rules. */
   version: number;
   rules: StackRules;
@@ -27,12 +29,14 @@ export async function readGuard(db: Database, stackId: string, version?: number)
     project: string;
     stack: string;
     tags: Record<string, string>;
+    signOff: boolean;
     version: number | null;
     rules: unknown;
     setAt: Date | null;
     setBy: string | null;
   }>`
-    select p.organisation, p.name as project, s.name as stack, s.tags, r.version, r.rules, r.created_at as "setAt", r.created_by as "setBy"
+    select p.organisation, p.name as project, s.name as stack, s.tags, r.version, r.rules, r.created_at as "setAt", r.created_by as "setBy",
+      exists (select from readiness_settings o where o.stack_id = s.id and o.required) as "signOff"
     from stacks s join projects p on p.id = s.project_id
     left join lateral (
       select * from approval_rule_sets a
@@ -42,13 +46,14 @@ export async function readGuard(db: Database, stackId: string, version?: number)
   `.execute(db);
   const row = rows[0];
   if (row === undefined || (version !== undefined && row.version === null)) return undefined;
-  const { organisation, project, stack, setAt, setBy } = row;
+  const { organisation, project, stack, signOff, setAt, setBy } = row;
   return {
     stackId,
     organisation,
     project,
     stack,
     production: isProduction(row.tags),
+    signOff,
     version: row.version ?? 0,
     rules: row.version === null ? NO_RULES : StackRules.parse(row.rules),
     setAt,
@@ -56,7 +61,7 @@ export async function readGuard(db: Database, stackId: string, version?: number)
   };
 }
 
-/** Whether changes of the stack may have to be approved, so that nothing may change it on another way. */
+/** Whether people may have to vote about changes of the stack, so that nothing may change it on another way. */
 export function isProtected({ rules, production }: Pick<Guard, "rules" | "production">): boolean {
   return production || rules.rules.length > 0;
 }

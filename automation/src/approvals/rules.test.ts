@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { DeploymentStatus } from "../contract/deployments.ts";
 import { canMove } from "../deployments/rules.ts";
-import type { Approval, ApprovalEvent, ApprovalRule } from "./rules.ts";
+import type { Approval, ApprovalEvent, ApprovalRule, Requirement, SignOffRule } from "./rules.ts";
 import { decideApproval, isApproved } from "./rules.ts";
 
 const HOUR_MS = 3_600_000;
@@ -36,7 +36,12 @@ const reject = (by: string, comment: string | null = "not today"): ApprovalEvent
 });
 
 /** Applies events one after another; refusals leave it as it is. */
-function after(approval: Approval, events: readonly ApprovalEvent[], rules = RULES, now = 0): Approval {
+function after(
+  approval: Approval,
+  events: readonly ApprovalEvent[],
+  rules: readonly Requirement[] = RULES,
+  now = 0,
+): Approval {
   return events.reduce((state, event) => {
     const decision = decideApproval(state, event, rules, now);
     return decision.kind === "changed" ? decision.approval : state;
@@ -110,6 +115,55 @@ describe("a vote", () => {
     expect(decideApproval(begun, { kind: "withdraw", by: "ann" }, RULES, 0)).toMatchObject({
       kind: "refused",
     });
+  });
+});
+
+describe("a sign-off", () => {
+  const signed = (...people: string[]): SignOffRule => ({ id: "sign-off", signedBy: new Set(people) });
+  const given = (by: string): ApprovalEvent => ({ kind: "sign-off", what: "signed_off", by });
+  test("of somebody without a part in the change is all that is waited for where no rule asks for votes", () => {
+    expect(decideApproval(open(), begin("seal 1"), [signed()], 0)).toMatchObject({
+      approval: { state: "open" },
+    });
+    expect(isApproved(open(), [signed("rob")]), "the requester's own").toBe(false);
+    expect(decideApproval(open(), given("ann"), [signed("ann")], 0)).toMatchObject({
+      approval: { state: "approved" },
+      effects: [
+        { kind: "audit", action: "approval.signed_off", by: "ann" },
+        { kind: "move", to: "queued" },
+      ],
+    });
+    expect(decideApproval(open(), approve("ann"), [signed()], 0)).toMatchObject({ code: "not_an_approver" });
+  });
+  test("counts beside the votes, in whichever order they come", () => {
+    const votes = [approve("ann"), approve("bea")];
+    expect(after(open(), votes, [...RULES, signed()]).state).toBe("open");
+    expect(after(open(), votes, [...RULES, signed("cem")]).state).toBe("approved");
+    const voted = after(open(), votes, [...RULES, signed()]);
+    expect(after(voted, [given("cem")], [...RULES, signed("cem")]).state).toBe("approved");
+    expect(after(open(), [given("cem")], [...RULES, signed("cem")]).state, "no votes").toBe("open");
+    // Whoever signs it off may vote, and one of two rules is theirs alone.
+    const strict = open({ onePersonOneRule: true });
+    expect(after(strict, [approve("ann")], [rule(1, "ann"), signed("ann")]).state).toBe("approved");
+  });
+  test("that is withdrawn holds it again until the change begins, and no longer", () => {
+    const approved = after(open(), [given("ann")], [signed("ann")]);
+    const taken: ApprovalEvent = { kind: "sign-off", what: "sign_off_withdrawn", by: "ann" };
+    expect(decideApproval(approved, taken, [signed()], 0)).toMatchObject({ approval: { state: "approved" } });
+    const begun = after(approved, [begin("seal 1")], [signed("ann")]);
+    expect(begun.state).toBe("begun");
+    expect(decideApproval(approved, begin("seal 1"), [signed()], 0)).toMatchObject({
+      approval: { state: "open" },
+      effects: [{ kind: "move", to: "waiting_approval" }, { kind: "audit" }],
+    });
+    expect(decideApproval(begun, taken, [signed()], 0)).toEqual({ kind: "unchanged" });
+  });
+  test("that comes after its time ends what it is for, and one that is asked for no more lets it go", () => {
+    const late = decideApproval(open(), given("ann"), [signed("ann")], 24 * HOUR_MS);
+    expect(late).toMatchObject({ approval: { state: "expired" } });
+    const none: ApprovalEvent = { kind: "sign-off", what: "sign_off_not_asked", by: "ann" };
+    expect(after(open(), [none], []).state).toBe("approved");
+    expect(after(open(), [none], RULES).state).toBe("open");
   });
 });
 

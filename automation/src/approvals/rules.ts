@@ -11,6 +11,14 @@ export interface ApprovalRule {
   members: ReadonlySet<string>;
 }
 
+/** The other requirement: that somebody without a part in the change has signed off what it brings. `signedBy`: whose sign-offs of exactly that are in force, of people who may still give one. */
+export interface SignOffRule {
+  id: string;
+  signedBy: ReadonlySet<string>;
+}
+
+export type Requirement = ApprovalRule | SignOffRule;
+
 /** One person's latest word. */
 export interface Vote {
   by: string;
@@ -19,7 +27,7 @@ export interface Vote {
   seal: string;
 }
 
-/** `open`: the deployment waits for votes; `approved`: it has had enough of them, and waits for a worker or is with one; `begun`: the update has, and nothing can be withdrawn. */
+/** `open`: the deployment waits for votes or a sign-off; `approved`: it has had enough of them, and waits for a worker or is with one; `begun`: the update has, and nothing can be withdrawn. */
 export type ApprovalState = "open" | "approved" | "begun" | "rejected" | "expired" | "stale" | "cancelled";
 
 /** What waits for approval. Times are milliseconds of the database's clock. */
@@ -41,10 +49,14 @@ export interface Approval {
   begunBy: string | null;
 }
 
-/** What happens to it. `sealed`: it was previewed again; `begin`: a worker is about to update; `time`: a timer is due. */
+/**
+ * What happens to it. `sign-off`: one was given or withdrawn, or is asked for no more; which are in force comes with the requirements. `sealed`: it was previewed again; `begin`: a worker is about to
+ * update; `time`: a timer is due.
+ */
 export type ApprovalEvent =
   | { kind: "vote"; vote: Vote; comment: string | null }
   | { kind: "withdraw"; by: string }
+  | { kind: "sign-off"; what: "signed_off" | "sign_off_withdrawn" | "sign_off_not_asked"; by: string }
   | { kind: "sealed"; seal: string }
   | { kind: "begin"; seal: string; attempt: string }
   | { kind: "cancel"; by: string }
@@ -80,7 +92,7 @@ const SYSTEM = "system";
 export function decideApproval(
   approval: Approval,
   event: ApprovalEvent,
-  rules: readonly ApprovalRule[],
+  rules: readonly Requirement[],
   now: number,
 ): ApprovalDecision {
   if (approval.state === "begun" && event.kind === "begin" && event.attempt !== approval.begunBy)
@@ -88,9 +100,9 @@ export function decideApproval(
   if (approval.state !== "open" && approval.state !== "approved") return afterItsEnd(approval, event);
   // Whatever else happens at the same moment, time has been up before it.
   if (now >= approval.expiresAt) {
-    return event.kind === "time" || event.kind === "begin" || event.kind === "sealed"
-      ? ended(approval, "expired", SYSTEM)
-      : refuse("vote_too_late", "The time for a decision is over.");
+    return event.kind === "vote" || event.kind === "withdraw" || event.kind === "cancel"
+      ? refuse("vote_too_late", "The time for a decision is over.")
+      : ended(approval, "expired", SYSTEM);
   }
   switch (event.kind) {
     case "time":
@@ -99,6 +111,8 @@ export function decideApproval(
       return vote(approval, event, rules);
     case "withdraw":
       return withdraw(approval, event.by, rules);
+    case "sign-off":
+      return signOff(approval, event, rules);
     case "sealed":
       return event.seal === approval.seal ? { kind: "unchanged" } : ended(approval, "stale", SYSTEM);
     case "begin":
@@ -108,10 +122,10 @@ export function decideApproval(
   }
 }
 
-/** Whether these votes meet every rule: only approvals of this seal by members who have no part in the change count. */
+/** Whether everything that is asked is there: only approvals of this seal by members who have no part in the change count, and only sign-offs of people who have none. */
 export function isApproved(
   approval: Pick<Approval, "seal" | "requesters" | "onePersonOneRule" | "votes">,
-  rules: readonly ApprovalRule[],
+  rules: readonly Requirement[],
 ): boolean {
   const { seal, requesters, onePersonOneRule, votes } = approval;
   const voters = votes
@@ -120,9 +134,18 @@ export function isApproved(
   const people = [...new Set(voters)];
   // An approval without any rule would approve itself.
   if (rules.length === 0) return people.length > 0;
+  const isSignedOff = rules.every(
+    (rule) => asksVotes(rule) || [...rule.signedBy].some((person) => !requesters.has(person)),
+  );
+  if (!isSignedOff) return false;
+  const voting = rules.filter(asksVotes);
   return onePersonOneRule
-    ? canServeAll(rules, people)
-    : rules.every(({ need, members }) => people.filter((person) => members.has(person)).length >= need);
+    ? canServeAll(voting, people)
+    : voting.every(({ need, members }) => people.filter((person) => members.has(person)).length >= need);
+}
+
+function asksVotes(rule: Requirement): rule is ApprovalRule {
+  return "need" in rule;
 }
 
 /** Whether every rule gets enough people when each serves one rule: a matching, found by making room along the way. */
@@ -149,12 +172,12 @@ export function canServeAll(
 function vote(
   approval: Approval,
   { vote: cast, comment }: Extract<ApprovalEvent, { kind: "vote" }>,
-  rules: readonly ApprovalRule[],
+  rules: readonly Requirement[],
 ): ApprovalDecision {
   if (approval.requesters.has(cast.by)) {
     return refuse("requester_cannot_vote", "Whoever has a part in a change cannot decide about it.");
   }
-  if (rules.length > 0 && !rules.some(({ members }) => members.has(cast.by))) {
+  if (rules.length > 0 && !rules.some((rule) => asksVotes(rule) && rule.members.has(cast.by))) {
     return refuse("not_an_approver", "No rule of the stack asks for this person.");
   }
   if (cast.seal !== approval.seal) return refuse("stale", "The vote is for something else than what waits.");
@@ -176,20 +199,35 @@ function vote(
   ]);
 }
 
-function withdraw(approval: Approval, by: string, rules: readonly ApprovalRule[]): ApprovalDecision {
+function withdraw(approval: Approval, by: string, rules: readonly Requirement[]): ApprovalDecision {
   if (!approval.votes.some((one) => one.by === by))
     return refuse("not_voted", "This person has not voted here.");
   const votes = approval.votes.filter((one) => one.by !== by);
   return counted({ ...approval, votes }, rules, [{ kind: "audit", action: "approval.withdrawn", by }]);
 }
 
-/** The votes have changed. A deployment that already has its place in the queue keeps it: its start counts once more. */
+function signOff(
+  approval: Approval,
+  { what, by }: Extract<ApprovalEvent, { kind: "sign-off" }>,
+  rules: readonly Requirement[],
+): ApprovalDecision {
+  // It was all that was asked for.
+  const isOnly = what === "sign_off_not_asked" && rules.length === 0;
+  return counted(
+    approval,
+    rules,
+    [{ kind: "audit", action: `approval.${what}`, by }],
+    isOnly || isApproved(approval, rules),
+  );
+}
+
+/** Votes or sign-offs have changed. A deployment that already has its place in the queue keeps it: its start counts once more. */
 function counted(
   approval: Approval,
-  rules: readonly ApprovalRule[],
+  rules: readonly Requirement[],
   effects: readonly ApprovalEffect[],
+  isMet = isApproved(approval, rules),
 ): ApprovalDecision {
-  const isMet = isApproved(approval, rules);
   const moves: ApprovalEffect[] = isMet && approval.state === "open" ? [{ kind: "move", to: "queued" }] : [];
   const state = isMet ? "approved" : approval.state;
   return { kind: "changed", approval: { ...approval, state }, effects: [...effects, ...moves] };
@@ -199,7 +237,7 @@ function counted(
 function begin(
   approval: Approval,
   { seal, attempt }: Extract<ApprovalEvent, { kind: "begin" }>,
-  rules: readonly ApprovalRule[],
+  rules: readonly Requirement[],
 ): ApprovalDecision {
   if (seal !== approval.seal) return ended(approval, "stale", SYSTEM);
   if (approval.state === "approved" && isApproved(approval, rules)) {
@@ -219,7 +257,7 @@ function begin(
 function beginAgain(
   approval: Approval,
   event: Extract<ApprovalEvent, { kind: "begin" }>,
-  rules: readonly ApprovalRule[],
+  rules: readonly Requirement[],
   now: number,
 ): ApprovalDecision {
   const again: Approval = { ...approval, state: "approved", begunBy: null };
@@ -234,7 +272,7 @@ function afterItsEnd(approval: Approval, event: ApprovalEvent): ApprovalDecision
     if (state === "rejected" || state === "expired" || state === "stale" || state === "cancelled")
       return { kind: "over", status: state };
   }
-  return event.kind === "time" || event.kind === "sealed"
+  return event.kind === "time" || event.kind === "sealed" || event.kind === "sign-off"
     ? { kind: "unchanged" }
     : refuse("vote_too_late", `The approval is over: ${state}.`);
 }

@@ -1,10 +1,17 @@
 import type { Actor } from "../access/rules.ts";
-import type { Approval, ApprovalSummary, RuleProgress } from "../contract/approvals.ts";
+import type { Approval, ApprovalSummary, AwaitedSignOff, RuleProgress } from "../contract/approvals.ts";
+import type { ChecklistItem } from "../contract/readiness.ts";
+import { whyNotCounted } from "../readiness/rules.ts";
 import type { Asked } from "./decide.ts";
-import { coreApproval, isAutomatic } from "./evaluate.ts";
+import { coreApproval, coreRules, isAutomatic } from "./evaluate.ts";
+import { isApproved } from "./rules.ts";
+import { signersOf, signOffCommand } from "./words.ts";
 
-/** An approval as the API shows it to somebody. `nowMs`: of the database. */
-export function shownApproval({ waiting, demand }: Asked, actor: Actor, nowMs: number): Approval {
+/** An approval as the API shows it to somebody. `nowMs`: of the database. `open`: what is not done on the checklist of what it brings. */
+export function shownApproval(
+  { waiting, demand }: Asked,
+  { actor, nowMs, open }: { actor: Actor; nowMs: number; open: readonly ChecklistItem[] },
+): Approval {
   const core = coreApproval(waiting, demand);
   const requesters = new Set(demand.requesters.map(({ principal }) => principal));
   const members = new Set(demand.rules.flatMap(({ people }) => [...people]));
@@ -13,6 +20,7 @@ export function shownApproval({ waiting, demand }: Asked, actor: Actor, nowMs: n
     ...summaryOf({ waiting, demand }, actor, nowMs),
     rules: progressOf({ waiting, demand }),
     rulesVersion: demand.guard.version,
+    signOff: signOffOf({ waiting, demand }, open),
     requesters: [...demand.requesters],
     votes: [
       ...waiting.votes
@@ -45,9 +53,13 @@ export function shownApproval({ waiting, demand }: Asked, actor: Actor, nowMs: n
 export function summaryOf({ waiting, demand }: Asked, actor: Actor, nowMs: number): ApprovalSummary {
   const { deploymentId, organisation, project, stack, number, operation, message, requestedBy } = waiting;
   const { state, seal, risk } = waiting;
-  const why = whyNot({ waiting, demand }, actor.id, nowMs);
-  const signIn =
-    actor.signIn === undefined ? "Sign in first: a vote is by a person who did within 12 hours." : null;
+  const asked = { waiting, demand };
+  const whyNoVote = whyNot(asked, actor.id, nowMs);
+  const whyNoSignOff = whyNotSignOff(asked, actor.id, nowMs);
+  const isIn = actor.signIn !== undefined;
+  const may = { vote: whyNoVote === null, signOff: whyNoSignOff === null };
+  const signIn = isIn ? null : "Sign in first: a vote is by a person who did within 12 hours.";
+  const neither = demand.rules.length === 0 && demand.signOff !== null ? whyNoSignOff : whyNoVote;
   return {
     ...{
       deploymentId,
@@ -66,7 +78,12 @@ export function summaryOf({ waiting, demand }: Asked, actor: Actor, nowMs: numbe
     expiresAt: waiting.expiresAt.toISOString(),
     decidedAt: waiting.decidedAt?.toISOString() ?? null,
     missing: progressOf({ waiting, demand }).reduce((sum, { missing }) => sum + missing, 0),
-    me: { mayVote: why === null && signIn === null, why: why ?? signIn },
+    signOffMissing: isUnsigned(asked),
+    me: {
+      mayVote: may.vote && isIn,
+      maySignOff: may.signOff && isIn,
+      why: may.vote || may.signOff ? signIn : neither,
+    },
   };
 }
 
@@ -80,13 +97,49 @@ export function whyNot({ waiting, demand }: Asked, principal: string, nowMs: num
   return null;
 }
 
-/** Whether a decision waits for this person: they may vote, votes are missing, and they have said nothing yet. */
+/** Why a person cannot sign off what it brings, so that it counts for it; null when they can, once they have signed in. */
+export function whyNotSignOff(asked: Asked, principal: string, nowMs: number): string | null {
+  const { waiting, demand } = asked;
+  if (waiting.state !== "open" && waiting.state !== "approved") return `It is over: ${waiting.state}.`;
+  if (nowMs >= waiting.expiresAt.getTime()) return "The time for a decision is over.";
+  if (demand.signOff === null) return "It needs no sign-off.";
+  const part = demand.requesters.find((one) => one.principal === principal);
+  if (part !== undefined) return `Whoever has a part in a change cannot sign it off: ${part.why}.`;
+  if (!demand.signOff.people.has(principal)) return "Only people who may deploy here sign off.";
+  return isUnsigned(asked) ? null : "It is signed off.";
+}
+
+/** Whether a decision waits for this person: they may vote and have said nothing yet, or may sign off what nobody has. */
 export function waitsFor(asked: Asked, principal: string, nowMs: number): boolean {
+  const { waiting, demand } = asked;
+  if (waiting.state !== "open") return false;
+  if (whyNotSignOff(asked, principal, nowMs) === null) return true;
+  // Whoever could vote is left alone while the sign-off alone is missing.
+  const votesAlone = { ...demand, signOff: null };
   return (
-    asked.waiting.state === "open" &&
+    !isApproved(coreApproval(waiting, votesAlone), coreRules(votesAlone)) &&
     whyNot(asked, principal, nowMs) === null &&
-    !asked.waiting.votes.some(({ by, seal }) => by === principal && seal === asked.waiting.seal)
+    !waiting.votes.some(({ by, seal }) => by === principal && seal === waiting.seal)
   );
+}
+
+function isUnsigned({ demand }: Asked): boolean {
+  return demand.signOff !== null && signersOf(demand).length === 0;
+}
+
+function signOffOf(asked: Asked, open: readonly ChecklistItem[]): AwaitedSignOff | null {
+  const { signOff, requesters } = asked.demand;
+  const command = signOffCommand(asked.demand);
+  if (signOff === null || command === null) return null;
+  const parts = new Set(requesters.map(({ principal }) => principal));
+  return {
+    brings: signOff.brings,
+    isMissing: isUnsigned(asked),
+    signOffs: signOff.signOffs.map((one) => ({ principal: one.by, why: whyNotCounted(one, parts) })),
+    open: [...open],
+    mayGive: [...signOff.people].filter((person) => !parts.has(person)).sort(),
+    command,
+  };
 }
 
 function progressOf({ waiting, demand }: Asked): RuleProgress[] {

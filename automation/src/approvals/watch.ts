@@ -58,7 +58,7 @@ export async function lapseOnce({ db, logger }: Pick<WatchDependencies, "db" | "
         if (due === "end")
           return apply(trx, asked, await ask(trx, asked, { kind: "time" }), { requestId: null });
         if (asked.waiting.state !== "open" || !(await markReminded(trx, deploymentId))) return false;
-        await tellRequested(trx, asked.waiting, true);
+        await tellRequested(trx, asked, true);
         return true;
       });
       if (done) count += 1;

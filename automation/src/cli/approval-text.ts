@@ -1,5 +1,5 @@
-import { formatAge } from "../client/formats.ts";
-import type { Approval } from "../contract/approvals.ts";
+import { formatAge, formatBrought } from "../client/formats.ts";
+import type { Approval, AwaitedSignOff } from "../contract/approvals.ts";
 import type { CliContext } from "./context.ts";
 import { clean, painter, printLine } from "./output.ts";
 import { stackLabel } from "./stack-choice.ts";
@@ -38,9 +38,27 @@ export function printApproval(context: CliContext, approval: Approval): void {
       `${vote.verdict} by ${vote.principal}, ${formatAge(vote.castAt, now)}${comment}${counts}`,
     );
   }
+  if (approval.signOff !== null) printSignOff(context, approval.signOff);
   printLine(context, "Have a part in it, and may not vote:");
   for (const { principal, why } of requesters) printLine(context, `  ${clean(principal)}: ${why}`);
   if (approval.decidedAt === null) printLine(context, `Votes count until ${approval.expiresAt}.`);
-  if (approval.me.mayVote) printLine(context, `→ slipway approve ${approval.deploymentId}`);
-  else if (approval.me.why !== null) printLine(context, `→ ${clean(approval.me.why)}`);
+  const { me, signOff } = approval;
+  if (me.mayVote) printLine(context, `→ slipway approve ${approval.deploymentId}`);
+  if (me.maySignOff && signOff !== null) printLine(context, `→ ${clean(signOff.command)}`);
+  if (!me.mayVote && !me.maySignOff && me.why !== null) printLine(context, `→ ${clean(me.why)}`);
+}
+
+function printSignOff(
+  context: CliContext,
+  { brings, isMissing, signOffs, open, mayGive }: AwaitedSignOff,
+): void {
+  const by = signOffs.filter(({ why }) => why === null).map(({ principal }) => principal);
+  const state = isMissing ? "missing" : clean(by.join(", "));
+  printLine(context, `Sign-off of ${formatBrought(brings)}: ${state}`);
+  for (const { principal, why } of signOffs)
+    if (why !== null) printLine(context, `  ${clean(principal)} does not count: ${why}`);
+  if (!isMissing) return;
+  printLine(context, `  may sign off: ${clean(mayGive.length === 0 ? "nobody" : mayGive.join(", "))}`);
+  for (const { name, state: is, detail } of open)
+    printLine(context, `  ${is} on the checklist: ${clean(name)} (${clean(detail)})`);
 }

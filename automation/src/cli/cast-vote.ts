@@ -1,3 +1,4 @@
+import { formatMissing } from "../client/formats.ts";
 import type { Verdict } from "../contract/approvals.ts";
 import type { CliContext, CommonOptions } from "./context.ts";
 import { printJson, printLine } from "./output.ts";
@@ -30,7 +31,7 @@ export async function castVote(
   }
   const what = `${approval.operation} #${approval.number} of ${stackLabel(approval)}`;
   if (verdict === "reject") printLine(context, `${what} is rejected.`);
-  else if (approval.missing === 0)
+  else if (approval.missing === 0 && !approval.signOffMissing)
     printLine(context, `${what} is approved, and begins as soon as a worker is free.`);
-  else printLine(context, `Approved by you; ${what} still needs ${approval.missing}.`);
+  else printLine(context, `Approved by you; ${what} still needs ${formatMissing(approval)}.`);
 }

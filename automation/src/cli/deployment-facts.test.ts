@@ -62,7 +62,8 @@ const approval: Approval = {
   expiresAt: "2026-11-21T14:00:00.000Z",
   decidedAt: null,
   missing: 1,
-  me: { mayVote: true, why: null },
+  signOffMissing: false,
+  me: { mayVote: true, maySignOff: false, why: null },
   rules: [
     {
       name: "dba",
@@ -75,6 +76,7 @@ const approval: Approval = {
     },
   ],
   rulesVersion: 4,
+  signOff: null,
   requesters: [],
   votes: [],
   ending: null,
@@ -107,11 +109,49 @@ test("what, why, who, risk, who may vote and until when are told, worst first", 
   ]);
 });
 
+const signOff = {
+  brings: { kind: "release" as const, stack: "test", release: 4, sourceDigest: "sha256:s" },
+  isMissing: true,
+  signOffs: [{ principal: "user:mia", why: "This person has a part in the change." }],
+  open: [
+    {
+      name: "on-call",
+      title: "Somebody is on call",
+      kind: "manual" as const,
+      state: "open" as const,
+      detail: "nobody has said so",
+      by: null,
+      at: null,
+    },
+  ],
+  mayGive: ["user:eve"],
+  command: "slipway readiness sign-off --stack shop/prod --from test --release 4 --comment <text>",
+};
+const unsigned: Approval = {
+  ...approval,
+  rules: [],
+  missing: 0,
+  signOffMissing: true,
+  signOff,
+  me: { mayVote: false, maySignOff: true, why: null },
+};
+
+test("a sign-off that is waited for is told with what is open on the checklist and the command that gives it", () => {
+  const facts = factsOf({ deployment, preview, approval: unsigned, moved: [] }, NOW);
+  expect(facts).toContainEqual(["sign-off", "of release 4 of test: missing; who may: eve"]);
+  expect(facts).toContainEqual(["checklist", "on-call: open, nobody has said so"]);
+  expect(facts).toContainEqual(["you", "may sign it off"]);
+  expect(nextCommand({ deployment, approval: unsigned })?.[0]).toBe(signOff.command);
+});
+
 test.each([
   ["may vote", { deployment, approval }, `slipway approve ${ID}`],
   [
     "may not vote",
-    { deployment, approval: { ...approval, me: { mayVote: false, why: "you asked for it" } } },
+    {
+      deployment,
+      approval: { ...approval, me: { mayVote: false, maySignOff: false, why: "you asked for it" } },
+    },
     `slipway logs ${ID} --follow`,
   ],
   [

@@ -1,6 +1,12 @@
-import { formatAge, formatChanges, formatDuration, formatPlannedChanges } from "../client/formats.ts";
+import {
+  formatAge,
+  formatBrought,
+  formatChanges,
+  formatDuration,
+  formatPlannedChanges,
+} from "../client/formats.ts";
 import { movedWords } from "../client/moved.ts";
-import type { Approval } from "../contract/approvals.ts";
+import type { Approval, AwaitedSignOff } from "../contract/approvals.ts";
 import type { Deployment } from "../contract/deployments.ts";
 import { TERMINAL_STATUSES } from "../contract/deployments.ts";
 import type { DeploymentPreview, MovedItem } from "../contract/seals.ts";
@@ -59,17 +65,31 @@ function approvalFacts(approval: Approval, now: number): [string, string][] {
     const rest = missing === 0 ? "" : `, ${missing} missing; who may: ${who}`;
     facts.push(["rule", `${name}: ${need - missing} of ${need} votes${rest}`]);
   }
+  if (approval.signOff !== null) facts.push(...signOffFacts(approval.signOff));
   for (const { principal, verdict, comment, counts, why } of approval.votes) {
     const not = counts ? "" : ` (does not count: ${why ?? ""})`;
     facts.push(["vote", `${personOf(principal)}: ${verdict}${comment === null ? "" : `, ${comment}`}${not}`]);
   }
   if (approval.state === "open" || approval.state === "approved")
     facts.push(["lapses", `in ${formatDuration(Date.parse(approval.expiresAt) - now)}`]);
-  if (approval.state === "open")
-    facts.push(["you", approval.me.mayVote ? "may vote" : (approval.me.why ?? "may not vote")]);
+  if (approval.state === "open") facts.push(["you", whatYouMay(approval)]);
   if (approval.ending !== null) facts.push(["ended", approval.ending]);
   facts.push(["seal", approval.seal]);
   return facts;
+}
+
+function signOffFacts({ brings, isMissing, signOffs, open, mayGive }: AwaitedSignOff): [string, string][] {
+  const who = mayGive.length === 0 ? "nobody" : mayGive.map(personOf).join(", ");
+  const by = signOffs.filter(({ why }) => why === null).map(({ principal }) => personOf(principal));
+  const state = isMissing ? `missing; who may: ${who}` : `by ${by.join(", ")}`;
+  const facts: [string, string][] = [["sign-off", `of ${formatBrought(brings)}: ${state}`]];
+  for (const { name, state: is, detail } of open) facts.push(["checklist", `${name}: ${is}, ${detail}`]);
+  return facts;
+}
+
+function whatYouMay({ me }: Approval): string {
+  const may = [...(me.mayVote ? ["vote"] : []), ...(me.maySignOff ? ["sign it off"] : [])];
+  return may.length > 0 ? `may ${may.join(" and ")}` : (me.why ?? "may not vote");
 }
 
 /** The command that goes on from here, and what it does; null when nothing is to be done. */
@@ -88,6 +108,8 @@ export function nextCommand({
     ];
   if (!isOver && approval?.state === "open" && approval.me.mayVote)
     return [`slipway approve ${id}`, `or slipway reject ${id} --comment <why>`];
+  if (!isOver && approval?.state === "open" && approval.me.maySignOff && approval.signOff !== null)
+    return [approval.signOff.command, "signs off what it brings, once nothing on the checklist is open"];
   if (nextAction !== null) return [`slipway continue ${id}`, nextAction.detail];
   if (status === "stale" || status === "expired")
     return [

@@ -1,3 +1,5 @@
+import type { ApprovalSummary, AwaitedSignOff } from "../contract/approvals.ts";
+
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -94,4 +96,21 @@ export function formatPlannedChanges(changes: Readonly<Record<string, number>>):
   return counted
     .map(([operation, count]) => (operation === "same" ? `${count} unchanged` : `${count} to ${operation}`))
     .join(", ");
+}
+
+/** What is to be signed off: "release 3 of test". */
+export function formatBrought(brings: AwaitedSignOff["brings"]): string {
+  return brings.kind === "release"
+    ? `release ${brings.release} of ${brings.stack}`
+    : `the source ${brings.sourceDigest}`;
+}
+
+/** What a deployment waits for: "2 votes and the sign-off". */
+export function formatMissing({
+  missing,
+  signOffMissing,
+}: Pick<ApprovalSummary, "missing" | "signOffMissing">): string {
+  const votes = `${missing} ${missing === 1 ? "vote" : "votes"}`;
+  if (!signOffMissing) return votes;
+  return missing === 0 ? "the sign-off" : `${votes} and the sign-off`;
 }

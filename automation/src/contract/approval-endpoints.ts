@@ -13,7 +13,7 @@ import {
   SignIn,
   StackRulesVersion,
 } from "./approvals.ts";
-import type { Endpoint } from "./endpoints.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { Id, OrganisationName, PageQuery, pageOf, StackPath } from "./identifiers.ts";
 
 const GROUP = "/v1/organisations/:organisation/groups/:group";
@@ -107,7 +107,7 @@ export const approvalEndpoints = {
   listApprovals: {
     method: "GET",
     path: "/v1/approvals",
-    summary: "What waits for approval: for the caller's vote, or all that the caller may see",
+    summary: "What waits for approval: for the caller's vote or sign-off, or all that the caller may see",
     permission: "any",
     query: PageQuery.extend({ waitingFor: z.enum(["me", "anybody"]).default("me") }),
     success: { status: 200, body: pageOf(ApprovalSummary) },
@@ -115,7 +115,7 @@ export const approvalEndpoints = {
   getApproval: {
     method: "GET",
     path: "/v1/deployments/:id/approval",
-    summary: "What is to be approved, its risk, who may vote, who has, and what is missing",
+    summary: "What is to be approved, its risk, who may vote or sign off, who has, and what is missing",
     permission: "stack.read",
     about: "deployment",
     params: byId,

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { Id, Instant, OrganisationName, ProjectName, StackName } from "./identifiers.ts";
+import { Digest, Id, Instant, OrganisationName, ProjectName, StackName } from "./identifiers.ts";
+import { ChecklistItem } from "./readiness.ts";
 
 /** How much a change can cost, from nothing to what cannot be undone; in this order. */
 export const RiskTier = z.enum(["none", "low", "medium", "high", "highest"]);
@@ -115,7 +116,7 @@ export type SignIn = z.infer<typeof SignIn>;
 /** The only answer that holds the value. */
 export const NewSignIn = SignIn.extend({ value: z.string() }).meta({ id: "NewSignIn" });
 
-/** `open`: votes are missing. `approved`: enough, and a worker is to begin. `begun`: the change is under way or done. */
+/** `open`: votes or a sign-off are missing. `approved`: enough, and a worker is to begin. `begun`: the change is under way or done. */
 export const ApprovalState = z.enum([
   "open",
   "approved",
@@ -164,6 +165,30 @@ export const ShownVote = z.object({
   counts: z.boolean(),
   why: z.string().nullable(),
 });
+
+/** The sign-off that a deployment has to have before it begins, beside the votes. */
+export const AwaitedSignOff = z.object({
+  /** What is to be signed off: exactly what the deployment brings, another stack's release or a source. */
+  brings: z.discriminatedUnion("kind", [
+    z.object({
+      kind: z.literal("release"),
+      stack: StackName,
+      release: z.int(),
+      sourceDigest: Digest,
+    }),
+    z.object({ kind: z.literal("source"), sourceDigest: Digest }),
+  ]),
+  isMissing: z.boolean(),
+  /** Sign-offs in force; `why`: why one does not count, null when it does. */
+  signOffs: z.array(z.object({ principal: z.string(), why: z.string().nullable() })),
+  /** While it is missing, what is open or has failed on the checklist: nobody signs off before that is settled. */
+  open: z.array(ChecklistItem),
+  /** Who may give it: people who may deploy and have no part in the change. */
+  mayGive: z.array(z.string()),
+  /** The command that gives it. */
+  command: z.string(),
+});
+export type AwaitedSignOff = z.infer<typeof AwaitedSignOff>;
 
 /** That somebody passes the votes of a deployment by. */
 export const Emergency = z
@@ -217,8 +242,10 @@ export const ApprovalSummary = z
     decidedAt: Instant.nullable(),
     /** How many votes are missing, of all rules. */
     missing: z.int(),
-    /** Whether the caller may vote now; else why not. */
-    me: z.object({ mayVote: z.boolean(), why: z.string().nullable() }),
+    /** Whether it waits for a sign-off of what it brings. */
+    signOffMissing: z.boolean(),
+    /** Whether the caller may vote or sign off now; of who may do neither, why not. */
+    me: z.object({ mayVote: z.boolean(), maySignOff: z.boolean(), why: z.string().nullable() }),
   })
   .meta({ id: "ApprovalSummary" });
 export type ApprovalSummary = z.infer<typeof ApprovalSummary>;
@@ -226,6 +253,8 @@ export type ApprovalSummary = z.infer<typeof ApprovalSummary>;
 export const Approval = ApprovalSummary.extend({
   rules: z.array(RuleProgress),
   rulesVersion: z.int(),
+  /** Null: it needs none. */
+  signOff: AwaitedSignOff.nullable(),
   /** Everybody with a part in the change, who may not vote, and which part. */
   requesters: z.array(z.object({ principal: z.string(), why: z.string() })),
   votes: z.array(ShownVote),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Endpoint } from "./endpoints.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { Digest, Id, Instant, StackName, StackPath } from "./identifiers.ts";
 
 /** Items of the checklist that Slipway answers from what is recorded. */
@@ -73,7 +73,7 @@ export type SignOff = z.infer<typeof SignOff>;
 
 /** What a stack asks for before it takes something new. */
 export const ReadinessSettings = z.object({
-  /** Whether an update is refused without a sign-off. */
+  /** Whether an update waits for a sign-off of what it brings. */
   required: z.boolean(),
   manual: z.array(ManualItem),
   without: z.array(AutomaticItem),
@@ -96,7 +96,7 @@ export const Readiness = z
     candidate: Candidate.nullable(),
     checklist: z.array(ChecklistItem),
     signOffs: z.array(SignOff),
-    /** Whether an update with the candidate may be asked for by somebody without a part in a sign-off. */
+    /** Whether somebody who still may has signed the candidate off; it counts for what they have no part in. */
     isSignedOff: z.boolean(),
   })
   .meta({ id: "Readiness" });

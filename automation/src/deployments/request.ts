@@ -19,7 +19,7 @@ import { refuseUnpromoted } from "../promotions/rules.ts";
 import type { Promotion } from "../promotions/source.ts";
 import { requestedRelease } from "../promotions/source.ts";
 import { placeOf } from "../promotions/store.ts";
-import { refuseUnsigned } from "../readiness/refuse.ts";
+import { refuseUnsealed } from "../readiness/refuse.ts";
 import { refuseUnreconciled } from "../reconciliation/refuse.ts";
 import { cancelRunning } from "../rollbacks/cancel-running.ts";
 import { refuseAfterFailedRollback } from "../rollbacks/refusals.ts";
@@ -29,11 +29,12 @@ import { configDigest } from "../secrets/config-secrets.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { readStoredConfig } from "../stacks/config-store.ts";
 import type { StackName } from "../stacks/store.ts";
+import type { DeployedContent, DeploymentContent } from "./contents-store.ts";
+import { findQuarantine, listReleaseContents } from "./contents-store.ts";
 import { appendEvents } from "./events-store.ts";
 import { checkRequiredConfig, chooseRemediationTarget, chooseRollbackTarget } from "./rules.ts";
 import type { RequestedSource } from "./source.ts";
-import type { DeployedContent, DeploymentContent } from "./store.ts";
-import { findDeployment, findQuarantine, insertDeployment, listReleaseContents } from "./store.ts";
+import { findDeployment, insertDeployment } from "./store.ts";
 
 /** What was asked for, by whom and for which (locked) stack. */
 export interface DeploymentRequest {
@@ -52,7 +53,7 @@ export interface DeploymentRequest {
 
 /**
  * Queues a deployment: its row, its steps, its first event, its audit entry and the hint to the workers, in the caller's
- * transaction. Throws `config_missing`, `frozen`, `not_promoted`, `quarantined`, `release_not_found`, `release_not_good` and `sign_off_missing`; nothing is written then.
+ * transaction. Throws `config_missing`, `frozen`, `not_promoted`, `quarantined`, `release_not_found` and `release_not_good`; nothing is written then.
  */
 export async function queueDeployment(
   trx: Transaction,
@@ -90,13 +91,8 @@ export async function queueDeployment(
           : await rollbackContent(trx, stackId, body.release)
       : { content: await overlaidContent(trx, keyring, stackId, source), targetRelease: null };
   const { sourceDigest } = chosen.content;
-  await refuseUnsigned(trx, stackId, {
-    operation: body.operation,
-    promotedFrom: promotion?.releaseId ?? null,
-    sourceDigest,
-    principal: caller.principal,
-    emergency: body.emergency !== undefined,
-  });
+  if (body.options.skipPreview === true && body.emergency === undefined)
+    await refuseUnsealed(trx, stackId, { operation: body.operation, sourceDigest });
   // What really is there is read first: without it the engine takes the state's word, and changes nothing.
   const options = body.operation === "remediate-drift" ? { ...body.options, refresh: true } : body.options;
   if ((body.operation === "update" || body.operation === "rollback") && sourceDigest !== null) {

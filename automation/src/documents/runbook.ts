@@ -97,8 +97,8 @@ function troubles({ manifest }: DocumentFacts, on: string): string[][] {
   return [
     ["A deployment waits", "`slipway queue` says for what: votes, a pause, a freeze, the release before it"],
     [
-      "`sign_off_missing`",
-      `the checklist of the candidate is open or nobody has signed it off: \`slipway readiness show ${on}\``,
+      "It waits for a sign-off",
+      `\`slipway approvals show <deployment>\` says what is open on the checklist and how to sign off; the whole checklist: \`slipway readiness show ${on}\``,
     ],
     ["`stale`", "what was approved has moved; ask for it again"],
     [

@@ -2,7 +2,6 @@ import type { Failure } from "../deployments/completion.ts";
 import { SlipwayError } from "../errors.ts";
 import { refuseFrozen } from "../freezes/refuse.ts";
 import { passesFreezes } from "../freezes/store.ts";
-import { refuseUnsignedDeployment } from "../readiness/refuse.ts";
 import { holdWhileDatabaseIsAway } from "../state/hold.ts";
 import type { AttemptRun } from "./attempt-run.ts";
 import { failureOf } from "./attempt-run.ts";
@@ -12,7 +11,7 @@ import type { StepName } from "./operation-lists.ts";
 const BEGINS_A_CHANGE: readonly StepName[] = ["update", "refresh", "destroy"];
 
 /**
- * Why a step must not begin now: a freeze whose window has begun since the deployment was requested, or a sign-off that is gone. Null: it may. Asked at the last moment, because build, preview and votes take their time.
+ * Why a step must not begin now: a freeze whose window has begun since the deployment was requested. Null: it may. Asked at the last moment, because build, preview and votes take their time.
  */
 export async function frozenMeanwhile(run: AttemptRun, step: StepName): Promise<Failure | null> {
   if (!BEGINS_A_CHANGE.includes(step)) return null;
@@ -22,13 +21,10 @@ export async function frozenMeanwhile(run: AttemptRun, step: StepName): Promise<
       const passes = await passesFreezes(context.db, claim.deploymentId);
       if (run.results.rollback?.covered === true) return;
       await refuseFrozen(context.db, claim.stackId, { operation: claim.operation, ...passes });
-      await refuseUnsignedDeployment(context.db, claim.deploymentId, passes);
     }, run.stop);
     return null;
   } catch (error) {
-    const isKnown =
-      error instanceof SlipwayError && (error.code === "frozen" || error.code === "sign_off_missing");
-    if (!isKnown) throw error;
-    return failureOf(error.code, error);
+    if (!(error instanceof SlipwayError) || error.code !== "frozen") throw error;
+    return failureOf("frozen", error);
   }
 }

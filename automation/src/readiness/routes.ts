@@ -1,10 +1,12 @@
 import type { FastifyInstance } from "fastify";
 import { peopleWhoDeploy } from "../access/groups-store.ts";
 import { requireSignIn } from "../approvals/sign-in.ts";
+import type { SignOffChange } from "../approvals/sign-off.ts";
+import { countSignOffs } from "../approvals/sign-off.ts";
 import { appendAudit } from "../audit/store.ts";
 import { subjectOf } from "../audit/subject.ts";
 import { endpoints } from "../contract/endpoints.ts";
-import type { ChooseCandidate, Readiness } from "../contract/readiness.ts";
+import type { ChooseCandidate } from "../contract/readiness.ts";
 import type { Database, Transaction } from "../database.ts";
 import { withTransaction } from "../database.ts";
 import { SlipwayError } from "../errors.ts";
@@ -13,9 +15,11 @@ import { serve } from "../http/endpoint.ts";
 import { found } from "../stacks/routes.ts";
 import type { StackName } from "../stacks/store.ts";
 import { referStack } from "../stacks/store.ts";
+import { holdSignOffs } from "./asked-store.ts";
 import type { ChosenCandidate } from "./candidate.ts";
 import { chooseCandidate } from "./candidate.ts";
-import { checklistOf, checkManual, refuseLockOut, refuseOpen } from "./rules.ts";
+import { readReadiness } from "./read.ts";
+import { checkManual, refuseLockOut, refuseOpen } from "./rules.ts";
 import * as store from "./store.ts";
 
 /** Routes of the checklist of a stack and of sign-offs. */
@@ -40,6 +44,8 @@ export function readinessRoutes(app: FastifyInstance, { db }: { db: Database }):
       refuseLockOut(next.required, others.size);
       await store.writeSettings(trx, stack.id, next, caller.principal);
       await audit(trx, caller, "readiness.settings_set", params, next);
+      if (before.required && !next.required)
+        await countSignOffs(trx, changed(stack.id, caller, { what: "sign_off_not_asked", candidate: null }));
       return next;
     }),
   );
@@ -78,6 +84,7 @@ export function readinessRoutes(app: FastifyInstance, { db }: { db: Database }):
       const { id: signInId } = requireSignIn(actor);
       const { comment, ...choice } = body;
       const target = { ...params, id: stack.id };
+      await holdSignOffs(trx, stack.id, { gives: true });
       const candidate = await requireCandidate(trx, target, choice);
       const { checklist } = await readReadiness(trx, target, choice);
       refuseOpen(checklist);
@@ -92,6 +99,8 @@ export function readinessRoutes(app: FastifyInstance, { db }: { db: Database }):
         signInId,
       });
       await audit(trx, caller, "readiness.signed_off", params, { signOff: id, candidate: shown, comment });
+      const given = { what: "signed_off", candidate: candidate.key, comment } as const;
+      await countSignOffs(trx, changed(stack.id, caller, given));
       return readReadiness(trx, target, choice);
     }),
   );
@@ -110,38 +119,11 @@ export function readinessRoutes(app: FastifyInstance, { db }: { db: Database }):
       if (ended.isNew) {
         const { candidate } = ended;
         await audit(trx, caller, "readiness.sign_off_withdrawn", name, { signOff, candidate });
+        await countSignOffs(trx, changed(stack.id, caller, { what: "sign_off_withdrawn", candidate }));
       }
       return readReadiness(trx, { ...name, id: stack.id }, {});
     }),
   );
-}
-
-/** How far a stack is ready for a candidate. */
-export async function readReadiness(
-  db: Database,
-  stack: StackName & { id: string },
-  choice: ChooseCandidate,
-): Promise<Readiness> {
-  const settings = await store.readSettings(db, stack.id);
-  const candidate = await chooseCandidate(db, stack, choice);
-  const stackFacts = await store.readStackFacts(db, stack.id);
-  if (candidate === null) {
-    const facts = { candidate: { release: null, before: null }, stack: stackFacts, ticks: [] };
-    return { settings, candidate, checklist: checklistOf(settings, facts), signOffs: [], isSignedOff: false };
-  }
-  const ticks = await store.readTicks(db, stack.id, candidate.key);
-  const { sourceDigest } = candidate.shown;
-  const { signOffs: standing } = await store.standingOf(db, stack.id, {
-    candidate: candidate.key,
-    sourceDigest,
-  });
-  return {
-    settings,
-    candidate: candidate.shown,
-    checklist: checklistOf(settings, { candidate: candidate.facts, stack: stackFacts, ticks }),
-    signOffs: await store.listSignOffs(db, stack.id, candidate.key),
-    isSignedOff: standing.some(({ mayDeploy }) => mayDeploy),
-  };
 }
 
 async function requireCandidate(
@@ -154,6 +136,17 @@ async function requireCandidate(
   throw new SlipwayError("release_not_found", "There is nothing that the stack could take next.", {
     remedy: "Deploy the stack before it, name its release, or name a source that was previewed here.",
   });
+}
+
+function changed(
+  stackId: string,
+  { principal, requestId }: Caller,
+  {
+    comment = null,
+    ...change
+  }: Pick<SignOffChange, "what" | "candidate"> & Partial<Pick<SignOffChange, "comment">>,
+): SignOffChange {
+  return { ...change, stackId, by: principal, comment, requestId };
 }
 
 function audit(

@@ -6,7 +6,8 @@ import {
   NO_SETTINGS,
   refuseLockOut,
   refuseOpen,
-  refuseUnsignedChange,
+  refuseUnnamed,
+  whyNotCounted,
 } from "./rules.ts";
 
 const GOOD: NonNullable<CandidateFacts["release"]> = {
@@ -140,41 +141,22 @@ test("nothing is signed off while an item is open or failed; one without a meani
 });
 
 test.each([
-  ["a stack that asks for none", { required: false, signOffs: [] }, "taken"],
-  ["none at all", { signOffs: [] }, "sign_off_missing"],
-  ["one of somebody else", { signOffs: [{ by: "user:bea", mayDeploy: true }] }, "taken"],
-  ["only the requester's own", { signOffs: [{ by: "user:ann", mayDeploy: true }] }, "sign_off_missing"],
-  [
-    "only that of somebody who was removed",
-    { signOffs: [{ by: "user:bea", mayDeploy: false }] },
-    "sign_off_missing",
-  ],
-  [
-    "the requester's and another's",
-    {
-      signOffs: [
-        { by: "user:ann", mayDeploy: true },
-        { by: "user:bea", mayDeploy: true },
-      ],
-    },
-    "taken",
-  ],
-  ["none, for what runs already", { signOffs: [], repeats: true }, "taken"],
-])("a change with a sign-off: %s", (_, more, expected) => {
-  const decide = () => {
-    try {
-      refuseUnsignedChange("production", {
-        required: true,
-        repeats: false,
-        parts: new Set(["user:ann"]),
-        ...more,
-      });
-      return "taken";
-    } catch (error) {
-      return (error as { code: string }).code;
-    }
-  };
-  expect(decide()).toBe(expected);
+  ["somebody else", { by: "user:bea", mayDeploy: true }, null],
+  ["whoever has a part in the change", { by: "user:ann", mayDeploy: true }, /has a part in the change/],
+  ["somebody who was removed", { by: "user:bea", mayDeploy: false }, /may not deploy here any more/],
+])("a sign-off by %s counts, or says why it does not", (_, signOff, why) => {
+  const said = whyNotCounted(signOff, new Set(["user:ann"]));
+  if (why === null) expect(said).toBeNull();
+  else expect(said).toMatch(why);
+});
+
+test("what a run of the Pulumi CLI brings has no name to sign off, and is refused with the way to wait for one", () => {
+  expect(() => refuseUnnamed("production")).toThrow(
+    expect.objectContaining({
+      code: "sign_off_missing",
+      remedy: expect.stringContaining("slipway deploy") as string,
+    }),
+  );
 });
 
 test("nobody asks for sign-offs that nobody could give, and no two items share a name", () => {

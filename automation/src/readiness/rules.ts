@@ -205,34 +205,21 @@ export interface StandingSignOff {
   mayDeploy: boolean;
 }
 
-/**
- * Whether a change may be made as far as sign-offs go. `parts`: who has a part in the change. `repeats`: it brings nothing but what is good on the stack already. Throws `sign_off_missing`.
- */
-export function refuseUnsignedChange(
-  stack: string,
-  {
-    required,
-    repeats,
-    signOffs,
-    parts,
-  }: {
-    required: boolean;
-    repeats: boolean;
-    signOffs: readonly StandingSignOff[];
-    parts: ReadonlySet<string>;
-  },
-): void {
-  if (!required || repeats) return;
-  if (signOffs.some(({ by, mayDeploy }) => mayDeploy && !parts.has(by))) return;
-  const why = signOffs.map(({ by, mayDeploy }) =>
-    mayDeploy ? `${by} has a part in the change` : `${by} may not deploy here any more`,
-  );
+/** Why a sign-off in force does not count for a change; null: it does. `parts`: who has a part in the change. */
+export function whyNotCounted(
+  { by, mayDeploy }: StandingSignOff,
+  parts: { has: (principal: string) => boolean },
+): string | null {
+  if (!mayDeploy) return "This person may not deploy here any more.";
+  return parts.has(by) ? "This person has a part in the change." : null;
+}
+
+/** Throws `sign_off_missing` for a run of the Pulumi CLI on a stack that only takes what was signed off: what it brings has no name under which somebody could sign it off. */
+export function refuseUnnamed(stack: string): never {
   throw new SlipwayError(
     "sign_off_missing",
-    `${stack} only takes what was signed off${why.length === 0 ? "" : `; what is there does not count: ${why.join(", ")}`}.`,
-    {
-      remedy: `Have somebody without a part in the change read the checklist and sign it off: slipway readiness show --stack ${stack}; slipway readiness sign-off --stack ${stack} --comment <text>. Then ask for it again.`,
-    },
+    `${stack} only takes what was signed off, which a run of the Pulumi CLI cannot wait for.`,
+    { remedy: `Have it deployed, which waits for the sign-off: slipway deploy --stack ${stack}.` },
   );
 }
 

@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { ChecklistItem, SignOff } from "../contract/readiness.ts";
 import { AutomaticItem, ManualItem, type ReadinessSettings } from "../contract/readiness.ts";
 import type { Database, Transaction } from "../database.ts";
-import type { CandidateFacts, StackFacts, StandingSignOff, Tick, ValidatedGroups } from "./rules.ts";
+import type { CandidateFacts, StackFacts, Tick, ValidatedGroups } from "./rules.ts";
 import { NO_SETTINGS } from "./rules.ts";
 
 /** What a stack asks for. */
@@ -107,9 +107,11 @@ export async function readStackFacts(db: Database, stackId: string): Promise<Sta
       (select array(select jsonb_object_keys(secrets) order by 1) from newest) as slots,
       array(select distinct v.slot from secret_versions v, newest
         where v.stack_id = ${stackId} and v.arn = newest.secrets ->> v.slot) as filled,
-      -- Several gates may look at a part each; a group that failed in the newest look of any of them has failed.
-      (select jsonb_object_agg(x."group", case when x.failed then 'failed' else 'passed' end) from (
-        select c.value ->> 'group' as "group", bool_or(c.value ->> 'state' = 'failed') as failed
+      -- Several gates may look at a part each; a group that failed in the newest look of any of them has failed. One of which nothing could be looked at is not there: silence proves nothing.
+      (select jsonb_object_agg(x."group", case when x.failed then 'failed' else 'passed' end)
+          filter (where x.failed or x.passed) from (
+        select c.value ->> 'group' as "group", bool_or(c.value ->> 'state' = 'failed') as failed,
+          bool_or(c.value ->> 'state' = 'passed') as passed
         from (select distinct on (v.gate) v.report from validation_reports v, newest
           where v.deployment_id = newest.deployment_id order by v.gate, v.id desc) looks,
           jsonb_array_elements(looks.report -> 'checks') c
@@ -226,49 +228,4 @@ export async function endSignOff(
     .where("id", "=", id)
     .execute();
   return { candidate: row.candidate, isNew: true };
-}
-
-/** What decides whether a change may be made as far as sign-offs go. */
-export interface SignOffStanding {
-  stack: string;
-  required: boolean;
-  repeats: boolean;
-  signOffs: StandingSignOff[];
-}
-
-/** The sign-offs in force of a candidate, and whether its source is that of the stack's newest good release. */
-export async function standingOf(
-  db: Database,
-  stackId: string,
-  { candidate, sourceDigest }: { candidate: string | null; sourceDigest: string | null },
-): Promise<SignOffStanding> {
-  const { rows } = await sql<SignOffStanding>`
-    select s.name as stack, coalesce(r.required, false) as required,
-      coalesce((select g.source_digest = ${sourceDigest} from releases g
-        where g.stack_id = s.id and g.health = 'good' order by g.number desc limit 1), false) as repeats,
-      coalesce((select jsonb_agg(jsonb_build_object('by', o.signed_by, 'mayDeploy', exists (
-          select from principals w where w.id = o.signed_by and w.removed_at is null and (w.kind = 'owner' or exists (
-            select from memberships m where m.principal = w.id and m.organisation = p.organisation
-              and m.role in ('deployer', 'admin'))))))
-        from sign_offs o where o.stack_id = s.id and o.candidate = ${candidate} and o.withdrawn_at is null), '[]') as "signOffs"
-    from stacks s join projects p on p.id = s.project_id left join readiness_settings r on r.stack_id = s.id
-    where s.id = ${stackId}`.execute(db);
-  return rows[0] ?? { stack: "", required: false, repeats: false, signOffs: [] };
-}
-
-/** What a deployment is to bring, as sign-offs name it; undefined when it is not there, or brings nothing new. */
-export async function deploymentCandidate(
-  db: Database,
-  deploymentId: string,
-): Promise<{ stackId: string; operation: string; candidate: string; sourceDigest: string } | undefined> {
-  const { rows } = await sql<{
-    stackId: string;
-    operation: string;
-    candidate: string;
-    sourceDigest: string;
-  }>`
-    select stack_id as "stackId", operation, source_digest as "sourceDigest",
-      case when promoted_from is null then 'source:' || source_digest else 'release:' || promoted_from end as candidate
-    from deployments where id = ${deploymentId} and source_digest is not null`.execute(db);
-  return rows[0];
 }

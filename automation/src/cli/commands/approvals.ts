@@ -1,4 +1,4 @@
-import { formatAge } from "../../client/formats.ts";
+import { formatAge, formatMissing } from "../../client/formats.ts";
 import { printApproval } from "../approval-text.ts";
 import { connect } from "../connection.ts";
 import type { CommonOptions } from "../context.ts";
@@ -21,7 +21,7 @@ export const register: Register = (program, context) => {
     .description("what waits for approval, what it would do, and who may vote");
 
   withCommonOptions(approvals.command("list"))
-    .description("list what waits for your vote, oldest first")
+    .description("list what waits for your vote or sign-off, oldest first")
     .option("--all", "also what waits for others")
     .option("--limit <n>", "how many", positive("--limit"), 50)
     .action(async (options: ListOptions) => {
@@ -44,17 +44,17 @@ export const register: Register = (program, context) => {
           stackLabel(one),
           `${one.operation} #${one.number}`,
           one.risk.tier,
-          String(one.missing),
+          formatMissing(one),
           one.requestedBy,
           formatAge(one.requestedAt, now),
           one.expiresAt,
         ]),
-        options.all === true ? "Nothing waits for approval." : "Nothing waits for your vote.",
+        options.all === true ? "Nothing waits for approval." : "Nothing waits for you.",
       );
     });
 
   withCommonOptions(approvals.command("show"))
-    .description("what is to be approved, its risk, who may vote, who has, and what is missing")
+    .description("what is to be approved, its risk, who may vote or sign off, who has, and what is missing")
     .argument("<deployment>", "its id")
     .action(async (id: string, options: CommonOptions) => {
       const client = await connect(context, options);

@@ -70,7 +70,9 @@ export const register: Register = (program, context) => {
     });
   withStackOptions(readiness.command("settings"))
     .description("show or set whether the stack only takes what was signed off, and its checklist")
-    .addOption(new Option("--sign-off <choice>", "whether an update needs one").choices(["required", "off"]))
+    .addOption(
+      new Option("--sign-off <choice>", "whether an update waits for one").choices(["required", "off"]),
+    )
     .option(
       "--item <name=title>",
       "what people look at, in place of the items before; may be repeated",
@@ -161,6 +163,6 @@ function print(context: CliContext, { json }: StackOptions, readiness: Readiness
   if (!isSignedOff)
     printLine(
       context,
-      readiness.settings.required ? "Not signed off: an update is refused." : "Not signed off.",
+      readiness.settings.required ? "Not signed off: an update with it waits." : "Not signed off.",
     );
 }

@@ -1,3 +1,4 @@
+import { formatMissing } from "../../client/formats.ts";
 import type { CommonOptions } from "../context.ts";
 import { withCommonOptions } from "../options.ts";
 import { printJson, printLine } from "../output.ts";
@@ -12,6 +13,6 @@ export const register: Register = (program, context) => {
       const client = await connectSignedIn(context, options);
       const approval = await client.withdrawVote({ params: { id } });
       if (options.json === true) printJson(context, approval);
-      else printLine(context, `Withdrawn; it needs ${approval.missing} more.`);
+      else printLine(context, `Withdrawn; it needs ${formatMissing(approval)}.`);
     });
 };

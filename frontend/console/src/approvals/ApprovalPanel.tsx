@@ -1,5 +1,6 @@
 import { Stack as Column, Group, Paper, Text, Title } from "@mantine/core";
-import type { Approval } from "@slipway/automation/contract";
+import { formatBrought } from "@slipway/automation/client";
+import type { Approval, AwaitedSignOff } from "@slipway/automation/contract";
 import { Age } from "../components/Age.tsx";
 import { DataTable } from "../components/DataTable.tsx";
 import { Status } from "../components/Status.tsx";
@@ -18,7 +19,7 @@ export function ApprovalPanel({ approval }: { approval: Approval }) {
             Approval
           </Title>
           <Text size="sm" className="inline">
-            <Status value={STATES[approval.state]} />
+            <Status value={stateOf(approval)} />
             {isOpen && (
               <span>
                 lapses <Countdown to={approval.expiresAt} />
@@ -29,6 +30,7 @@ export function ApprovalPanel({ approval }: { approval: Approval }) {
         {approval.ending !== null && <Text>{approval.ending}</Text>}
         <Rules approval={approval} />
         <Votes approval={approval} />
+        {approval.signOff !== null && <SignOffState signOff={approval.signOff} />}
         <Requesters approval={approval} />
         <Text size="sm" c="dimmed" className="breakable">
           Votes are for seal <code title={approval.seal}>{shortSeal(approval.seal)}</code>, by version{" "}
@@ -49,6 +51,46 @@ const STATES = {
   stale: "stale",
   cancelled: "cancelled",
 } as const satisfies Record<Approval["state"], string>;
+
+function stateOf({ state, missing, signOffMissing }: Approval) {
+  return state === "open" && missing === 0 && signOffMissing ? "sign-off missing" : STATES[state];
+}
+
+function SignOffState({
+  signOff: { brings, isMissing, signOffs, open, mayGive },
+}: {
+  signOff: AwaitedSignOff;
+}) {
+  const counting = signOffs.filter(({ why }) => why === null).map(({ principal }) => personOf(principal));
+  const others = signOffs.filter(({ why }) => why !== null);
+  return (
+    <Column gap="xs">
+      <Text size="sm">
+        {isMissing
+          ? `It waits for the sign-off of ${formatBrought(brings)}, by ${anyOf(mayGive)}.`
+          : `Signed off for ${formatBrought(brings)}: ${counting.join(", ")}.`}
+      </Text>
+      {others.map(({ principal, why }) => (
+        <Text size="sm" key={principal}>
+          The sign-off by {personOf(principal)} does not count. {why}
+        </Text>
+      ))}
+      {isMissing && (
+        <DataTable
+          caption="Not done on the checklist"
+          rows={open}
+          keyOf={({ name }) => name}
+          columns={[
+            { label: "State", cell: ({ state }) => state },
+            { label: "What", wide: true, cell: ({ title }) => title },
+            { label: "Detail", wide: true, cell: ({ detail }) => detail },
+          ]}
+          empty="Nothing on the checklist is open."
+        />
+      )}
+    </Column>
+  );
+}
 
 function Rules({ approval: { rules } }: { approval: Approval }) {
   return (

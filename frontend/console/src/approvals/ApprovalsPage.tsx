@@ -1,4 +1,5 @@
 import { Stack as Column, Text, Title } from "@mantine/core";
+import { formatMissing } from "@slipway/automation/client";
 import type { ApprovalSummary } from "@slipway/automation/contract";
 import { type UseInfiniteQueryResult, useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
@@ -11,7 +12,7 @@ import { Emergencies } from "./Emergencies.tsx";
 import { personOf } from "./people.ts";
 import { RiskTierMark } from "./Risk.tsx";
 
-/** What waits for the caller's vote, and what waits for others. Votes are given on the deployment's own page, which shows what they are for. */
+/** What waits for the caller's vote or sign-off, and what waits for others. They are given on the deployment's own page, which shows what they are for. */
 export function ApprovalsPage() {
   const client = useClient();
   const mine = useInfiniteQuery(queries.approvals(client, "me"));
@@ -27,7 +28,7 @@ export function ApprovalsPage() {
         </Title>
         <PagedTable
           query={mine}
-          caption="What waits for your vote"
+          caption="What waits for you"
           keyOf={({ deploymentId }) => deploymentId}
           columns={COLUMNS}
           empty="Nothing waits for you."
@@ -39,7 +40,7 @@ export function ApprovalsPage() {
         </Title>
         <PagedTable
           query={withoutMine(all)}
-          caption="What waits for votes of others"
+          caption="What waits for others"
           keyOf={({ deploymentId }) => deploymentId}
           columns={[...COLUMNS, { label: "Why not you", wide: true, cell: ({ me }) => me.why ?? "–" }]}
           empty="Nothing waits for others."
@@ -62,7 +63,7 @@ function withoutMine(read: Read): Read {
   if (read.data === undefined) return read;
   const pages = read.data.pages.map((page) => ({
     ...page,
-    items: page.items.filter(({ me }) => !me.mayVote),
+    items: page.items.filter(({ me }) => !me.mayVote && !me.maySignOff),
   }));
   return { ...read, data: { ...read.data, pages } };
 }
@@ -97,8 +98,7 @@ const COLUMNS: TableColumn<ApprovalSummary>[] = [
   { label: "By", cell: ({ requestedBy }) => personOf(requestedBy) },
   {
     label: "Missing",
-    cell: ({ missing, state }) =>
-      state === "approved" ? "none: it begins" : `${missing} ${missing === 1 ? "vote" : "votes"}`,
+    cell: (one) => (one.state === "approved" ? "none: it begins" : formatMissing(one)),
   },
   { label: "Lapses", cell: ({ expiresAt }) => <Countdown to={expiresAt} /> },
 ];

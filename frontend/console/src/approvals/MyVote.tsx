@@ -1,13 +1,15 @@
 import { Button, Stack as Column, Group, Text } from "@mantine/core";
+import { formatMissing } from "@slipway/automation/client";
 import type { Approval } from "@slipway/automation/contract";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useClient } from "../api.ts";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { queries } from "../queries.ts";
+import { MySignOff } from "./MySignOff.tsx";
 import { SignInToVote } from "./SignInToVote.tsx";
 import { VoteForm } from "./VoteForm.tsx";
 
-/** How many votes are missing, and the vote of the signed-in person, or why there is none to give. */
+/** What is missing, and vote and sign-off of the signed-in person, or why there is none to give. */
 export function MyVote({ approval }: { approval: Approval }) {
   const client = useClient();
   const cache = useQueryClient();
@@ -20,12 +22,13 @@ export function MyVote({ approval }: { approval: Approval }) {
     },
   });
   const mine = approval.votes.find(({ principal }) => principal === who.data?.id);
-  const { missing, state, me } = approval;
+  const { missing, signOffMissing, state, me } = approval;
+  const isOne = missing + (signOffMissing ? 1 : 0) === 1;
   return (
     <Column gap="sm">
       {state === "open" && (
         <Text role="status" fw={600}>
-          {missing} {missing === 1 ? "vote is" : "votes are"} missing.
+          {capitalised(formatMissing(approval))} {isOne ? "is" : "are"} missing.
         </Text>
       )}
       {mine !== undefined && (
@@ -42,7 +45,10 @@ export function MyVote({ approval }: { approval: Approval }) {
         </Group>
       )}
       {mine === undefined && me.mayVote && <VoteForm approval={approval} />}
-      {mine === undefined && !me.mayVote && (
+      {approval.signOff !== null && me.maySignOff && (
+        <MySignOff approval={approval} signOff={approval.signOff} />
+      )}
+      {mine === undefined && !me.mayVote && !me.maySignOff && (
         <>
           {me.why !== null && <Text size="sm">{me.why}</Text>}
           <SignInToVote />
@@ -51,4 +57,8 @@ export function MyVote({ approval }: { approval: Approval }) {
       {withdraw.error !== null && <ProblemAlert error={withdraw.error} />}
     </Column>
   );
+}
+
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

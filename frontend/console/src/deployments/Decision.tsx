@@ -28,7 +28,8 @@ export function Decision({
   const action = primaryActionOf(deployment, approval);
   const isAsked =
     !isOver && approval !== null && (approval.state === "open" || approval.state === "approved");
-  const isBound = action === "vote" || action === "await-votes" || action === "deploy-this";
+  const isBound =
+    action === "vote" || action === "sign-off" || action === "await-votes" || action === "deploy-this";
   const seal = useQuery({ ...queries.seal(useClient(), deployment.id), enabled: isBound });
   const moved = deployment.moved ?? (isOver ? [] : (seal.data?.moved ?? []));
   return (

@@ -38,7 +38,10 @@ export function Facts({
       {approval !== null && approval.state === "open" && (
         <Fact name="Who may">
           {anyOf([
-            ...new Set(approval.rules.flatMap(({ missing, mayVote }) => (missing > 0 ? mayVote : []))),
+            ...new Set([
+              ...approval.rules.flatMap(({ missing, mayVote }) => (missing > 0 ? mayVote : [])),
+              ...(approval.signOff?.isMissing === true ? approval.signOff.mayGive : []),
+            ]),
           ])}
           {", lapses "}
           <Countdown to={approval.expiresAt} />
@@ -63,7 +66,7 @@ export function Facts({
   );
 }
 
-export function Fact({ name, children }: { name: string; children: ReactNode }) {
+function Fact({ name, children }: { name: string; children: ReactNode }) {
   return (
     <div>
       <dt>{name}</dt>

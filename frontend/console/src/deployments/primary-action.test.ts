@@ -27,12 +27,17 @@ const nextAction: NonNullable<Deployment["nextAction"]> = {
   detail: "",
   pendingCreates: [],
 };
-const open = { state: "open", me: { mayVote: true, why: null } } as const;
-const others = { state: "open", me: { mayVote: false, why: "you asked for it" } } as const;
+const open = { state: "open", me: { mayVote: true, maySignOff: false, why: null } } as const;
+const others = {
+  state: "open",
+  me: { mayVote: false, maySignOff: false, why: "you asked for it" },
+} as const;
+const unsigned = { state: "open", me: { mayVote: false, maySignOff: true, why: null } } as const;
 
 test.each([
   ["a vote of mine is missing", { status: "waiting_approval", nextAction: null }, open, "vote"],
   ["votes of others are missing", { status: "waiting_approval", nextAction: null }, others, "await-votes"],
+  ["my sign-off is missing", { status: "waiting_approval", nextAction: null }, unsigned, "sign-off"],
   ["enough have voted", { status: "queued", nextAction: null }, { ...open, state: "approved" }, "none"],
   ["steps that cannot be undone", { status: "waiting_approval", nextAction: null, consent }, open, "consent"],
   [

@@ -6,6 +6,7 @@ export type PrimaryAction =
   | "consent"
   | "decide-hold"
   | "vote"
+  | "sign-off"
   | "await-votes"
   | "continue"
   | "preview-again"
@@ -26,7 +27,7 @@ export function primaryActionOf(
     return "consent";
   if (hold !== null && hold.decision === null) return "decide-hold";
   if (!isOver && approval !== null && approval.state === "open")
-    return approval.me.mayVote ? "vote" : "await-votes";
+    return approval.me.mayVote ? "vote" : approval.me.maySignOff ? "sign-off" : "await-votes";
   if (deployment.nextAction !== null) return "continue";
   // Rejected is somebody's decision: to ask again at once is not what comes next.
   if (deployment.status === "stale" || deployment.status === "expired") return "preview-again";

@@ -37,7 +37,7 @@ export function ReadinessPanel({ stack }: { stack: StackPath }) {
       </Title>
       <Text>
         {settings.required
-          ? "An update of this stack is refused until somebody without a part in it has signed off what it brings."
+          ? "An update of this stack waits until somebody without a part in it has signed off what it brings."
           : "This stack takes updates without a sign-off; an admin changes that with slipway readiness settings."}
       </Text>
       <SignInToVote />
@@ -97,7 +97,12 @@ export function ReadinessPanel({ stack }: { stack: StackPath }) {
       />
       {withdraw.error !== null && <ProblemAlert error={withdraw.error} />}
       {candidate !== null && !isSignedOff && (
-        <SignOffForm stack={stack} choice={choiceOf(candidate)} checklist={checklist} onSigned={keep} />
+        <SignOffForm
+          stack={stack}
+          choice={choiceOf(candidate)}
+          open={checklist.filter(({ state }) => state === "open" || state === "failed").length}
+          onSigned={keep}
+        />
       )}
     </Column>
   );

@@ -1,20 +1,20 @@
 import { Button, Stack as Column, Text, Textarea } from "@mantine/core";
-import type { ChecklistItem, Readiness, StackPath } from "@slipway/automation/contract";
+import type { Readiness, StackPath } from "@slipway/automation/contract";
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useId, useState } from "react";
 import { useClient } from "../api.ts";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
 
-/** The sign-off of the signed-in person, for what was shown when the form was; it waits until nothing on the checklist is open. */
+/** The sign-off of the signed-in person, for what was shown when the form was; it waits until nothing on the checklist is open. `open`: how many items are. */
 export function SignOffForm({
   stack,
   choice,
-  checklist,
+  open,
   onSigned,
 }: {
   stack: StackPath;
   choice: { from: string; release: number } | { source: string };
-  checklist: readonly ChecklistItem[];
+  open: number;
   onSigned: (answer: Readiness) => void;
 }) {
   const [comment, setComment] = useState("");
@@ -24,7 +24,6 @@ export function SignOffForm({
     mutationFn: () => client.signOff({ params: stack, body: { ...choice, comment: comment.trim() } }),
     onSuccess: onSigned,
   });
-  const open = checklist.filter(({ state }) => state === "open" || state === "failed").length;
   const submit = (event: FormEvent) => {
     event.preventDefault();
     sign.mutate();
@@ -53,7 +52,7 @@ export function SignOffForm({
         </Button>
         <Text size="sm" c="dimmed" id={hint}>
           {open > 0
-            ? `${open} of ${checklist.length} items are not done yet.`
+            ? `${open} ${open === 1 ? "item of the checklist is" : "items of the checklist are"} not done yet.`
             : "For exactly what is shown here."}
         </Text>
         {sign.error !== null && <ProblemAlert error={sign.error} />}
