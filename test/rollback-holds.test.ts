@@ -6,6 +6,7 @@ import { setRules } from "./helpers/approvals.ts";
 import { endedWithin } from "./helpers/deployments.ts";
 import type { LedgerProgram } from "./helpers/ledger-project.ts";
 import { linesOf, register, writeLedgerProject } from "./helpers/ledger-project.ts";
+import { packFilesOf, writePack } from "./helpers/policy-pack.ts";
 import { trial } from "./helpers/trial.ts";
 import { eventually } from "./helpers/waiting.ts";
 import type { TestWorker } from "./helpers/worker.ts";
@@ -319,5 +320,51 @@ trial(
       reported: 0,
       items: [{ ...finding, outcome: "violated" }],
     });
+  },
+);
+
+trial(
+  "a newer pack that throws is told and an automatic rollback goes on without it; one that is marked to hold ends it before anything is touched",
+  async () => {
+    // It throws at what only the release gone back to has.
+    const throwing = `[{ name: "fragile", description: "d", enforcementLevel: "mandatory",
+      validateResource: (args) => { if (args.name === "b") throw new Error("boom"); } }]`;
+    const files = packFilesOf(writePack(path.join(api.root, "fragile"), "fragile", throwing));
+    const published = await api.ask("POST", "/v1/organisations/default/policy-packs", {
+      body: { name: "fragile", version: "1.0.0", files },
+    });
+    expect(published.status, published.text).toBe(201);
+    const rollbackPast = async (name: string, holdsForRollbacks: boolean) => {
+      const { deploy, ledger } = await project(name);
+      await ended(await deploy({ version: "v1", texts: ["a", "b"] }));
+      const rule = await api.ask("POST", "/v1/organisations/default/policies", {
+        body: { kind: "pack", pack: "fragile", version: "1.0.0", project: name, holdsForRollbacks },
+      });
+      expect(rule.status, rule.text).toBe(201);
+      const bad = await ended(await deploy({ version: "v2-bad", texts: ["a"] }));
+      expect(bad.rolledBackBy, JSON.stringify(bad.failure)).not.toBeNull();
+      const rollback = await ended(String(bad.rolledBackBy));
+      const { body: said } = await api.ask("GET", `/v1/deployments/${rollback.id}/policies`);
+      return { bad, rollback, said, last: linesOf(ledger).at(-1) };
+    };
+    const told = await rollbackPast("fragile-newer", false);
+    expect(told.rollback, worker.output()).toMatchObject({ status: "succeeded", failure: null });
+    expect(told.bad).toMatchObject({ verification: "rolled_back" });
+    expect(told.said).toMatchObject({
+      mandatory: 0,
+      reported: 1,
+      items: [
+        {
+          pack: "fragile",
+          policy: "policy_unchecked",
+          outcome: "reported",
+          message: expect.stringContaining("could not do its work"),
+        },
+      ],
+    });
+    const held = await rollbackPast("fragile-marked", true);
+    expect(held.rollback).toMatchObject({ status: "failed", failure: { code: "policy_unchecked" } });
+    expect(held.bad).toMatchObject({ verification: "rollback_failed" });
+    expect(held.last, "the bad version did that last: nothing was undone").toBe("finished delete v1");
   },
 );

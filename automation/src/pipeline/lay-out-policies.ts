@@ -13,7 +13,8 @@ import type { AttemptRun } from "./attempt-run.ts";
 import { installDependencies } from "./install-dependencies.ts";
 import { targetOf } from "./local-target.ts";
 import { stepsOf } from "./operations.ts";
-import type { LaidPack, LaidPolicies } from "./policy-types.ts";
+import { tellUnasked } from "./policy-findings.ts";
+import type { LaidPack, LaidPolicies, UnaskedPack } from "./policy-types.ts";
 
 const REGISTRY =
   "Run npm ci in the pack's folder: its lockfile must match, and the registry must be reachable.";
@@ -47,9 +48,11 @@ export async function layOutPolicies(
       ? new Set<string>()
       : await holdWhileDatabaseIsAway(() => reportingRules(context.db, set, target.id), stop);
   // The engine of a destroy runs no program and takes no packs.
-  const packs =
-    operation === "destroy" ? [] : await layOutPacks(run, workDir, files, { set, override, reporting });
-  return packs === "stopped" ? "stopped" : { set, content, override, reporting, packs };
+  const laid =
+    operation === "destroy"
+      ? { packs: [], unasked: [] }
+      : await layOutPacks(run, workDir, files, { set, override, reporting });
+  return laid === "stopped" ? "stopped" : { set, content, override, reporting, ...laid };
 }
 
 async function layOutPacks(
@@ -57,13 +60,15 @@ async function layOutPacks(
   workDir: string,
   files: ProjectFiles,
   { set, override, reporting }: Pick<LaidPolicies, "set" | "override" | "reporting">,
-): Promise<LaidPack[] | "stopped"> {
+): Promise<Pick<LaidPolicies, "packs" | "unasked"> | "stopped"> {
   const packs: LaidPack[] = [];
+  const unasked: UnaskedPack[] = [];
   for (const rule of set.rules) {
     if (reporting.has(rule.id)) {
       const pack = await reportingPack(run, rule);
       if (pack === "stopped") return "stopped";
-      if (pack !== null) packs.push(pack);
+      if (pack !== null && "why" in pack) unasked.push(pack);
+      else if (pack !== null) packs.push(pack);
       continue;
     }
     const pack = await fetchPack(run, rule, override);
@@ -87,11 +92,14 @@ async function layOutPacks(
     if (pack.ruleId !== null && reporting.has(pack.ruleId)) continue;
     if (!(await provideFor(run, pack))) return "stopped";
   }
-  return packs;
+  return { packs, unasked };
 }
 
-/** A pack that can stop nothing; null when it cannot be had, which stops nothing either and is told. */
-async function reportingPack(run: AttemptRun, rule: LiveRule): Promise<LaidPack | null | "stopped"> {
+/** A pack that can stop nothing, or why it cannot be had, which stops nothing either; null for a rule without one. */
+async function reportingPack(
+  run: AttemptRun,
+  rule: LiveRule,
+): Promise<LaidPack | UnaskedPack | null | "stopped"> {
   try {
     const pack = await fetchPack(run, rule, undefined);
     if (pack === null) return null;
@@ -99,9 +107,12 @@ async function reportingPack(run: AttemptRun, rule: LiveRule): Promise<LaidPack 
     return { ...pack, config: reportingConfig(pack.config) };
   } catch (error) {
     if (!(error instanceof SlipwayError) || error.code !== "policy_pack_unusable") throw error;
-    const line = `${error.message} The rollback goes on without it: it is newer than the release.`;
-    run.events.emit({ type: "output", step: "prepare", stream: "stderr", line });
-    return null;
+    return tellUnasked(run, "prepare", {
+      ruleId: rule.id,
+      name: rule.pack?.name ?? rule.kind,
+      version: rule.pack?.version ?? null,
+      why: error.message,
+    });
   }
 }
 

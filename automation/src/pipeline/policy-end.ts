@@ -4,7 +4,7 @@ import { insertResults } from "../policies/results-store.ts";
 import { judge, nameOf } from "../policies/rules.ts";
 import { holdWhileDatabaseIsAway } from "../state/hold.ts";
 import type { AttemptRun, StepOutcome } from "./attempt-run.ts";
-import { endedByPackTrouble, findingsOfPacks } from "./policy-findings.ts";
+import { endedByPackTrouble, findingsOfPacks, tellUnasked, withoutReporting } from "./policy-findings.ts";
 
 /** A pack that could not do its work is told as such: what the engine says of it sounds like a mistake of the program. */
 export function tellPackTrouble(run: AttemptRun, ended: RequestOutcome, outcome: StepOutcome): StepOutcome {
@@ -17,6 +17,16 @@ export function tellPackTrouble(run: AttemptRun, ended: RequestOutcome, outcome:
       remedy: "Nothing was changed. Correct the pack, or let an admin end the rule that asks for it.",
     },
   };
+}
+
+/** Leaves the packs out that can only report, when one of them may be why the engine ended: going back must not fail for them. Answers whether it is to be tried again without. */
+export function leaveOutReporting(run: AttemptRun, ended: RequestOutcome): boolean {
+  const { policies } = run.results;
+  const rest = policies && withoutReporting(policies, ended);
+  if (rest === undefined || run.stop.aborted) return false;
+  for (const pack of rest.unasked.slice(policies?.unasked.length)) tellUnasked(run, "preview", pack);
+  run.results.policies = rest;
+  return true;
 }
 
 /** Records what packs found only during the update, in values that no preview knows. */

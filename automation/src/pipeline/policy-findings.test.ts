@@ -4,8 +4,11 @@ import {
   endedByPackTrouble,
   endedByPolicies,
   findingsOfPacks,
+  findingsOfUnasked,
   notePacks,
+  packsAskedBy,
   unheardPacks,
+  withoutReporting,
 } from "./policy-findings.ts";
 import type { LaidPack, LaidPolicies, PacksSaid } from "./policy-types.ts";
 
@@ -26,6 +29,7 @@ const laid = (...packs: LaidPack[]): LaidPolicies => ({
   content: "",
   override: undefined,
   reporting: new Set<string>(),
+  unasked: [],
   packs,
 });
 const heard = (...events: Record<string, unknown>[]): PacksSaid => {
@@ -109,4 +113,48 @@ test("a finding has the rule of its pack; what an override made advisory for the
     ["mandatory", "r1"],
     ["advisory", null],
   ]);
+});
+
+describe("a pack whose rule is newer than the release that an automatic rollback goes back to", () => {
+  const crash = failed("failed to run policy: Error: boom", "preview failed");
+  const newer = laidPack({ ruleId: "newer", name: "newer", path: "/data/policies/newer" });
+  const older = laidPack();
+  const own = laidPack({ ruleId: null, name: "own", path: "/data/source/own" });
+  const both = { ...laid(older, newer, own), reporting: new Set(["newer"]) };
+
+  test("is left out when a pack could not do its work, and told with what the engine says", () => {
+    expect(withoutReporting(both, crash)).toMatchObject({
+      packs: [{ name: "house" }, { name: "own" }],
+      unasked: [{ ruleId: "newer", name: "newer", why: expect.stringContaining("boom") as string }],
+    });
+  });
+
+  test.each([
+    ["where no rule is newer", laid(older, own), crash],
+    ["for a mistake of the program", both, failed("ReferenceError: x")],
+    ["for a violation", both, failed("preview failed")],
+    ["when it is left out already", { ...both, packs: [older, own] }, crash],
+  ])("is left out for nothing else: not %s", (_, policies, outcome) => {
+    expect(withoutReporting(policies, outcome)).toBeUndefined();
+  });
+
+  test("has a finding when it could not be asked or did not run, and none when it did", () => {
+    const unasked = [{ ruleId: "newer", name: "newer", version: "1.0.0", why: "no" }];
+    const found = { ...laid(older), reporting: both.reporting, unasked };
+    expect(findingsOfUnasked(found, heard(ranAt(FOLDER)))).toMatchObject([
+      { ruleId: "newer", policy: "policy_unchecked", level: "mandatory", overridable: false, message: "no" },
+    ]);
+    expect(findingsOfUnasked(both, heard(ranAt(FOLDER)))).toMatchObject([{ message: "It did not run." }]);
+    expect(findingsOfUnasked(both, heard(ranAt(FOLDER, newer.path)))).toEqual([]);
+  });
+
+  test("is asked before the change alone: one that throws during it would end the rollback half-way", () => {
+    const names = (operation: "preview" | "update" | "destroy") =>
+      packsAskedBy(operation, both).map(({ name }) => name);
+    expect([names("preview"), names("update"), names("destroy")]).toEqual([
+      ["house", "newer", "own"],
+      ["house", "own"],
+      [],
+    ]);
+  });
 });

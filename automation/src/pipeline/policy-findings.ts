@@ -1,8 +1,8 @@
 import { packFindingOf, ranPacks } from "../engine/policy-events.ts";
-import type { RequestOutcome } from "../engine/runner-protocol.ts";
+import type { EngineOperation, RequestOutcome } from "../engine/runner-protocol.ts";
 import type { Finding } from "../policies/rules.ts";
 import type { AttemptRun } from "./attempt-run.ts";
-import type { LaidPack, LaidPolicies, PacksSaid } from "./policy-types.ts";
+import type { LaidPack, LaidPolicies, PacksSaid, UnaskedPack } from "./policy-types.ts";
 
 /** What the engine says besides when a mandatory policy ends it. */
 const ENGINE_STOPPED = /^(?:preview|update|up) failed$/;
@@ -13,6 +13,16 @@ const PACK_TROUBLE =
 /** Whether there is anything that an attempt's change must satisfy. */
 export function hasPolicies({ results: { policies } }: AttemptRun): boolean {
   return policies !== undefined && (policies.set.rules.length > 0 || policies.packs.length > 0);
+}
+
+/** The packs that an engine operation runs. Those that can only report are asked before the change alone: one that throws while a rollback is under way would end it half-way. */
+export function packsAskedBy(
+  operation: EngineOperation,
+  laid: LaidPolicies | undefined,
+): readonly LaidPack[] {
+  if (laid === undefined || (operation !== "preview" && operation !== "update")) return [];
+  if (operation === "preview") return laid.packs;
+  return laid.packs.filter(({ ruleId }) => ruleId === null || !laid.reporting.has(ruleId));
 }
 
 /** Makes ready to listen to the packs of an engine operation. */
@@ -46,6 +56,51 @@ export function endedByPackTrouble(laid: LaidPolicies | undefined, outcome: Requ
     outcome.status === "failed" &&
     outcome.errors.some((error) => PACK_TROUBLE.test(error.trim()))
   );
+}
+
+/** Says in the step's output that a rollback goes on without a pack; answers the pack. */
+export function tellUnasked(run: AttemptRun, step: string, pack: UnaskedPack): UnaskedPack {
+  const line = `${pack.name}: ${pack.why} The rollback goes on without it: its rule is newer than the release.`;
+  run.events.emit({ type: "output", step, stream: "stderr", line });
+  return pack;
+}
+
+/**
+ * What is left of an attempt's policies when a pack could not do its work and the engine does not say which: without those that can only report. Undefined when that is not what ended the engine, or when
+ * none of them was asked.
+ */
+export function withoutReporting(laid: LaidPolicies, outcome: RequestOutcome): LaidPolicies | undefined {
+  if (!endedByPackTrouble(laid, outcome)) return undefined;
+  const { left = [], kept = [] } = Object.groupBy(laid.packs, ({ ruleId }) =>
+    ruleId !== null && laid.reporting.has(ruleId) ? "left" : "kept",
+  );
+  if (left.length === 0) return undefined;
+  const said = outcome.errors.find((error) => PACK_TROUBLE.test(error.trim()))?.trim() ?? "";
+  const which = left.length === 1 ? "It" : "It, or another one of those that are as new,";
+  const why = `${which} could not do its work: ${said.replace(/\.?$/, ".")}`;
+  const unasked = left.flatMap(({ ruleId, name, version }) =>
+    ruleId === null ? [] : [{ ruleId, name, version, why }],
+  );
+  return { ...laid, packs: kept, unasked: [...laid.unasked, ...unasked] };
+}
+
+/** A finding for each pack that can only report and could not be asked: silence would pass for "nothing found". */
+export function findingsOfUnasked(laid: LaidPolicies, said: PacksSaid | undefined): Finding[] {
+  const silent = laid.packs.flatMap(({ ruleId, path, ...pack }) =>
+    ruleId !== null && laid.reporting.has(ruleId) && ranAs({ path }, said).length === 0
+      ? [{ ...pack, ruleId, why: "It did not run." }]
+      : [],
+  );
+  return [...laid.unasked, ...silent].map(({ ruleId, name, version, why }) => ({
+    ruleId,
+    pack: name,
+    version,
+    policy: "policy_unchecked",
+    level: "mandatory",
+    urn: null,
+    message: why,
+    overridable: false,
+  }));
 }
 
 /** Names of packs that were laid out and did not run, and of those that cannot be told from another: of neither it is known what they would have said. */

@@ -19,6 +19,14 @@ export interface LaidPack {
   passedOver: string[];
 }
 
+/** A pack that can stop nothing here and could not be asked either. */
+export interface UnaskedPack {
+  ruleId: string;
+  name: string;
+  version: string | null;
+  why: string;
+}
+
 /** What an attempt's policies are. */
 export interface LaidPolicies {
   set: StackPolicySet;
@@ -28,6 +36,8 @@ export interface LaidPolicies {
   override: UsableOverride | undefined;
   /** Ids of rules that stop nothing here: the deployment is an automatic rollback to a release that is older. */
   reporting: ReadonlySet<string>;
+  /** Packs of such rules that could not be asked: told, and nothing waits for them. */
+  unasked: readonly UnaskedPack[];
   /** What was found before the change; not there before the step for policies. */
   found?: readonly Finding[];
 }

@@ -13,7 +13,7 @@ import { currentFacts } from "../state/current-facts.ts";
 import { holdWhileDatabaseIsAway } from "../state/hold.ts";
 import type { AttemptRun, StepOutcome } from "./attempt-run.ts";
 import { preparedOf } from "./attempt-run.ts";
-import { listenToPacks, notePacks } from "./policy-findings.ts";
+import { listenToPacks, notePacks, packsAskedBy } from "./policy-findings.ts";
 import { placeOfSyntaxError, readProgramFailure } from "./program-failure.ts";
 import { runCommand } from "./run-command.ts";
 import { runRequest } from "./run-request.ts";
@@ -50,7 +50,7 @@ export async function runEngine(
   };
   const { organisation, project, stack } = run.claim;
   const said = listenToPacks(run);
-  const packs = operation === "preview" || operation === "update" ? (run.results.policies?.packs ?? []) : [];
+  const packs = packsAskedBy(operation, run.results.policies);
   return runRequest(
     run,
     {

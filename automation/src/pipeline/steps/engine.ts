@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import path from "node:path";
 import { leaseLost } from "../../attempts/store.ts";
 import { appendAudit } from "../../audit/store.ts";
@@ -17,7 +18,7 @@ import { failureOf, keptResult } from "../attempt-run.ts";
 import { clearPendingCreates } from "../clear-creates.ts";
 import { principalOf } from "../context.ts";
 import { bindToKeeper, letGoOfKeeper } from "../local-target.ts";
-import { recordDuringUpdate, tellPackTrouble, tellViolation } from "../policy-end.ts";
+import { leaveOutReporting, recordDuringUpdate, tellPackTrouble, tellViolation } from "../policy-end.ts";
 import { endedByPolicies, hasPolicies } from "../policy-findings.ts";
 import { inFence } from "../record-release.ts";
 import { failedEngine, runEngine } from "../run-engine.ts";
@@ -37,10 +38,13 @@ export async function preview(run: AttemptRun): Promise<StepOutcome> {
   const reportPath = path.join(run.folder, "preview.json");
   const planPath = path.join(run.folder, "plan.json");
   const savesPlan = operation === "preview";
-  const outcome = await runEngine(run, "preview", operation, {
-    reportPath,
-    ...(savesPlan ? { planPath } : {}),
-  });
+  const look = () => runEngine(run, "preview", operation, { reportPath, ...(savesPlan ? { planPath } : {}) });
+  let outcome = await look();
+  if (leaveOutReporting(run, outcome)) {
+    // What the first look has written is not whole, and nobody writes over it.
+    for (const file of [reportPath, planPath]) await rm(file, { force: true });
+    outcome = await look();
+  }
   const stoppedByPolicies = endedByPolicies(run.results.packs, outcome);
   if (run.results.packs !== undefined) run.results.packs.stopped = stoppedByPolicies;
   if (outcome.status !== "succeeded" && !stoppedByPolicies) {

@@ -12,7 +12,7 @@ import { useOverride } from "../../policies/store.ts";
 import { holdWhileDatabaseIsAway } from "../../state/hold.ts";
 import type { AttemptRun, StepOutcome } from "../attempt-run.ts";
 import { principalOf } from "../context.ts";
-import { findingsOfPacks, hasPolicies, ranAs, unheardPacks } from "../policy-findings.ts";
+import { findingsOfPacks, findingsOfUnasked, hasPolicies, ranAs, unheardPacks } from "../policy-findings.ts";
 import type { LaidPolicies } from "../policy-types.ts";
 
 /** Decides by what packs said of this attempt's preview, and by the built-in policies. A mandatory violation ends the deployment before anything is touched, and so does a policy that could not be asked. */
@@ -32,10 +32,13 @@ export async function policy(run: AttemptRun): Promise<StepOutcome> {
       "Correct the pack, or let an admin end the rule that asks for it.",
     );
   }
-  const builtIn = policies.set.rules.flatMap((rule) => findingsOfRule(rule, previewed));
-  for (const { ruleId: _, overridable: __, ...finding } of builtIn)
+  const own = [
+    ...policies.set.rules.flatMap((rule) => findingsOfRule(rule, previewed)),
+    ...findingsOfUnasked(policies, run.results.packs),
+  ];
+  for (const { ruleId: _, overridable: __, ...finding } of own)
     run.events.emit({ type: "policy", step: "policy", ...finding });
-  const findings = [...findingsOfPacks(policies, run.results.packs), ...builtIn];
+  const findings = [...findingsOfPacks(policies, run.results.packs), ...own];
   run.results.policies = { ...policies, found: findings };
   const judged = await holdWhileDatabaseIsAway(() => decide(run, policies, findings), run.stop);
   const [first, ...more] = violations(judged);
