@@ -1,5 +1,6 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createClient } from "../../automation/src/client/index.ts";
 import { ANIMATION_MS, faultsOf, hasChromium, LOOKS, watchedContext } from "../helpers/console.ts";
 import { type ConsoleBed, deployHarbour, openConsoleBed, HARBOUR as STACK } from "../helpers/console-bed.ts";
 import { writeHarbourProject } from "../helpers/harbour-project.ts";
@@ -174,6 +175,33 @@ describe.skipIf(!hasBrowser)("approvals in the console", () => {
     const shown = await installation.cli(["show", id]);
     expect(shown.code, shown.stderr).toBe(0);
     expect(shown.stdout).toContain("not while the tide is out");
+    expect(bed.complaints).toEqual([]);
+  });
+
+  test("an emergency is counted above the list of all stacks until somebody else has reviewed it", async () => {
+    const { baseUrl, client } = installation;
+    const { rules, statefulTypes } = await client.getStackRules({ params: STACK, query: {} });
+    await client.setStackRules({ params: STACK, body: { rules, statefulTypes, emergency: ["pilots"] } });
+    const { value } = await createClient({ baseUrl, token: tokens.tom }).signIn();
+    const emergency = {
+      reason: "The harbour is flooding and mia is at sea.",
+      incident: "https://status.example/7",
+    };
+    const { id } = await createClient({ baseUrl, token: value }).requestDeployment({
+      params: STACK,
+      body: { operation: "refresh", emergency },
+    });
+    await client.cancelDeployment({ params: { id } });
+    await owner.goto(`${baseUrl}/`);
+    await owner.getByText("One emergency is not reviewed").waitFor();
+    await owner.getByRole("link", { name: "Look at them" }).click();
+    await owner.getByRole("button", { name: "Review" }).click();
+    await owner.getByLabel("What the review came to").fill("Right, and too late.");
+    await owner.getByRole("button", { name: "Record the review" }).click();
+    await owner.getByRole("cell", { name: /Right, and too late/ }).waitFor();
+    await owner.getByRole("link", { name: "Stacks", exact: true }).click();
+    await owner.getByRole("heading", { name: "Stacks" }).waitFor();
+    expect(await owner.getByText("One emergency is not reviewed").count()).toBe(0);
     expect(bed.complaints).toEqual([]);
   });
 });

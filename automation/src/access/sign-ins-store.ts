@@ -59,6 +59,15 @@ export async function findSignIn(db: Database, id: string): Promise<SignIn | und
   return row && toSignIn(row);
 }
 
+/** Whether a session was made within so many minutes, by the database's clock. */
+export async function isSignInYounger(db: Database, id: string, minutes: number): Promise<boolean> {
+  const { rows } = await sql`
+    select 1 from sign_ins where id = ${id} and created_at > now() - ${minutes} * interval '1 minute'`.execute(
+    db,
+  );
+  return rows.length > 0;
+}
+
 /** Ends a session by the database's clock. */
 export async function endSignIn(trx: Transaction, id: string): Promise<void> {
   await trx.updateTable("sign_ins").set({ ended_at: sql<Date>`now()` }).where("id", "=", id).execute();

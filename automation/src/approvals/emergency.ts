@@ -8,11 +8,15 @@ import { findOverdue, insertEmergency } from "./emergencies-store.ts";
 import { isLooking } from "./matching.ts";
 import { tellEmergency } from "./messages.ts";
 import { membersOf } from "./people.ts";
+import type { Guard } from "./rule-sets-store.ts";
 import { readGuard } from "./rule-sets-store.ts";
-import { requireSignIn } from "./sign-in.ts";
+import { requireFreshSignIn } from "./sign-in.ts";
+
+/** Made by the first migration of accounts; answers for the whole installation. */
+const OWNER = "owner";
 
 /**
- * Checks that somebody may pass the votes of a stack by now: a person who signed in, in a group that the stack's rules name for it, without an earlier use that nobody reviewed in time. Throws
+ * Checks that somebody may pass the votes of a stack by now: a person who signed in a moment ago, in a group that the stack's rules name for it, without an earlier use that nobody reviewed in time. Throws
  * `sign_in_required`, `forbidden` and `emergency_unreviewed`.
  */
 export async function allowEmergency(
@@ -30,7 +34,7 @@ export async function allowEmergency(
     );
   }
   if (actor === undefined) throw new SlipwayError("forbidden", "Only a person can pass votes by.");
-  requireSignIn(actor);
+  await requireFreshSignIn(trx, actor);
   const guard = await readGuard(trx, stackId);
   if (guard === undefined) throw new Error(`the stack ${stackId} is not there`);
   if (!(await mayUse(trx, guard, actor.id))) {
@@ -73,15 +77,14 @@ export async function recordEmergency(
   if (guard === undefined) throw new Error(`the stack ${stackId} is not there`);
   const { reason, incident } = asked;
   await insertEmergency(trx, { deploymentId, principal: actor.id, reason, incident });
-  const members = await membersOf(trx, guard.organisation, guard.rules.rules);
-  const approvers = [...new Set([...members.values()].flatMap((people) => [...people]))].sort();
+  const approvers = await askedPeople(trx, guard);
   const { organisation, project, stack } = guard;
   await appendAudit(trx, {
     principal: actor.id,
     action: "emergency.used",
     organisation,
     subject: `${organisation}/${project}/${stack}`,
-    details: { deployment: deploymentId, reason, incident, told: approvers },
+    details: { deployment: deploymentId, reason, incident, signIn: actor.signIn?.id, told: approvers },
     requestId,
   });
   await tellEmergency(
@@ -89,4 +92,12 @@ export async function recordEmergency(
     { deploymentId, organisation, project, stack },
     { by: actor.id, reason, incident, approvers },
   );
+}
+
+/** Whoever could have voted by any rule of the stack, and the owner of the installation, in the order of their names. */
+async function askedPeople(trx: Transaction, { organisation, production, rules }: Guard): Promise<string[]> {
+  // What no rule matches on a stack of production is for whoever may deploy there.
+  const asked = production ? [...rules.rules, { name: "production", from: [] }] : rules.rules;
+  const members = await membersOf(trx, organisation, asked);
+  return [...new Set([...members.values()].flatMap((people) => [...people])).add(OWNER)].sort();
 }

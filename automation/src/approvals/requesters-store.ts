@@ -8,8 +8,10 @@ export interface Requester {
 }
 
 /**
- * Everybody with a part in a deployment (invariant 7): who asked for it; who made the token of the service account that did; who wrote the commits of its source; who set the stack's
- * config, rules, checklist, required gates or tags, or changed a group that the rules name, since its last good release. `groups`: those that the rules name.
+ * Everybody with a part in a deployment (invariant 7): who asked for it, or made the schedule that did; who made the token of the service account that did; who wrote the commits of its source; who set the stack's
+ * config, rules, checklist, required gates or tags, or changed a group that the rules name or the policies that hold for the project, since its last good release; who answered for the violations of policies that
+ * it goes by.
+ * `groups`: those that the rules name.
  */
 export async function requestersOf(
   db: Database,
@@ -18,15 +20,19 @@ export async function requestersOf(
 ): Promise<Requester[]> {
   const { rows } = await sql<Requester>`
     with about as (
-      select d.requested_by, d.source_digest, p.organisation, p.organisation || '/' || p.name || '/' || s.name as subject,
+      select d.requested_by, d.source_digest, s.project_id, p.organisation, p.organisation || '/' || p.name as project, p.organisation || '/' || p.name || '/' || s.name as subject,
         coalesce((select max(r.created_at) from releases r where r.stack_id = d.stack_id and r.health = 'good'), '-infinity') as since
       from deployments d join stacks s on s.id = d.stack_id join projects p on p.id = s.project_id
       where d.id = ${deploymentId}
+    ), askers as (
+      select requested_by as principal, 'asked for it' as why from about
+      union
+      select c.owner, 'made the schedule that asked for it' from about join schedules c on about.requested_by = 'schedule:' || c.id
     )
-    select requested_by as principal, 'asked for it' as why from about
+    select principal, why from askers
     union
     select t.created_by, 'made the token of ' || t.principal
-    from about join tokens t on t.principal = about.requested_by and t.kind = 'service' and t.created_by is not null
+    from askers join tokens t on t.principal = askers.principal and t.kind = 'service' and t.created_by is not null
     union
     select p.id, 'wrote commits of the source'
     from about
@@ -43,6 +49,13 @@ export async function requestersOf(
         else 'changed the tags since the last good release' end
     from about join audit_entries e on e.subject = about.subject and e.at > about.since
     where e.action like any (array['config.%', 'approval_rules.%', 'gate%', 'required_gates.%', 'polic%', 'stack.tags_replaced', 'readiness.settings%'])
+    union
+    select e.principal, 'changed the policies since the last good release'
+    from about join audit_entries e on e.subject in (about.organisation, about.project) and e.at > about.since
+    join policy_rules r on r.id::text = e.details ->> 'rule' and (r.project_id is null or r.project_id = about.project_id)
+    where e.action in ('policy.enabled', 'policy.disabled')
+    union
+    select o.overridden_by, 'answered for violations of policies' from policy_overrides o where o.used_by = ${deploymentId}
     union
     select e.principal, 'changed a group of the rules since the last good release'
     from about join audit_entries e on e.subject = about.organisation and e.at > about.since

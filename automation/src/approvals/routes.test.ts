@@ -452,6 +452,58 @@ describe("whoever has a part in a change", () => {
     );
     await sql`delete from source_authors`.execute(api.db);
   });
+
+  test("is also who made the schedule that asked for it, and whoever made the token of the account that did", async () => {
+    const ivy = await person(api, "ivy", { default: "admin" });
+    await api.ask("PUT", "/v1/organisations/default/members/service:clock", { body: { role: "deployer" } });
+    await api.ask("POST", "/v1/tokens", {
+      headers: ivy.token,
+      body: { name: "clock", principal: "service:default/clock" },
+    });
+    const made: string[] = [];
+    for (const owner of [rob.principal, "service:default/clock"]) {
+      const { rows } = await sql<{ id: string }>`
+        insert into schedules (id, stack_id, name, operation, cron, time_zone, missed, owner)
+        values (gen_random_uuid(), ${stackId}, ${`of-${owner.split("/").at(-1)}`}, 'update', '0 2 * * *', 'UTC', 'record', ${owner})
+        returning id`.execute(api.db);
+      made.push(await putWaiting(api.db, stackId, { requestedBy: `schedule:${rows[0]?.id}` }));
+    }
+    const [byRob = "", byClock = ""] = made;
+    expect((await vote(api, byRob, rob)).body.code).toBe("requester_cannot_vote");
+    expect((await approvalOf(byRob)).requesters).toContainEqual({
+      principal: "user:rob",
+      why: "made the schedule that asked for it",
+    });
+    expect((await approvalOf(byClock)).requesters).toContainEqual({
+      principal: "user:ivy",
+      why: "made the token of service:default/clock",
+    });
+    expect((await vote(api, byRob, ann)).status).toBe(200);
+  });
+
+  test("is also who changed the policies that hold for its project, and of no other one", async () => {
+    const policies = "/v1/organisations/default/policies";
+    const jan = await person(api, "jan", { default: "admin" });
+    await insertStack(api.db, { project: "elsewhere", stack: "test" });
+    const enable = async (project: string) => {
+      const body = { kind: "protected-types", project, config: { types: ["x:*"] } };
+      const { status, body: rule, text } = await api.ask("POST", policies, { headers: jan.token, body });
+      expect(status, text).toBe(201);
+      return rule.id;
+    };
+    const policyPart = async (): Promise<unknown[]> =>
+      ((await approvalOf(id)).requesters as { why: string }[]).filter(({ why }) => why.includes("policies"));
+    const id = await putWaiting(api.db, stackId);
+    await enable("elsewhere");
+    expect(await policyPart()).toEqual([]);
+    const rule = await enable("shop");
+    const part = [{ principal: "user:jan", why: "changed the policies since the last good release" }];
+    expect(await policyPart()).toEqual(part);
+    // Who ends a rule has weakened what the change is held to.
+    const kim = await person(api, "kim", { default: "admin" });
+    expect((await api.ask("DELETE", `${policies}/${rule}`, { headers: kim.token })).status).toBe(204);
+    expect(await policyPart()).toEqual([...part, { ...part[0], principal: "user:kim" }]);
+  });
 });
 
 test("the database's clock is that of the moment, not of the transaction's start", async () => {

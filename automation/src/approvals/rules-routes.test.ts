@@ -1,11 +1,13 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { bearer, insertStack, tokenOf } from "../../../test/helpers/access.ts";
+import { bearer, insertDeployment, insertStack, tokenOf } from "../../../test/helpers/access.ts";
 import type { TestApi } from "../../../test/helpers/api.ts";
 import { startTestApi } from "../../../test/helpers/api.ts";
 import type { TestPerson } from "../../../test/helpers/approvals.ts";
-import { group, person, setRules } from "../../../test/helpers/approvals.ts";
+import { group, person, setRules, signIn } from "../../../test/helpers/approvals.ts";
+import { findActorOfPrincipal } from "../access/store.ts";
 import { begin } from "./begin.ts";
+import { recordEmergency } from "./emergency.ts";
 
 const STACK = "/v1/stacks/default/shop/prod";
 const RULES = `${STACK}/approval-rules`;
@@ -197,5 +199,36 @@ describe("an emergency", () => {
     expect((await api.ask("GET", "/v1/emergencies", { headers: bearer(api.token) })).body).toMatchObject({
       unreviewed: 0,
     });
+  });
+
+  test("is for somebody who signed in a moment ago: a session of the morning votes, and passes no votes by", async () => {
+    const ask = async (by: Record<string, string>) => (await request(by)).body.code;
+    await sql`update sign_ins set created_at = created_at - interval '6 minutes' where principal = 'user:dot'`.execute(
+      api.db,
+    );
+    expect((await request(deployer.session)).body).toMatchObject({
+      code: "sign_in_required",
+      detail: expect.stringContaining("the last 5 minutes") as string,
+      remedy: expect.stringContaining("slipway login") as string,
+    });
+    expect(await ask(await signIn(api, deployer.token))).toBe("release_not_found");
+  });
+
+  test("on a stack of production without rules tells whoever may deploy there, and the owner", async () => {
+    const { stackId: other } = await insertStack(api.db, { project: "shop", stack: "bare" });
+    await api.ask("PUT", "/v1/stacks/default/shop/bare/tags", {
+      body: { tags: { environment: "production" } },
+    });
+    const deploymentId = await insertDeployment(api.db, other, "update");
+    const actor = await findActorOfPrincipal(api.db, deployer.principal);
+    if (actor === undefined) throw new Error("dot is not there");
+    const one = { deploymentId, stackId: other, actor, asked: INCIDENT, requestId: null };
+    await api.db.transaction().execute((trx) => recordEmergency(trx, one));
+    const { rows } = await sql<{ kind: string; body: { nextAction: string } }>`
+      select kind, body from notifications where starts_with(dedupe_key, ${deploymentId})`.execute(api.db);
+    expect(rows.map(({ kind }) => kind)).toEqual(["approval.emergency"]);
+    expect(rows[0]?.body.nextAction).toContain("Asked: owner, user:ada, user:ann, user:dot.");
+    const { body } = await api.ask("GET", "/v1/audit?action=emergency.used&limit=1");
+    expect(body.items).toMatchObject([{ details: { told: ["owner", "user:ada", "user:ann", "user:dot"] } }]);
   });
 });

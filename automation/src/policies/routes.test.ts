@@ -2,8 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { bearer, insertDeployment, insertStack, tokenOf } from "../../../test/helpers/access.ts";
 import type { AnswerBody, TestApi } from "../../../test/helpers/api.ts";
 import { startTestApi } from "../../../test/helpers/api.ts";
+import { requestersOf } from "../approvals/requesters-store.ts";
 import { refuseUnchecked } from "./refuse.ts";
-import { overridersOf, readPolicySet, usableOverride, useOverride } from "./store.ts";
+import { findOverride, readPolicySet, usableOverride, useOverride } from "./store.ts";
 
 const POLICIES = "/v1/organisations/default/policies";
 const PACKS = "/v1/organisations/default/policy-packs";
@@ -193,8 +194,13 @@ describe("an override", () => {
     expect(await use(next)).toBe(true);
     expect(await use(later)).toBe(false);
     expect(await usableOverride(api.db, { ...asked, deploymentId: later })).toBeUndefined();
-    expect(await overridersOf(api.db, next)).toEqual(["owner"]);
-    expect(await overridersOf(api.db, later)).toEqual([]);
+    expect(await findOverride(api.db, { usedBy: next })).toMatchObject({ overriddenBy: "owner" });
+    expect(await findOverride(api.db, { usedBy: later })).toBeUndefined();
+    // Whatever has become good between the answer and the change that goes by it.
+    const answered = async (id: string) =>
+      (await requestersOf(api.db, id, [])).filter(({ why }) => why.startsWith("answered for"));
+    expect(await answered(next)).toMatchObject([{ principal: "owner" }]);
+    expect(await answered(later)).toEqual([]);
   });
 
   test("lapses by the database's clock", async () => {

@@ -4,6 +4,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { useClient } from "../api.ts";
+import { EmergencyNotice } from "../approvals/EmergencyNotice.tsx";
 import { Age } from "../components/Age.tsx";
 import type { Column as TableColumn } from "../components/DataTable.tsx";
 import { PagedTable } from "../components/PagedTable.tsx";
@@ -25,6 +26,7 @@ export function StacksPage() {
           Create a stack
         </Button>
       </Group>
+      <EmergencyNotice />
       <PagedTable
         query={stacks}
         caption="Stacks, newest first"
