@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { Database, Transaction } from "../database.ts";
 import { LEASE_MS } from "./lease-rules.ts";
-import type { Fence, LostAttempt } from "./store.ts";
+import type { Fence, LostAttempt } from "./rules.ts";
 
 /*
  * Attempts that only look (drift checks). They take no right to write, so that they never block an update and never wait for one that runs beside them; what they

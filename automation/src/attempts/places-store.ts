@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { z } from "zod";
 import type { Database, Transaction } from "../database.ts";
-import type { Fence } from "./store.ts";
+import type { Fence } from "./rules.ts";
 
 /** A process that no other one can be taken for, on the machine and in the namespace that it was seen in. */
 export const ProcessIdentity = z.object({ pid: z.int(), startedAt: z.string() });

@@ -1,7 +1,31 @@
+import type { DeploymentOperation } from "../contract/deployments.ts";
 import { BEGINNING_STEPS, changingStepOf } from "../pipeline/operations.ts";
 
 /** So many attempts of one deployment may end with their worker or runner: one more and it is the program that ends them. */
 export const MAX_CRASHES = 3;
+
+/** The right to write that one attempt holds: every write of it names all three. */
+export interface Fence {
+  stackId: string;
+  attemptId: string;
+  epoch: number;
+}
+
+/** An attempt whose lease ran out, with what its deployment had come to. */
+export interface LostAttempt extends Fence {
+  workerId: string;
+  deploymentId: string;
+  attempt: number;
+  organisation: string;
+  project: string;
+  stack: string;
+  operation: DeploymentOperation;
+  cause: "request" | "automatic-rollback";
+  causedBy: string | null;
+  cancelRequested: boolean;
+  /** Names of the steps that were started. */
+  startedSteps: string[];
+}
 
 /** What becomes of a deployment whose worker was lost. */
 export type Takeover =

@@ -6,13 +6,7 @@ import { SlipwayError } from "../errors.ts";
 import { KNOWN_VERSIONS } from "../pipeline/operations.ts";
 import { LEASE_MS } from "./lease-rules.ts";
 import { holdLook, isLook, lockLostLook, renewLook } from "./look-store.ts";
-
-/** The right to write that one attempt holds: every write of it names all three. */
-export interface Fence {
-  stackId: string;
-  attemptId: string;
-  epoch: number;
-}
+import type { Fence, LostAttempt } from "./rules.ts";
 
 /** A deployment that this worker may now run. */
 export interface Claim extends Fence {
@@ -101,22 +95,6 @@ export async function endAttempt(
     update stack_writers set holder = null, holder_kind = null, expires_at = null
     where stack_id = ${fence.stackId} and holder = ${fence.attemptId} and epoch = ${fence.epoch}
   `.execute(trx);
-}
-
-/** An attempt whose lease ran out, with what its deployment had come to. */
-export interface LostAttempt extends Fence {
-  workerId: string;
-  deploymentId: string;
-  attempt: number;
-  organisation: string;
-  project: string;
-  stack: string;
-  operation: DeploymentOperation;
-  cause: "request" | "automatic-rollback";
-  causedBy: string | null;
-  cancelRequested: boolean;
-  /** Names of the steps that were started. */
-  startedSteps: string[];
 }
 
 /** One attempt whose lease has run out, locked against other workers that look for the same; undefined when there is none. */

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Endpoint } from "../contract/endpoints.ts";
+import type { Endpoint } from "../contract/endpoint.ts";
 import { Problem } from "../contract/problems.ts";
 import { messageOf, SlipwayError } from "../errors.ts";
 import { ProblemError } from "./problem-error.ts";

@@ -1,5 +1,6 @@
 import type { z } from "zod";
-import type { Endpoint, EndpointName } from "../contract/endpoints.ts";
+import type { Endpoint } from "../contract/endpoint.ts";
+import type { EndpointName } from "../contract/endpoints.ts";
 import { endpoints } from "../contract/endpoints.ts";
 import type { DeploymentEvent } from "../contract/events.ts";
 import type { UpdateEvent } from "../contract/updates.ts";

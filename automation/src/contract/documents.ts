@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Endpoint } from "./endpoints.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { Digest, StackPath } from "./identifiers.ts";
 
 /** `summary`: what was deployed. `runbook`: the commands for this stack. `checklist`: whether it may take something new. `coverage`: the tasks of a deployment plan and where each is done. */

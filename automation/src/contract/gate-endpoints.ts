@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Endpoint } from "./endpoints.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { Gate, GateEvidence, GateName, GatePhase, RequiredGate, RequiredGates } from "./gates.ts";
 import { Id, StackPath } from "./identifiers.ts";
 

@@ -6,6 +6,7 @@ export * from "./deployments.ts";
 export * from "./disk.ts";
 export * from "./documents.ts";
 export * from "./drift.ts";
+export * from "./endpoint.ts";
 export * from "./endpoints.ts";
 export * from "./events.ts";
 export * from "./figures.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Endpoint } from "./endpoints.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { Budget, FiguresQuery, ProjectFigures, SetBudgets } from "./figures.ts";
 import { Id, OrganisationName, PageQuery, ProjectName, pageOf, StackName, StackPath } from "./identifiers.ts";
 import { ProjectPath } from "./projects.ts";

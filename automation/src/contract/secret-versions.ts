@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { SecretKind } from "./aws/secret-slots.ts";
 import { Deployment } from "./deployments.ts";
-import type { Endpoint } from "./endpoints.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { Instant, StackPath } from "./identifiers.ts";
 
 /** Key of the stack's config that reaches the functions as SECRETS_EPOCH: another value makes a new version of each that reads secrets, so that none serves with one that it read before. */

@@ -1,5 +1,6 @@
 import { sql } from "kysely";
-import type { Claim, LostAttempt } from "../attempts/store.ts";
+import type { LostAttempt } from "../attempts/rules.ts";
+import type { Claim } from "../attempts/store.ts";
 import { endAttempt } from "../attempts/store.ts";
 import { appendAudit } from "../audit/store.ts";
 import { subjectOf } from "../audit/subject.ts";

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { isLook } from "../attempts/look-store.ts";
-import type { Fence } from "../attempts/store.ts";
+import type { Fence } from "../attempts/rules.ts";
 import type { EventBody } from "../contract/events.ts";
 import type { Database } from "../database.ts";
 

@@ -5,7 +5,7 @@ import { listableOrganisations } from "../access/rules.ts";
 import type { ContentStore } from "../artifacts/content-store.ts";
 import type { Clock } from "../clock.ts";
 import type { Deployment } from "../contract/deployments.ts";
-import type { Endpoint } from "../contract/endpoints.ts";
+import type { Endpoint } from "../contract/endpoint.ts";
 import { endpoints } from "../contract/endpoints.ts";
 import { InstantPlace } from "../database/instant-cursor.ts";
 import type { Notifications } from "../database/notifications.ts";

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { z } from "zod";
-import type { Fence } from "../attempts/store.ts";
+import type { Fence } from "../attempts/rules.ts";
 import type { GateResult } from "../contract/deployments.ts";
 import type { GatePhase } from "../contract/gates.ts";
 import { GATE_KINDS, GateEvidence, GateThreshold, Measurement } from "../contract/gates.ts";

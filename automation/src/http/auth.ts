@@ -6,7 +6,7 @@ import type { Actor } from "../access/rules.ts";
 import { looksLikeToken } from "../access/token.ts";
 import type { Principal } from "../contract/access.ts";
 import { Verb } from "../contract/access.ts";
-import type { Permission } from "../contract/endpoints.ts";
+import type { Permission } from "../contract/endpoint.ts";
 import type { Database } from "../database.ts";
 import { SlipwayError } from "../errors.ts";
 

@@ -7,7 +7,8 @@ import type { Actor } from "../access/rules.ts";
 import { can } from "../access/rules.ts";
 import type { Role } from "../contract/access.ts";
 import { Verb } from "../contract/access.ts";
-import type { Endpoint, EndpointName } from "../contract/endpoints.ts";
+import type { Endpoint } from "../contract/endpoint.ts";
+import type { EndpointName } from "../contract/endpoints.ts";
 import { endpoints } from "../contract/endpoints.ts";
 
 /** A body of the right form for each endpoint that takes one; `place` is what an address would name. */

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { Actor } from "../access/rules.ts";
-import type { Endpoint } from "../contract/endpoints.ts";
+import type { Endpoint } from "../contract/endpoint.ts";
 import { Problem } from "../contract/problems.ts";
 import { SlipwayError } from "../errors.ts";
 import { PROBLEM_TYPE } from "./problems.ts";
@@ -86,7 +86,7 @@ export function serve<E extends Endpoint>(
 }
 
 /** Loose: a request has many more headers. */
-export const IdempotencyHeaders = z.looseObject({
+const IdempotencyHeaders = z.looseObject({
   "idempotency-key": z
     .string()
     .min(1)

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { FastifyRequest } from "fastify";
 import { sql } from "kysely";
-import type { Endpoint } from "../contract/endpoints.ts";
+import type { Endpoint } from "../contract/endpoint.ts";
 import type { Database, Transaction } from "../database.ts";
 import { withTransaction } from "../database.ts";
 import { SlipwayError } from "../errors.ts";

@@ -1,6 +1,6 @@
 import { contentOf, crashHistory, markCrashed } from "../attempts/crashes-store.ts";
+import type { LostAttempt } from "../attempts/rules.ts";
 import { decideTakeover } from "../attempts/rules.ts";
-import type { LostAttempt } from "../attempts/store.ts";
 import { appendAudit } from "../audit/store.ts";
 import { subjectOf } from "../audit/subject.ts";
 import type { Transaction } from "../database.ts";

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Fence } from "../attempts/store.ts";
+import type { Fence } from "../attempts/rules.ts";
 import type { DeploymentOperation } from "../contract/deployments.ts";
 import type { Transaction } from "../database.ts";
 import type { Account, PlannedOperation } from "../deployments/account-rules.ts";

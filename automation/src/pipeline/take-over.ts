@@ -1,4 +1,4 @@
-import type { LostAttempt } from "../attempts/store.ts";
+import type { LostAttempt } from "../attempts/rules.ts";
 import { lockLostAttempt } from "../attempts/store.ts";
 import { lostAttempts } from "../attempts/worker-store.ts";
 import { loseLocksWhenFrozen } from "../database/frozen.ts";

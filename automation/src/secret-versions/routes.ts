@@ -3,7 +3,7 @@ import type { ContentStore } from "../artifacts/content-store.ts";
 import { appendAudit } from "../audit/store.ts";
 import { subjectOf } from "../audit/subject.ts";
 import type { Clock } from "../clock.ts";
-import type { Endpoint } from "../contract/endpoints.ts";
+import type { Endpoint } from "../contract/endpoint.ts";
 import { endpoints } from "../contract/endpoints.ts";
 import type { SecretVersions } from "../contract/secret-versions.ts";
 import { SECRETS_EPOCH_KEY } from "../contract/secret-versions.ts";

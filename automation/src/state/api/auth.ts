@@ -1,9 +1,11 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { actorOf } from "../../access/actor.ts";
-import type { Actor } from "../../access/rules.ts";
+import type { Actor, Verb } from "../../access/rules.ts";
 import type { Database } from "../../database.ts";
 import { SlipwayError } from "../../errors.ts";
-import type { Needs } from "./route.ts";
+
+/** What a request must present: nothing, an access token, an access token whose actor `can` do this, or the token of an update. */
+export type Needs = "nothing" | "access-token" | "update-token" | Verb;
 
 declare module "fastify" {
   interface FastifyRequest {

@@ -6,23 +6,15 @@ import { StackPath } from "../../contract/identifiers.ts";
 import type { Database, Transaction } from "../../database.ts";
 import { SlipwayError } from "../../errors.ts";
 import { checkUnused } from "../../stacks/rules.ts";
-import type { StackName } from "../../stacks/store.ts";
 import { readStackUse, referStack } from "../../stacks/store.ts";
 import { stackIsHeld } from "../writer.ts";
 import { lockWriter } from "../writers-store.ts";
 import { actorOfRequest } from "./auth.ts";
+import type { StackContext } from "./stacks-store.ts";
 import { resolveStack } from "./stacks-store.ts";
 
 /** A path may name more than the stack. */
 const StackOfPath = z.object(StackPath.shape);
-
-/** A stack that the actor of the request may see. */
-export interface StackContext {
-  stackId: string;
-  projectId: string;
-  /** As it is called now, also when it was asked for by an earlier name. */
-  name: StackName;
-}
 
 /**
  * The stack of the request's path, once its actor can do `verb` with it. Throws SlipwayError `not_found` when there is none or when the actor may not

@@ -14,7 +14,7 @@ import { lockWriter } from "../writers-store.ts";
 import { auditStack, clientOf } from "./audit.ts";
 import { bodyText, parseText } from "./bodies.ts";
 import { allowIn } from "./context.ts";
-import type { StateApiDependencies } from "./plugin.ts";
+import type { StateApiDependencies } from "./dependencies.ts";
 import { organisationExists } from "./summaries-store.ts";
 import { CreateStackRequest } from "./wire.ts";
 

@@ -1,12 +1,9 @@
 import type { FastifyInstance } from "fastify";
-import type { Clock } from "../../clock.ts";
-import type { Database } from "../../database.ts";
 import { SlipwayError } from "../../errors.ts";
-import type { HostRule } from "../../http/hosts.ts";
-import type { Keyring } from "../../secrets/keyring.ts";
 import { guardApi } from "./auth.ts";
 import { readBodies } from "./bodies.ts";
 import { capabilityRoutes } from "./capabilities.ts";
+import type { StateApiDependencies } from "./dependencies.ts";
 import { handleApiError } from "./errors.ts";
 import { historyRoutes } from "./history.ts";
 import { lookupRoutes } from "./lookups.ts";
@@ -18,16 +15,6 @@ import { stateTextRoutes } from "./state-text.ts";
 import { updateApiRoutes } from "./updates.ts";
 import { userRoutes } from "./user.ts";
 import { writeApiRoutes } from "./writes.ts";
-
-/** What the service API works with. */
-export interface StateApiDependencies {
-  db: Database;
-  clock: Clock;
-  keyring: Keyring;
-  hosts: HostRule;
-  /** Other times than those that the protocol expects. */
-  timing?: { leaseMs?: number; drainMs?: number };
-}
 
 /**
  * Pulumi's service API below /api, as far as the CLI needs it to keep its state here. A scope of its own: other tokens, other bodies and another form of

@@ -12,7 +12,7 @@ import { auditStack, clientOf } from "./audit.ts";
 import { parseBody } from "./bodies.ts";
 import { lockFreeStack } from "./context.ts";
 import { findOrMakeProject } from "./create-stack.ts";
-import type { StateApiDependencies } from "./plugin.ts";
+import type { StateApiDependencies } from "./dependencies.ts";
 import type { StackCall } from "./route.ts";
 import { stackRoute } from "./route.ts";
 import { renameStackRow } from "./stacks-store.ts";

@@ -1,13 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from "fastify";
 import type { Actor, Verb } from "../../access/rules.ts";
 import type { Database } from "../../database.ts";
+import type { Needs } from "./auth.ts";
 import { actorOfRequest } from "./auth.ts";
 import { SMALL_BODY_BYTES } from "./bodies.ts";
-import type { StackContext } from "./context.ts";
 import { stackOf } from "./context.ts";
-
-/** What a request must present: nothing, an access token, an access token whose actor `can` do this, or the token of an update. */
-export type Needs = "nothing" | "access-token" | "update-token" | Verb;
+import type { StackContext } from "./stacks-store.ts";
 
 /** A route below /api. */
 export interface ApiRoute {

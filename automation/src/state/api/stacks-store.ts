@@ -1,7 +1,14 @@
 import { sql } from "kysely";
 import type { Database, Transaction } from "../../database.ts";
 import type { StackName } from "../../stacks/store.ts";
-import type { StackContext } from "./context.ts";
+
+/** A stack that a request names. */
+export interface StackContext {
+  stackId: string;
+  projectId: string;
+  /** As it is called now, also when it was asked for by an earlier name. */
+  name: StackName;
+}
 
 /** Finds a stack by its name, or with `aliases` by one that it had before; a stack that has the name now comes first. */
 export async function resolveStack(

@@ -13,7 +13,7 @@ import { actorOfRequest } from "./auth.ts";
 import { checkForm, parseBody, STATE_BODY_BYTES } from "./bodies.ts";
 import { lockFreeStack, lockStack } from "./context.ts";
 import { createStack, readCreateStack } from "./create-stack.ts";
-import type { StateApiDependencies } from "./plugin.ts";
+import type { StateApiDependencies } from "./dependencies.ts";
 import { apiRoute, stackRoute } from "./route.ts";
 import { readStackDetails } from "./stacks-store.ts";
 import { TagsRequest } from "./wire.ts";

@@ -12,9 +12,9 @@ import { runWork } from "../threads/pool.ts";
 import { auditStack, clientOf, commandOf } from "./audit.ts";
 import { bodyText, checkForm, STATE_BODY_BYTES } from "./bodies.ts";
 import { lockFreeStack } from "./context.ts";
+import type { StateApiDependencies } from "./dependencies.ts";
 import { hasRunningUpdate, stateNumberOfUpdate } from "./exports-store.ts";
 import { addressOf, sealedAt } from "./own-address.ts";
-import type { StateApiDependencies } from "./plugin.ts";
 import { type StackCall, stackRoute } from "./route.ts";
 
 /** What a stack that was never updated exports. The oldest form that all supported CLIs take. */

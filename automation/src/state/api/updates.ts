@@ -14,7 +14,7 @@ import { findUpdateRow } from "../updates-store.ts";
 import { clientOf } from "./audit.ts";
 import { CONFIG_BODY_BYTES, parseBody, parseOptionalBody } from "./bodies.ts";
 import { allow } from "./context.ts";
-import type { StateApiDependencies } from "./plugin.ts";
+import type { StateApiDependencies } from "./dependencies.ts";
 import type { StackCall } from "./route.ts";
 import { stackRoute } from "./route.ts";
 import { untilGone } from "./until-gone.ts";

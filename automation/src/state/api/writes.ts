@@ -8,7 +8,7 @@ import type { Writing } from "../write-state.ts";
 import { appendJournal, writeCheckpoint } from "../write-state.ts";
 import { updateTokenOf } from "./auth.ts";
 import { BATCH_BODY_BYTES, bodyText, parseBody, parseOptionalBody, STATE_BODY_BYTES } from "./bodies.ts";
-import type { StateApiDependencies } from "./plugin.ts";
+import type { StateApiDependencies } from "./dependencies.ts";
 import type { ApiRoute } from "./route.ts";
 import { apiRoute, STACK_PATH } from "./route.ts";
 import { untilGone } from "./until-gone.ts";
