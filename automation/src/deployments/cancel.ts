@@ -6,10 +6,11 @@ import type { Transaction } from "../database.ts";
 import { SlipwayError } from "../errors.ts";
 import type { Caller } from "../http/endpoint.ts";
 import { tellEnd } from "../notifications/deployment-messages.ts";
+import { askForCancel, cancelNow, lockForCancel } from "./cancel-store.ts";
 import { cancelFollowers } from "./completion.ts";
 import { appendEvents, notify, WORK_CHANNEL } from "./events-store.ts";
 import { decideCancel } from "./rules.ts";
-import * as store from "./store.ts";
+import { findDeployment } from "./store.ts";
 
 /**
  * Cancels a deployment in the caller's transaction: at once while nothing runs for it, else by asking its worker, or whoever takes it over. Answers it with what happens next. Asking again
@@ -20,7 +21,7 @@ export async function cancelDeployment(
   { clock }: { clock: Clock },
   { id, caller }: { id: string; caller: Pick<Caller, "principal"> & { requestId: string | null } },
 ): Promise<Deployment> {
-  const deployment = await store.lockForCancel(trx, id);
+  const deployment = await lockForCancel(trx, id);
   if (deployment === undefined) throw missing.deployment(id);
   const { organisation, project, stack, stackId, rolledBackBy } = deployment;
   const decision = decideCancel(deployment);
@@ -42,7 +43,7 @@ export async function cancelDeployment(
     const at = clock.now().toISOString();
     const target = { deploymentId: id, attempt: 0, fence: null };
     if (decision === "ended-now") {
-      await store.cancelNow(trx, id, caller.principal);
+      await cancelNow(trx, id, caller.principal);
       const detail = "Cancelled before it began. No resource was changed.";
       await appendEvents(trx, target, [{ at, body: { type: "status", status: "cancelled", detail } }]);
       await tellEnd(trx, { deploymentId: id, organisation, project, stack }, "cancelled", {
@@ -51,7 +52,7 @@ export async function cancelDeployment(
       });
       await cancelFollowers(trx, { deploymentId: id, organisation, project, stack }, "cancelled");
     } else {
-      await store.askForCancel(trx, id, caller.principal);
+      await askForCancel(trx, id, caller.principal);
     }
     await appendAudit(trx, {
       ...caller,
@@ -62,7 +63,7 @@ export async function cancelDeployment(
     });
     await notify(trx, WORK_CHANNEL, stackId);
   }
-  const found = await store.findDeployment(trx, id);
+  const found = await findDeployment(trx, id);
   if (found === undefined) throw missing.deployment(id);
   return found;
 }

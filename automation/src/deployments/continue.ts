@@ -9,6 +9,7 @@ import type { Caller } from "../http/endpoint.ts";
 import { OPERATION_VERSION, stepsOf } from "../pipeline/operations.ts";
 import { refuseAfterFailedRollback } from "../rollbacks/refusals.ts";
 import { undecided } from "./account-rules.ts";
+import { lockContent } from "./contents-store.ts";
 import { appendEvents, notify, WORK_CHANNEL } from "./events-store.ts";
 import { refuseQuarantined } from "./request.ts";
 import { isTerminal } from "./rules.ts";
@@ -26,7 +27,7 @@ export async function continueDeployment(
 ): Promise<Deployment> {
   const { id, body, caller } = request;
   // Locks the stack too, so that of two who go on with it at once the second sees the first.
-  const content = await store.lockContent(trx, id);
+  const content = await lockContent(trx, id);
   const deployment = await store.findDeployment(trx, id);
   if (content === undefined || deployment === undefined) throw missing.deployment(id);
   const { nextAction, operation } = deployment;

@@ -13,11 +13,11 @@ import { committedConfig } from "../sources/project-files.ts";
 import { snapshotSource } from "../sources/snapshot.ts";
 import { readStoredConfig } from "../stacks/config-store.ts";
 import { adoptCommittedConfig } from "./committed-secrets.ts";
+import type { DeploymentContent } from "./contents-store.ts";
+import { findLastContent, lastGoodCommit } from "./contents-store.ts";
 import { refuseForeignState } from "./foreign-state.ts";
 import { requiredBy } from "./required-config.ts";
 import { checkRequiredConfig } from "./rules.ts";
-import type { DeploymentContent } from "./store.ts";
-import { findLastContent, lastGoodCommit } from "./store.ts";
 
 /** The source that a deployment runs, before the server's config is laid over it. */
 export interface RequestedSource extends Omit<DeploymentContent, "configDigest"> {

@@ -9,27 +9,14 @@ import type {
 import type { DeploymentEvent } from "../contract/events.ts";
 import type { InstantPlace } from "../database/instant-cursor.ts";
 import { isAfter, placeInstant } from "../database/instant-cursor.ts";
-import type { StoredConfig } from "../database/tables.ts";
 import type { Database, Transaction } from "../database.ts";
 import type { ShownWaiting } from "../dispatch/waiting.ts";
 import { readWaiting } from "../dispatch/waiting.ts";
 import { findConsent, findHold } from "../rollbacks/store.ts";
 import { findAccount } from "./accounts-store.ts";
+import type { DeployedContent } from "./contents-store.ts";
 import { describeCancel, nextActionOf } from "./continue-rules.ts";
 import { isTerminal } from "./rules.ts";
-
-/** Source and config that a deployment runs with. */
-export interface DeploymentContent {
-  sourceDigest: string;
-  lockfileDigest: string | null;
-  commit: string | null;
-  dirty: boolean;
-  config: StoredConfig;
-  configDigest: string;
-}
-
-/** The same of a deployment that may do without a source: it looks at the state alone. */
-export type DeployedContent = Omit<DeploymentContent, "sourceDigest"> & { sourceDigest: string | null };
 
 /** A deployment to be queued. */
 export interface NewDeployment extends DeployedContent {
@@ -107,94 +94,6 @@ export async function readTraceParent(db: Database, id: string): Promise<string 
     .where("id", "=", id)
     .executeTakeFirst();
   return row?.trace_parent ?? null;
-}
-
-/** What the rules of rollback need of a release, with what its deployment runs again. */
-export interface ReleaseContent extends DeploymentContent {
-  number: number;
-  health: "pending" | "good" | "bad";
-  quarantined: boolean;
-}
-
-/** Releases of a stack, newest first. */
-export async function listReleaseContents(db: Database, stackId: string): Promise<ReleaseContent[]> {
-  const rows = await db
-    .selectFrom("releases")
-    .select(["number", "health", "source_digest", "lockfile_digest", "git_commit", "git_dirty"])
-    .select(["config", "config_digest"])
-    .select(
-      sql<boolean>`exists (select 1 from quarantines q where q.stack_id = releases.stack_id and q.lifted_at is null
-        and q.source_digest = releases.source_digest and q.config_digest = releases.config_digest)`.as(
-        "quarantined",
-      ),
-    )
-    .where("stack_id", "=", stackId)
-    .orderBy("number", "desc")
-    .execute();
-  return rows.map((row) => ({
-    number: row.number,
-    health: row.health as ReleaseContent["health"],
-    quarantined: row.quarantined,
-    sourceDigest: row.source_digest,
-    lockfileDigest: row.lockfile_digest,
-    commit: row.git_commit,
-    dirty: row.git_dirty,
-    config: row.config,
-    configDigest: row.config_digest,
-  }));
-}
-
-/** What the stack was last deployed from: its newest release, else its newest deployment; undefined when it never was. */
-export async function findLastContent(db: Database, stackId: string): Promise<DeploymentContent | undefined> {
-  const [release] = await listReleaseContents(db, stackId);
-  if (release !== undefined) return release;
-  const row = await db
-    .selectFrom("deployments")
-    .select(["source_digest", "lockfile_digest", "git_commit", "git_dirty", "config", "config_digest"])
-    .where("stack_id", "=", stackId)
-    .where("source_digest", "is not", null)
-    .where("operation", "=", "update")
-    .orderBy("number", "desc")
-    .limit(1)
-    .executeTakeFirst();
-  if (row === undefined || row.source_digest === null) return undefined;
-  return {
-    sourceDigest: row.source_digest,
-    lockfileDigest: row.lockfile_digest,
-    commit: row.git_commit,
-    dirty: row.git_dirty,
-    config: row.config,
-    configDigest: row.config_digest,
-  };
-}
-
-/** The commit that the stack's newest good release was made of; null when there is none, or it came from no commit. */
-export async function lastGoodCommit(db: Database, stackId: string): Promise<string | null> {
-  const row = await db
-    .selectFrom("releases")
-    .select("git_commit")
-    .where("stack_id", "=", stackId)
-    .where("health", "=", "good")
-    .orderBy("number", "desc")
-    .limit(1)
-    .executeTakeFirst();
-  return row?.git_commit ?? null;
-}
-
-/** Why a source and config are refused on a stack; undefined when they are not. */
-export async function findQuarantine(
-  db: Database,
-  stackId: string,
-  content: { sourceDigest: string; configDigest: string },
-): Promise<{ reason: string } | undefined> {
-  return db
-    .selectFrom("quarantines")
-    .select("reason")
-    .where("stack_id", "=", stackId)
-    .where("source_digest", "=", content.sourceDigest)
-    .where("config_digest", "=", content.configDigest)
-    .where("lifted_at", "is", null)
-    .executeTakeFirst();
 }
 
 /** One deployment with its steps and gates. */
@@ -329,114 +228,6 @@ export async function listDeployments(
 export async function listSummaries(db: Database, ids: readonly string[]): Promise<DeploymentSummary[]> {
   const rows = await deploymentQuery(db).where("deployments.id", "in", ids).execute();
   return toSummaries(db, rows);
-}
-
-/** What a deployment ran with, and its stack, which is locked until the end of the transaction. Undefined when there is none, or it ran without a source. */
-export async function lockContent(
-  trx: Transaction,
-  id: string,
-): Promise<(DeploymentContent & { stackId: string; promotedFrom: string | null }) | undefined> {
-  const row = await trx
-    .selectFrom("deployments")
-    .innerJoin("stacks", "stacks.id", "deployments.stack_id")
-    .select([
-      "stack_id",
-      "source_digest",
-      "lockfile_digest",
-      "git_commit",
-      "git_dirty",
-      "config",
-      "config_digest",
-      "promoted_from",
-    ])
-    .where("deployments.id", "=", id)
-    .where("stacks.removed_at", "is", null)
-    .forUpdate("stacks")
-    .executeTakeFirst();
-  if (row === undefined || row.source_digest === null) return undefined;
-  return {
-    stackId: row.stack_id,
-    promotedFrom: row.promoted_from,
-    sourceDigest: row.source_digest,
-    lockfileDigest: row.lockfile_digest,
-    commit: row.git_commit,
-    dirty: row.git_dirty,
-    config: row.config,
-    configDigest: row.config_digest,
-  };
-}
-
-/** What a cancel decides about. */
-export interface CancelState {
-  stackId: string;
-  organisation: string;
-  project: string;
-  stack: string;
-  status: DeploymentStatus;
-  cancelRequested: boolean;
-  /** The automatic rollback that it waits for. */
-  rolledBackBy: string | null;
-  /** It waits for a person to keep or to undo what it left. */
-  isHeld: boolean;
-}
-
-/** Locks a deployment until the end of the transaction: no worker claims it meanwhile. */
-export async function lockForCancel(trx: Transaction, id: string): Promise<CancelState | undefined> {
-  const row = await trx
-    .selectFrom("deployments")
-    .innerJoin("stacks", "stacks.id", "deployments.stack_id")
-    .innerJoin("projects", "projects.id", "stacks.project_id")
-    .select(["deployments.stack_id as stackId", "projects.organisation", "projects.name as project"])
-    .select(["stacks.name as stack", "deployments.status", "deployments.rolled_back_by as rolledBackBy"])
-    .select(sql<boolean>`deployments.cancel_requested_at is not null`.as("cancelRequested"))
-    .select(
-      sql<boolean>`deployments.status = 'running' and deployments.verification is not distinct from 'held'`.as(
-        "isHeld",
-      ),
-    )
-    .where("deployments.id", "=", id)
-    .forUpdate("deployments")
-    .executeTakeFirst();
-  return row && { ...row, status: row.status as DeploymentStatus };
-}
-
-/** Ends a deployment that nothing runs for: cancelled, with its remaining steps skipped. */
-export async function cancelNow(
-  trx: Transaction,
-  id: string,
-  principal: string | null = null,
-): Promise<void> {
-  const failure = {
-    code: "cancelled",
-    detail: "Cancelled before it began. No resource was changed.",
-    remedy: null,
-  };
-  await trx
-    .updateTable("deployments")
-    .set({
-      status: "cancelled",
-      cancel_requested_at: sql<Date>`now()`,
-      cancelled_by: principal,
-      finished_at: sql<Date>`now()`,
-      failure: JSON.stringify(failure),
-    })
-    .where("id", "=", id)
-    .execute();
-  await trx
-    .updateTable("deployment_steps")
-    .set({ state: "skipped" })
-    .where("deployment_id", "=", id)
-    .where("state", "=", "waiting")
-    .execute();
-}
-
-/** Asks the worker that runs a deployment to interrupt it. */
-export async function askForCancel(trx: Transaction, id: string, principal: string): Promise<void> {
-  await trx
-    .updateTable("deployments")
-    .set({ cancel_requested_at: sql<Date>`now()`, cancelled_by: principal })
-    .where("id", "=", id)
-    .execute();
 }
 
 /** Status of a deployment; undefined when there is none. */

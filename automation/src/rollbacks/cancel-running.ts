@@ -1,8 +1,8 @@
 import { sql } from "kysely";
 import { appendAudit } from "../audit/store.ts";
 import type { Transaction } from "../database.ts";
+import { askForCancel } from "../deployments/cancel-store.ts";
 import { notify, WORK_CHANNEL } from "../deployments/events-store.ts";
-import { askForCancel } from "../deployments/store.ts";
 import { SlipwayError } from "../errors.ts";
 
 interface RunningOnStack {

@@ -1,6 +1,6 @@
 import type { DeploymentOptions } from "../contract/deployments.ts";
 import type { Transaction } from "../database.ts";
-import type { DeployedContent } from "../deployments/store.ts";
+import type { DeployedContent } from "../deployments/contents-store.ts";
 import { DEFAULT_PARALLEL } from "../engine/pulumi-arguments.ts";
 import { SlipwayError } from "../errors.ts";
 import type { Keyring } from "../secrets/keyring.ts";
