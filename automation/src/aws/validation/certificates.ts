@@ -1,6 +1,5 @@
 import { ACMClient, DescribeCertificateCommand } from "@aws-sdk/client-acm";
 import { ApiGatewayV2Client, GetDomainNameCommand } from "@aws-sdk/client-apigatewayv2";
-import { CloudFrontClient, GetDistributionCommand } from "@aws-sdk/client-cloudfront";
 import { messageOf, SlipwayError, systemCode } from "../../errors.ts";
 import {
   handshakeFailure,
@@ -10,6 +9,7 @@ import {
   type StoredCertificate,
 } from "./certificate-rules.ts";
 import { failed, notApplicable, type PlannedCheck, passed, type Verdict } from "./check.ts";
+import { distributionOf } from "./distribution.ts";
 import { nothingTo, type Scope, withClient } from "./scope.ts";
 
 /** The certificates are issued, have more than 30 days left, and are those that the distribution and the API really show. */
@@ -91,17 +91,8 @@ async function describe(scope: Scope, arn: string): Promise<StoredCertificate> {
 }
 
 async function certificateOfDistribution(scope: Scope): Promise<string | null> {
-  return withClient(
-    scope,
-    (settings) => new CloudFrontClient(settings),
-    async (client, options) => {
-      const { Distribution } = await client.send(
-        new GetDistributionCommand({ Id: scope.manifest.site.distributionId }),
-        options,
-      );
-      return Distribution?.DistributionConfig?.ViewerCertificate?.ACMCertificateArn || null;
-    },
-  );
+  const distribution = await distributionOf(scope);
+  return distribution?.DistributionConfig?.ViewerCertificate?.ACMCertificateArn || null;
 }
 
 async function certificateOfApi(scope: Scope): Promise<string | null> {

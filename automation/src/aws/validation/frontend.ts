@@ -1,8 +1,8 @@
 import { getCACertificates } from "node:tls";
-import { CloudFrontClient, GetDistributionCommand } from "@aws-sdk/client-cloudfront";
 import { apiAddress } from "./api-rules.ts";
 import { browse, findBrowser } from "./browse.ts";
 import { notApplicable, type PlannedCheck, type Verdict } from "./check.ts";
+import { distributionOf } from "./distribution.ts";
 import {
   filesOf,
   judgeCors,
@@ -13,7 +13,7 @@ import {
   judgeRedirect,
   judgeVisit,
 } from "./frontend-rules.ts";
-import { type Scope, withClient } from "./scope.ts";
+import type { Scope } from "./scope.ts";
 
 /** Nobody's: the name is reserved (RFC 2606). */
 const FOREIGN_ORIGIN = "https://elsewhere.invalid";
@@ -24,7 +24,7 @@ export function frontendChecks(scope: Scope): readonly PlannedCheck[] {
   const plain = new URL(site.url);
   plain.protocol = "http:";
   return [
-    { check: "distribution", look: async () => judgeDistribution(await distribution(scope)) },
+    { check: "distribution", look: () => distribution(scope) },
     { check: "page", look: async () => judgePage(await scope.request(site.url)) },
     {
       check: "redirect to HTTPS",
@@ -36,21 +36,12 @@ export function frontendChecks(scope: Scope): readonly PlannedCheck[] {
   ];
 }
 
-async function distribution(scope: Scope) {
-  return withClient(
-    scope,
-    (settings) => new CloudFrontClient(settings),
-    async (client, options) => {
-      const { Distribution } = await client.send(
-        new GetDistributionCommand({ Id: scope.manifest.site.distributionId }),
-        options,
-      );
-      return {
-        enabled: Distribution?.DistributionConfig?.Enabled ?? false,
-        status: Distribution?.Status ?? "unknown",
-      };
-    },
-  );
+async function distribution(scope: Scope): Promise<Verdict> {
+  const found = await distributionOf(scope);
+  return judgeDistribution({
+    enabled: found?.DistributionConfig?.Enabled ?? false,
+    status: found?.Status ?? "unknown",
+  });
 }
 
 async function cors({ manifest, request }: Scope): Promise<Verdict> {
