@@ -1,6 +1,5 @@
-import type { ClaimedFence } from "./history.ts";
 import * as statements from "./statements.ts";
-import type { Trx } from "./store.ts";
+import type { ClaimedFence, Trx } from "./store.ts";
 import type { System } from "./system.ts";
 import { askServer, hold, record, transact } from "./system.ts";
 import type { Process, Task, Wait } from "./world.ts";

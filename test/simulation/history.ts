@@ -1,17 +1,4 @@
-import type { Change } from "./store.ts";
-
-/** The right to write that a transaction claimed to have. */
-export interface ClaimedFence {
-  stackId: string;
-  attemptId: string;
-  epoch: number;
-}
-
-export interface AuditRow {
-  action: string;
-  subject: string;
-  principal: string;
-}
+import type { AuditRow, Change, ClaimedFence } from "./store.ts";
 
 /** What really happened, as nobody in the simulated system can see it. */
 export type Happening =

@@ -1,4 +1,3 @@
-import type { Violation } from "./check.ts";
 import { check } from "./check.ts";
 import { describe } from "./history.ts";
 import { MUTANTS } from "./mutants.ts";
@@ -6,6 +5,7 @@ import type { Rules } from "./rules.ts";
 import { PRODUCT } from "./rules.ts";
 import type { Run } from "./run.ts";
 import { runSeed } from "./run.ts";
+import type { Violation } from "./violation.ts";
 
 /*
  * One seed alone, with all that happened in it: node test/simulation/replay.ts <seed> [mutant]. Exits 1 when an invariant is broken.

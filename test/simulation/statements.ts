@@ -5,9 +5,8 @@ import type { QueueView } from "../../automation/src/deployments/queue-rules.ts"
 import { isTerminal } from "../../automation/src/deployments/rules.ts";
 import { OPERATION_VERSION } from "../../automation/src/pipeline/operations.ts";
 import { tell } from "./delivery-statements.ts";
-import type { ClaimedFence } from "./history.ts";
 import type { Rules } from "./rules.ts";
-import type { Rows, Trx } from "./store.ts";
+import type { ClaimedFence, Rows, Trx } from "./store.ts";
 
 /*
  * The transactions of the product, as far as they decide something: what its store files do in SQL, with the same rules.

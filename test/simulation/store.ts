@@ -2,7 +2,6 @@ import type { Approval, ApprovalRule } from "../../automation/src/approvals/rule
 import type { WriterRow } from "../../automation/src/attempts/lease-rules.ts";
 import type { AttemptStatus } from "../../automation/src/attempts/moves.ts";
 import type { DeploymentOperation, DeploymentStatus } from "../../automation/src/contract/deployments.ts";
-import type { AuditRow, ClaimedFence } from "./history.ts";
 
 /** Rows of the simulated database, as far as they decide something. Rows are never changed in place. */
 export interface Rows {
@@ -68,11 +67,22 @@ export interface Rows {
 }
 export type Table = keyof Rows;
 
-export interface Change {
-  table: Table;
-  id: string;
-  before: object | undefined;
-  after: object;
+/** A row before and after; `before` is undefined for a new one. */
+export type Change = {
+  [T in Table]: { table: T; id: string; before: Rows[T] | undefined; after: Rows[T] };
+}[Table];
+
+/** The right to write that a transaction claimed to have. */
+export interface ClaimedFence {
+  stackId: string;
+  attemptId: string;
+  epoch: number;
+}
+
+export interface AuditRow {
+  action: string;
+  subject: string;
+  principal: string;
 }
 
 /** What a statement sees and writes. It all happens or nothing does. */
@@ -125,7 +135,7 @@ export function openStore(): Store {
       const audit: AuditRow[] = [];
       const put = (table: Table, row: { id: string }): void => {
         const rows = rowsOf(table);
-        changes.push({ table, id: row.id, before: rows.get(row.id), after: row });
+        changes.push({ table, id: row.id, before: rows.get(row.id), after: row } as Change);
         rows.set(row.id, row);
       };
       const trx: Trx = {
