@@ -131,6 +131,8 @@ export const StackDrift = z
     /** The newest check that could be made, when the latest one could not. */
     lastKnown: DriftCheck.nullable(),
     openAlerts: z.int(),
+    /** A check that has waited for a day behind what changes the stack or because it is paused, while none was made; `why`: what it waits for now, in words. */
+    overdue: z.object({ deploymentId: Id, since: Instant, why: z.string() }).nullable(),
     /** The schedule that checks next; null: none does. */
     next: z.object({ schedule: z.string(), at: Instant }).nullable(),
   })

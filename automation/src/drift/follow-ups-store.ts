@@ -109,13 +109,28 @@ export interface StarvedStack {
   subject: string;
 }
 
+/** A check `d` whose turn has not come for a day, on a stack of which nothing has become known in that time. */
+const IS_OVERDUE = sql`
+  d.operation = 'detect-drift' and d.status = 'queued' and d.requested_at <= now() - interval '1 day'
+  and not exists (select 1 from drift_checks c where c.stack_id = d.stack_id and c.status <> 'unknown' and c.checked_at > now() - interval '1 day')`;
+
+/** The oldest check of a stack that is overdue; undefined when none is. */
+export async function findOverdue(
+  db: Database,
+  stackId: string,
+): Promise<{ deploymentId: string; since: Date } | undefined> {
+  const { rows } = await sql<{ deploymentId: string; since: Date }>`
+    select d.id as "deploymentId", d.requested_at as since from deployments d
+    where d.stack_id = ${stackId} and ${IS_OVERDUE} order by d.requested_at limit 1`.execute(db);
+  return rows[0];
+}
+
 /** Stacks that are so busy that no check gets its turn, and of which nobody was told yet. What is paused waits because somebody wants it to. */
 export async function lockStarved(trx: Transaction): Promise<StarvedStack[]> {
   const { rows } = await sql<StarvedStack>`
     select d.id as "checkId", d.stack_id as "stackId", p.organisation, concat_ws('/', p.organisation, p.name, s.name) as subject
     from deployments d join stacks s on s.id = d.stack_id join projects p on p.id = s.project_id
-    where d.operation = 'detect-drift' and d.status = 'queued' and d.requested_at <= now() - interval '1 day' and s.removed_at is null
-      and not exists (select 1 from drift_checks c where c.stack_id = d.stack_id and c.status <> 'unknown' and c.checked_at > now() - interval '1 day')
+    where ${IS_OVERDUE} and s.removed_at is null
       and not exists (select 1 from drift_alerts a where a.stack_id = d.stack_id and a.kind = 'cannot-check' and a.closed_at is null)
       and not exists (select 1 from pauses u where u.scope = 'everything' or u.project_id = p.id or u.stack_id = s.id)
     order by d.requested_at for update of d skip locked`.execute(trx);

@@ -16,6 +16,8 @@ import { insertCheck, insertUnchecked, unknownInARow } from "./store.ts";
 
 /** Opened by one check. Of a stack that is another one altogether, these say enough. */
 const MOST_ALERTS = 1_000;
+/** Who opens an alert that no check has found, as audit entries name it. */
+const SLIPWAY = "slipway";
 /** Kept of one check's values, in characters. */
 const MOST_RAW = 1_000_000;
 
@@ -100,7 +102,14 @@ export async function recordDriftCheck(
   });
   const stack = { organisation, subject };
   if (found.manyGone) {
-    await tellAlert(trx, keyring, { ...stack, stackId, checkId: id }, "many-gone", found.cause ?? "");
+    const { principal } = check;
+    await tellAlert(
+      trx,
+      keyring,
+      { ...stack, stackId, checkId: id, principal },
+      "many-gone",
+      found.cause ?? "",
+    );
     return;
   }
   await applyAlerts(trx, keyring, { ...check, checkId: id }, found);
@@ -125,20 +134,31 @@ export async function recordUnchecked(
   await tellAlert(trx, keyring, stack, "cannot-check", summary);
 }
 
-/** Opens an alert about a stack as a whole, and tells of it; nothing when it is open already. */
+/** Opens an alert about a stack as a whole, audits it and tells of it; nothing when it is open already. */
 export async function tellAlert(
   trx: Transaction,
   keyring: Keyring,
-  /** `checkId`: of the check, or of the deployment that is to make it. */
-  stack: { stackId: string; checkId: string; organisation: string; subject: string },
+  /** `checkId`: of the check, or of the deployment that is to make it. `principal`: who made the check; left out when none was made. */
+  stack: { stackId: string; checkId: string; organisation: string; subject: string; principal?: string },
   kind: "cannot-check" | "many-gone",
   summary: string,
 ): Promise<void> {
   const alert = { kind, fingerprint: kind, urn: null, resourceType: null, path: null, value: null, summary };
   const opened = await openAlerts(trx, keyring, stack, [alert]);
   const told = [...opened.values()].map((id) => ({ id, kind, summary }));
-  const { organisation, subject } = stack;
+  if (told.length === 0) return;
+  const { organisation, subject, principal = SLIPWAY } = stack;
   await tellOpened(trx, { organisation, subject }, told, stack.checkId);
+  const alerts = told.map(({ id, summary: what }) => ({ id, summary: what }));
+  const details = { check: stack.checkId, alerts };
+  await appendAudit(trx, {
+    principal,
+    action: "drift.opened",
+    organisation,
+    subject,
+    details,
+    requestId: null,
+  });
 }
 
 async function applyAlerts(

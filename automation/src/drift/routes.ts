@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { appendAudit } from "../audit/store.ts";
 import type { Clock } from "../clock.ts";
+import type { StackDrift } from "../contract/drift.ts";
 import { endpoints } from "../contract/endpoints.ts";
 import type { StackPath } from "../contract/identifiers.ts";
 import { InstantPlace } from "../database/instant-cursor.ts";
@@ -8,6 +9,7 @@ import type { Database, Transaction } from "../database.ts";
 import { withTransaction } from "../database.ts";
 import { queueDeployment } from "../deployments/request.ts";
 import type { HintSender } from "../dispatch/hints.ts";
+import { readWaiting } from "../dispatch/waiting.ts";
 import { SlipwayError } from "../errors.ts";
 import { decodeCursor, pageFrom } from "../http/cursor.ts";
 import type { Caller } from "../http/endpoint.ts";
@@ -18,6 +20,7 @@ import { found } from "../stacks/routes.ts";
 import { referStack } from "../stacks/store.ts";
 import { adoptionOf } from "./adoption.ts";
 import { countOpenAlerts, findAlert, listAlerts, noteRemediation } from "./alerts-store.ts";
+import { findOverdue } from "./follow-ups-store.ts";
 import { insertIgnore, listIgnores, removeIgnore } from "./ignores-store.ts";
 import { listDriftChecks, nextDriftCheck, readRawDrift } from "./store.ts";
 import { listVolatile, switchVolatile } from "./volatile-store.ts";
@@ -42,6 +45,7 @@ export function driftRoutes(app: FastifyInstance, { db, keyring, clock, hints }:
       latest: latest === undefined ? null : shown(latest),
       lastKnown: known === undefined ? null : shown(known),
       openAlerts: await countOpenAlerts(db, stack.id),
+      overdue: await overdueOf(db, stack.id),
       next: (await nextDriftCheck(db, stack.id)) ?? null,
     };
   });
@@ -152,6 +156,15 @@ export function driftRoutes(app: FastifyInstance, { db, keyring, clock, hints }:
       return learned;
     }),
   );
+}
+
+/** The check that has waited for a day, with what it waits for at this moment. */
+async function overdueOf(db: Database, stackId: string): Promise<StackDrift["overdue"]> {
+  const found = await findOverdue(db, stackId);
+  if (found === undefined) return null;
+  const { deploymentId, since } = found;
+  const waiting = (await readWaiting(db, [stackId])).get(deploymentId)?.waiting;
+  return { deploymentId, since: since.toISOString(), why: waiting?.detail ?? "Its turn has just come." };
 }
 
 function shown<Item extends { place: unknown }>({ place: _, ...item }: Item): Omit<Item, "place"> {

@@ -111,6 +111,7 @@ describe("making a schedule", () => {
       lastKnown: null,
       next: { schedule: first?.name, at: first?.nextAt },
       openAlerts: 0,
+      overdue: null,
     });
     expect((await api.ask("POST", `${stack}/schedules/nightly/pause`, { headers: viewer })).status).toBe(403);
     const deployer = bearer(await tokenOf(api, "dieter", { default: "deployer" }));

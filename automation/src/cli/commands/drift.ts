@@ -28,7 +28,7 @@ export const register: Register = (program, context) => {
         printJson(context, found);
         return;
       }
-      const { latest, lastKnown, openAlerts, next } = found;
+      const { latest, lastKnown, openAlerts, overdue, next } = found;
       if (latest === null) printLine(context, `${stackLabel(stack)} has never been checked for drift.`);
       else printCheck(context, latest);
       if (latest?.status === "unknown" && lastKnown !== null) {
@@ -40,6 +40,11 @@ export const register: Register = (program, context) => {
       }
       if (openAlerts > 0)
         printLine(context, `${openAlerts} alerts are open: slipway drift alerts ${stackLabel(stack)}`);
+      if (overdue !== null)
+        printLine(
+          context,
+          `A check is overdue, asked for ${formatAge(overdue.since, Date.now())}. ${clean(overdue.why)}`,
+        );
       printLine(
         context,
         next === null

@@ -23,10 +23,18 @@ export function DriftPanel({ stack }: { stack: StackPath }) {
   const checks = useInfiniteQuery(queries.driftChecks(client, stack));
   if (read.data === undefined)
     return read.error === null ? <Loading what="the drift checks" /> : <ProblemAlert error={read.error} />;
-  const { latest, lastKnown } = read.data;
+  const { latest, lastKnown, overdue } = read.data;
   const known = latest?.status === "unknown" ? lastKnown : latest;
   return (
     <Column gap="lg">
+      {overdue !== null && (
+        <Text>
+          <Status value="overdue" /> A check was asked for <Age at={overdue.since} />. {overdue.why}{" "}
+          <Link to="/deployments/$id" params={{ id: overdue.deploymentId }}>
+            deployment
+          </Link>
+        </Text>
+      )}
       <OpenAlerts stack={stack} />
       {latest?.status === "unknown" && (
         <Text>
@@ -137,7 +145,8 @@ function foundBy({ gone, inputChanged, outputOnly }: DriftCheck): string {
 /** One line for the top of a stack's page; nothing for a stack that nobody checks. */
 export function DriftLine({ stack }: { stack: StackPath }) {
   const { data } = useQuery(queries.drift(useClient(), stack));
-  if (data === undefined || (data.latest === null && data.next === null)) return null;
+  if (data === undefined || (data.latest === null && data.next === null && data.overdue === null))
+    return null;
   return (
     <Text size="sm" className="inline">
       <Link to="/stacks/$organisation/$project/$stack" params={stack} search={{ tab: "drift" }}>
@@ -152,6 +161,7 @@ export function DriftLine({ stack }: { stack: StackPath }) {
           <Age at={data.latest.checkedAt} />
         </>
       )}
+      {data.overdue !== null && <Status value="overdue" />}
       {data.next !== null && (
         <span>
           next check <time dateTime={data.next.at}>{new Date(data.next.at).toLocaleString()}</time>
