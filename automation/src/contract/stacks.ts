@@ -32,7 +32,14 @@ export const Stack = z
     resourceCount: z.int().nullable(),
     /** The newest source that was deployed here and does not run, because it was rolled back; null: what runs is the newest. */
     sourceAhead: z
-      .object({ deploymentId: Id, commit: z.string().nullable(), sourceDigest: Digest, runsRelease: z.int() })
+      .object({
+        deploymentId: Id,
+        commit: z.string().nullable(),
+        sourceDigest: Digest,
+        runsRelease: z.int(),
+        /** organisation/project/stack of those of the organisation whose programs last read the outputs while it ran. They are not rolled back. */
+        readBy: z.array(z.string()),
+      })
       .nullable(),
     /** A rollback that failed and that nobody has put right: the stack takes only previews, refreshes, and deployments that name it. */
     failedRollback: FailedRollback.nullable(),

@@ -16,6 +16,9 @@ const KIND_OF_STATUS: Partial<Record<DeploymentStatus, NotificationKind>> = {
 /** Operations that change nothing: who asked for one looks at it, and drift has a message of its own. */
 const UNTOLD_OPERATIONS = ["preview", "detect-drift"];
 
+/** Named in one message. */
+const MOST_READERS = 50;
+
 interface Facts {
   number: number;
   operation: string;
@@ -31,6 +34,21 @@ async function factsOf(trx: Transaction, deploymentId: string): Promise<Facts | 
   return rows[0];
 }
 
+/** Stacks of the same organisation whose programs have read the outputs of a deployment's stack since it began, by their names. Nobody rolls them back. */
+async function readersOf(
+  trx: Transaction,
+  { deploymentId, organisation }: ToldDeployment,
+): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`
+    select distinct concat_ws('/', p.organisation, p.name, s.name) as name
+    from deployments d join output_reads o on o.stack_id = d.stack_id and o.last_at >= d.started_at
+    join stacks s on s.id = o.reader_stack_id and s.removed_at is null join projects p on p.id = s.project_id
+    where d.id = ${deploymentId} and p.organisation = ${organisation} order by 1 limit ${MOST_READERS}`.execute(
+    trx,
+  );
+  return rows.map(({ name }) => name);
+}
+
 /** Tells of a deployment's end, in the transaction that ends it. */
 export async function tellEnd(
   trx: Transaction,
@@ -43,11 +61,16 @@ export async function tellEnd(
   if (kind === undefined || facts === undefined || UNTOLD_OPERATIONS.includes(facts.operation)) return;
   // That an automatic rollback succeeded is told by the end of the deployment that it was for.
   if (facts.cause === "automatic-rollback" && status === "succeeded") return;
+  const remedy = failure?.remedy ?? null;
+  const readers = status === "rolled_back" ? await readersOf(trx, deployment) : [];
   await tellDeployment(trx, deployment, kind, {
     what: `Deployment ${facts.number} (${facts.operation}) ${wordOf(status)}.`,
     who: facts.requestedBy,
     why: failure?.detail ?? null,
-    nextAction: failure?.remedy ?? null,
+    nextAction:
+      readers.length === 0
+        ? remedy
+        : `${remedy === null ? "" : `${remedy} `}Look at what read its outputs meanwhile and was not rolled back: ${readers.join(", ")}.`,
   });
 }
 

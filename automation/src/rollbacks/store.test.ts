@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { insertStack } from "../../../test/helpers/access.ts";
 import type { TestDatabase } from "../../../test/helpers/postgres.ts";
 import { testPostgres } from "../../../test/helpers/postgres.ts";
 import {
@@ -25,6 +26,7 @@ import { insertRelease, listReleases } from "../releases/store.ts";
 import { defaultKeySettings } from "../secrets/key-settings.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { openKeyring } from "../secrets/open-keyring.ts";
+import { findStack } from "../stacks/store.ts";
 import { giveConsent, holdForConsent } from "./consent.ts";
 import { decideHold, endHolds } from "./holds.ts";
 import { refuseAfterFailedRollback, refusedMeanwhile } from "./refusals.ts";
@@ -280,6 +282,47 @@ describe("a failed required gate", () => {
     });
     const { rows } = await sql`select 1 from quarantines where stack_id = ${stackId}`.execute(open.db);
     expect(rows).toEqual([]);
+  });
+
+  test("names the stacks that read its outputs, which are not rolled back: in the message, and on its own stack until they have read again", async () => {
+    await good("a");
+    const wrong = await goWrong("b");
+    const names: string[] = [];
+    for (const minutesAgo of [0, 600]) {
+      const [project, stack] = [`reader-${randomUUID()}`, "test"];
+      const { stackId: reader } = await insertStack(open.db, { project, stack });
+      await sql`
+        insert into output_reads (stack_id, reader_stack_id, principal, first_at, last_at)
+        values (${stackId}, ${reader}, 'owner', now(), now() - ${minutesAgo} * interval '1 minute')`.execute(
+        open.db,
+      );
+      names.push(`default/${project}/${stack}`);
+    }
+    const back = await mustClaim();
+    await sql`update deployments set started_at = now() - interval '1 hour' where id = ${wrong.deploymentId}`.execute(
+      open.db,
+    );
+    const made = await release(back, "a", "good");
+    await sql`update releases set rollback_of = 1 where id = ${made.id}`.execute(open.db);
+    await end(back, "succeeded");
+    const { rows } = await sql<{ body: { nextAction: string } }>`
+      select body from notifications where kind = 'deployment.rolled_back' and dedupe_key = ${wrong.deploymentId}`.execute(
+      open.db,
+    );
+    expect(rows[0]?.body.nextAction).toContain(`was not rolled back: ${names[0]}.`);
+    const readBy = async () => {
+      const place = await sql<{ project: string; stack: string }>`
+        select p.name as project, s.name as stack from stacks s join projects p on p.id = s.project_id where s.id = ${stackId}`.execute(
+        open.db,
+      );
+      const [name = { project: "", stack: "" }] = place.rows;
+      return (await findStack(open.db, { organisation: "default", ...name }))?.sourceAhead?.readBy;
+    };
+    expect(await readBy()).toEqual(names.slice(0, 1));
+    await sql`update output_reads set last_at = clock_timestamp() + interval '1 second' where stack_id = ${stackId}`.execute(
+      open.db,
+    );
+    expect(await readBy()).toEqual([]);
   });
 
   test("within 30 minutes of an automatic rollback is for a person to decide, and so is a fourth one of a day", async () => {

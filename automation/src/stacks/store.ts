@@ -210,6 +210,14 @@ function stackQuery(db: Database) {
           .innerJoin("deployments as ahead", "ahead.stack_id", "current.stack_id")
           .select(["ahead.id as deploymentId", "ahead.git_commit as commit"])
           .select([sql<string>`ahead.source_digest`.as("sourceDigest"), "current.number as runsRelease"])
+          .select(
+            sql<string[]>`array(
+              select distinct concat_ws('/', p.organisation, p.name, s.name)
+              from output_reads o join stacks s on s.id = o.reader_stack_id and s.removed_at is null join projects p on p.id = s.project_id
+              where o.stack_id = stacks.id and p.organisation = projects.organisation
+                and o.last_at >= ahead.started_at and o.last_at < coalesce(back.finished_at, now())
+              order by 1)`.as("readBy"),
+          )
           .whereRef("current.stack_id", "=", "stacks.id")
           .where("current.rollback_of", "is not", null)
           .where(

@@ -31,6 +31,8 @@ export function RolledBackAlert({ stack }: { stack: Pick<Stack, "sourceAhead" | 
                 : `commit ${sourceAhead.commit.slice(0, 7)}`}
             </Link>{" "}
             was rolled back.
+            {sourceAhead.readBy.length > 0 &&
+              ` Not rolled back, although their programs read its outputs: ${sourceAhead.readBy.join(", ")}.`}
           </Text>
         </Alert>
       )}
