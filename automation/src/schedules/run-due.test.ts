@@ -287,6 +287,28 @@ describe("what a schedule runs", () => {
     expect(await actions(made)).toContain("schedule.failed");
   });
 
+  test("what is quarantined is not brought again by a schedule, and the slot says so", async () => {
+    const made = await schedule({ operation: "update", cron: await everyHourAtThisMinute() });
+    await lastSeen(made, "30 minutes");
+    await runOnce();
+    const [deployment] = await deployments(made);
+    await endDeployment(api.db, deployment?.id ?? "", "succeeded");
+    await sql`
+      insert into quarantines (stack_id, source_digest, config_digest, reason)
+      select stack_id, source_digest, config_digest, 'its gates failed' from deployments where id = ${deployment?.id}`.execute(
+      api.db,
+    );
+    await sql`update schedule_slots set slot = slot - interval '1 hour' where schedule_id = ${made.id}`.execute(
+      api.db,
+    );
+    await lastSeen(made, "30 minutes");
+    await runOnce();
+    expect(await outcomes(made)).toEqual(["failed", "queued"]);
+    expect(await deployments(made)).toHaveLength(1);
+    const { body } = await api.ask("GET", `${made.url}/slots`);
+    expect(body.items[0]).toMatchObject({ detail: expect.stringContaining("its gates failed") });
+  });
+
   test("a one-off runs once and is over", async () => {
     const at = new Date(Date.now() + 3_600_000).toISOString();
     const made = await schedule({ at });
