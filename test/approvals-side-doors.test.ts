@@ -1,10 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { Readable } from "node:stream";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { CliContext } from "../automation/src/cli/context.ts";
-import { runCli } from "../automation/src/cli/program.ts";
 import { runDueOnce } from "../automation/src/schedules/run-due.ts";
 import type { AnswerBody, TestAnswer, TestApi } from "./helpers/api.ts";
 import { startTestApi } from "./helpers/api.ts";
@@ -13,6 +10,7 @@ import { endedWithin } from "./helpers/deployments.ts";
 import { linesOf, register, writeLedgerProject } from "./helpers/ledger-project.ts";
 import type { TestCli } from "./helpers/pulumi-cli.ts";
 import { linkPackages, startTestCli } from "./helpers/pulumi-cli.ts";
+import { type CliRun, runSlipway } from "./helpers/run-cli.ts";
 import { eventually } from "./helpers/waiting.ts";
 import type { TestWorker } from "./helpers/worker.ts";
 import { startWorkerOf } from "./helpers/worker.ts";
@@ -99,31 +97,17 @@ async function request(body: unknown, headers: Record<string, string> = {}): Pro
 }
 
 /** A `slipway` command line of the owner. */
-async function slipway(argv: readonly string[]): Promise<{ code: number; out: string }> {
-  const printed: string[] = [];
-  let code = 0;
-  const output = { write: (text: string) => printed.push(text) };
-  const context: CliContext = {
-    env: { SLIPWAY_TOKEN: api.token, HOME: cli.home },
-    cwd: api.root,
-    stdin: Readable.from([]),
-    stdout: output,
-    stderr: output,
-    signal: new AbortController().signal,
-    finish: (exit) => {
-      code = exit;
-    },
-  };
-  await runCli([...argv, "--server", cli.url], context, "0");
-  return { code, out: printed.join("") };
+function slipway(...argv: string[]): Promise<CliRun> {
+  const env = { SLIPWAY_TOKEN: api.token, HOME: cli.home };
+  return runSlipway([...argv, "--server", cli.url], { env, cwd: api.root });
 }
 
 /** Each way to ask for a change; answers the deployment that came of it. */
 const TRIGGERS: Readonly<Record<string, () => Promise<string>>> = {
   "an update over HTTP": async () => (await request({ operation: "update" })).id,
   "slipway deploy": async () => {
-    const { out } = await slipway(["deploy", "-s", "doors/production", "--no-wait", "--json"]);
-    return (JSON.parse(out) as AnswerBody).id;
+    const { stdout } = await slipway("deploy", "-s", "doors/production", "--no-wait", "--json");
+    return (JSON.parse(stdout) as AnswerBody).id;
   },
   "the console, by a person who signed in and is asked for votes": async () => {
     const ann = await person(api, "ann", { default: "admin" });
@@ -187,9 +171,9 @@ describe("no trigger reaches a resource without votes", () => {
       body: { operation: "update", options: { skipPreview: true } },
     });
     expect([status, body.code]).toEqual([409, "approval_required"]);
-    const { code, out } = await slipway(["deploy", "-s", "doors/production", "--skip-preview"]);
+    const { code, printed } = await slipway("deploy", "-s", "doors/production", "--skip-preview");
     expect(code).toBe(8);
-    expect(out).toContain("The preview cannot be skipped");
+    expect(printed).toContain("The preview cannot be skipped");
   });
 });
 

@@ -1,29 +1,11 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
-import type { CliContext } from "../automation/src/cli/context.ts";
 import { EXIT } from "../automation/src/cli/exit-codes.ts";
-import { buildProgram, COMMANDS, runCli } from "../automation/src/cli/program.ts";
+import { COMMANDS } from "../automation/src/cli/program.ts";
+import { runSlipway, wholeProgram } from "./helpers/run-cli.ts";
 
 const page = readFileSync(path.resolve(import.meta.dirname, "../docs/cli.md"), "utf8");
-
-function context(): CliContext & { printed: string[]; codes: number[] } {
-  const printed: string[] = [];
-  const codes: number[] = [];
-  const output = { write: (text: string) => printed.push(text) };
-  return {
-    env: {},
-    cwd: "/",
-    stdin: Readable.from([]),
-    stdout: output,
-    stderr: output,
-    signal: new AbortController().signal,
-    finish: (code) => codes.push(code),
-    printed,
-    codes,
-  };
-}
 
 /** First cells of the rows of the table below a heading. */
 function firstCells(heading: string): string[] {
@@ -33,7 +15,7 @@ function firstCells(heading: string): string[] {
 
 /** Every command that can be run, with its arguments, as the program itself has them. */
 async function commandsOfTheProgram(): Promise<string[]> {
-  const program = await buildProgram(["--help"], context(), "0", true);
+  const program = await wholeProgram();
   return program.commands.flatMap((command) => {
     const inner = command.commands.map((one) => `${command.name()} ${one.name()} ${argumentsOf(one)}`.trim());
     return inner.length > 0 ? inner : [`${command.name()} ${argumentsOf(command)}`.trim()];
@@ -61,7 +43,7 @@ describe("the page about the command line", () => {
   });
 
   test("names only options that some command has", async () => {
-    const program = await buildProgram(["--help"], context(), "0", true);
+    const program = await wholeProgram();
     const all = program.commands.flatMap((one) => [one, ...one.commands]).flatMap((one) => one.options);
     const known = new Set([...all, ...program.options].map((option) => option.long));
     const named = [...page.matchAll(/(--[a-z][a-z-]+)/g)].map((match) => match[1] ?? "");
@@ -72,16 +54,14 @@ describe("the page about the command line", () => {
 
 describe("help", () => {
   test("lists every command without loading them", async () => {
-    const mine = context();
-    await runCli(["--help"], mine, "0");
-    for (const name of Object.keys(COMMANDS)) expect(mine.printed.join("")).toContain(`  ${name} `);
-    expect(mine.codes).toEqual([]);
+    const { printed, code } = await runSlipway(["--help"]);
+    for (const name of Object.keys(COMMANDS)) expect(printed).toContain(`  ${name} `);
+    expect(code).toBe(0);
   });
 
   test.each(Object.keys(COMMANDS))("`slipway help %s` prints its usage", async (name) => {
-    const mine = context();
-    await runCli(["help", name], mine, "0");
-    expect(mine.printed.join("")).toContain(`Usage: slipway ${name}`);
-    expect(mine.codes).toEqual([]);
+    const { printed, code } = await runSlipway(["help", name]);
+    expect(printed).toContain(`Usage: slipway ${name}`);
+    expect(code).toBe(0);
   });
 });

@@ -1,9 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { Readable } from "node:stream";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { runCli } from "../automation/src/cli/program.ts";
 import type { AnswerBody, TestAnswer, TestApi } from "./helpers/api.ts";
 import { startTestApi } from "./helpers/api.ts";
 import type { TestPerson } from "./helpers/approvals.ts";
@@ -11,6 +9,7 @@ import { group, person, setRules, vote } from "./helpers/approvals.ts";
 import { endedWithin } from "./helpers/deployments.ts";
 import type { LedgerProgram } from "./helpers/ledger-project.ts";
 import { linesOf, register, writeLedgerProject } from "./helpers/ledger-project.ts";
+import { runSlipway } from "./helpers/run-cli.ts";
 import { eventually } from "./helpers/waiting.ts";
 import type { TestWorker } from "./helpers/worker.ts";
 import { listening, startWorkerOf } from "./helpers/worker.ts";
@@ -83,19 +82,8 @@ async function preview(stack: string): Promise<string> {
 async function cli(...args: string[]): Promise<string> {
   const tokenFile = path.join(api.root, "token");
   writeFileSync(tokenFile, api.token, { mode: 0o600 });
-  const printed: string[] = [];
-  const output = { write: (text: string) => printed.push(text) };
-  const context = {
-    env: {},
-    cwd: api.root,
-    stdin: Readable.from([]),
-    stdout: output,
-    stderr: output,
-    signal: new AbortController().signal,
-    finish: () => undefined,
-  };
-  await runCli([...args, "--server", await listening(api), "--token-file", tokenFile], context, "0");
-  return printed.join("");
+  const reach = ["--server", await listening(api), "--token-file", tokenFile];
+  return (await runSlipway([...args, ...reach], { cwd: api.root })).printed;
 }
 
 async function waits(id: string): Promise<AnswerBody> {

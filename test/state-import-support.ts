@@ -1,10 +1,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { PassThrough } from "node:stream";
-import { runCli } from "../automation/src/cli/program.ts";
 import type { ImportReport, StackReport } from "../automation/src/cli/state/import-report.ts";
 import type { TestApi } from "./helpers/api.ts";
 import { linkPackages, type TestCli } from "./helpers/pulumi-cli.ts";
+import { type CliRun, runSlipway } from "./helpers/run-cli.ts";
 import { writeProject } from "./helpers/trivial-project.ts";
 
 export const PASSPHRASE = "correct horse battery staple";
@@ -64,13 +63,6 @@ export async function makeDiyStack(cli: TestCli, { folder, env }: DiyProject, st
   await cli.succeed(["up", "--yes", "--skip-preview", "--stack", stack, "--message", "Third"], at);
 }
 
-/** What a run of the slipway CLI came to. */
-export interface SlipwayRun {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
 /** Runs `slipway <argv>` against the API under test, with the owner's token unless told otherwise. */
 export async function slipwayCli(
   api: TestApi,
@@ -81,33 +73,13 @@ export async function slipwayCli(
     env = {},
     signal,
   }: { token?: string; env?: Record<string, string>; signal?: AbortSignal } = {},
-): Promise<SlipwayRun> {
-  const [out, err]: [string[], string[]] = [[], []];
-  let code = 0;
-  const stdin = new PassThrough();
-  stdin.end();
-  await runCli(
-    argv,
-    {
-      env: {
-        ...process.env,
-        SLIPWAY_URL: cli.url,
-        SLIPWAY_TOKEN: token,
-        XDG_CONFIG_HOME: cli.folder("config"),
-        ...env,
-      },
-      cwd: cli.home,
-      stdin,
-      stdout: { write: (text) => out.push(text) },
-      stderr: { write: (text) => err.push(text) },
-      signal: signal ?? new AbortController().signal,
-      finish: (given) => {
-        code = given;
-      },
-    },
-    "0.0.0-test",
-  );
-  return { code, stdout: out.join(""), stderr: err.join("") };
+): Promise<CliRun> {
+  const reach = { SLIPWAY_URL: cli.url, SLIPWAY_TOKEN: token, XDG_CONFIG_HOME: cli.folder("config") };
+  return runSlipway(argv, {
+    env: { ...process.env, ...reach, ...env },
+    cwd: cli.home,
+    ...(signal === undefined ? {} : { signal }),
+  });
 }
 
 /** Imports, and answers the report. Throws when there is none. */

@@ -1,10 +1,9 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { Readable } from "node:stream";
 import { execa } from "execa";
 import { expect, test } from "vitest";
-import { buildProgram } from "../../automation/src/cli/program.ts";
 import { startMoto } from "../../test/helpers/moto.ts";
+import { wholeProgram } from "../../test/helpers/run-cli.ts";
 import { PROVIDER_VERSION } from "./prerequisites.ts";
 import type { RunSlipway } from "./run-slipway.ts";
 import { scenariosOf } from "./scenarios.ts";
@@ -97,10 +96,7 @@ test.each([
 });
 
 test("every scenario is a command that there is, with options that it has, and the plugin is that of infra/", async () => {
-  const output = { write: () => true };
-  const { signal } = new AbortController();
-  const context = { env: {}, cwd: "/", stdin: Readable.from([]), stdout: output, stderr: output, signal };
-  const program = await buildProgram(["--help"], { ...context, finish: () => undefined }, "0", true);
+  const program = await wholeProgram();
   for (const { argv } of scenariosOf("shop/sandbox", { destroys: true })) {
     const [name, second] = argv;
     const command = program.commands.find((one) => one.name() === name);

@@ -2,15 +2,13 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { Readable } from "node:stream";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { TestApi } from "../../../test/helpers/api.ts";
 import { startTestApi } from "../../../test/helpers/api.ts";
 import { AN_AWS_MANIFEST } from "../../../test/helpers/aws-manifest.ts";
 import { recordRelease } from "../../../test/helpers/records.ts";
-import type { CliContext } from "../cli/context.ts";
-import { buildProgram, runCli } from "../cli/program.ts";
+import { type CliRun, runSlipway, wholeProgram } from "../../../test/helpers/run-cli.ts";
 import { DocumentKind } from "../contract/documents.ts";
 import { commitFiles } from "./commit-files.ts";
 import { COVERED_TASKS } from "./coverage-tasks.ts";
@@ -54,25 +52,11 @@ async function release(outputs: Record<string, unknown>, message: string): Promi
 const read = async (kind: string, number: number) =>
   (await api.ask("GET", `${stack}/documents/${kind}?release=${number}`)).body;
 
-/** Runs the command line in this process; answers what it printed and its exit code. */
-async function cli(...args: string[]): Promise<{ out: string; code: number }> {
-  const printed: string[] = [];
-  let code = 0;
-  const output = { write: (text: string) => printed.push(text) };
-  const context: CliContext = {
+const cli = (...args: string[]): Promise<CliRun> =>
+  runSlipway(["documents", ...args], {
     env: { SLIPWAY_TOKEN: api.token, SLIPWAY_URL: server, HOME: folder, XDG_CONFIG_HOME: folder },
     cwd: folder,
-    stdin: Readable.from([]),
-    stdout: output,
-    stderr: output,
-    signal: new AbortController().signal,
-    finish: (given) => {
-      code = given;
-    },
-  };
-  await runCli(["documents", ...args], context, "0");
-  return { out: printed.join(""), code };
-}
+  });
 
 describe("documents of a release", () => {
   test("say the same for the same records, whenever they are made, and hold no value of its config", async () => {
@@ -104,7 +88,7 @@ describe("documents of a release", () => {
   });
 
   test("tell commands that there are, with options that they have", async () => {
-    const program = await buildProgram(["--help"], contextOfHelp(), "0", true);
+    const program = await wholeProgram();
     let commands = 0;
     for (const kind of DocumentKind.options) {
       const text = `${String((await read(kind, 1)).text)}\n${String((await read(kind, 2)).text)}`;
@@ -174,15 +158,15 @@ describe("slipway documents", () => {
     await git("add", "mine.txt");
     const args = ["shop/test", "--write", "repository/docs", "--commit", "--json"];
     const first = await cli(...args);
-    expect(first.code, first.out).toBe(0);
-    const { commit } = JSON.parse(first.out) as { commit: string };
+    expect(first.code, first.printed).toBe(0);
+    const { commit } = JSON.parse(first.stdout) as { commit: string };
     const { stdout: changed } = await git("show", "--name-only", "--format=%s", commit);
     expect(changed.split("\n").filter((line) => line !== "")).toEqual([
       "Document release 2 of shop/test",
       ...DocumentKind.options.map((kind) => `docs/test-release-2-${kind}.md`).sort(),
     ]);
     expect((await git("status", "--porcelain")).stdout).toBe("A  mine.txt");
-    expect(JSON.parse((await cli(...args)).out)).toMatchObject({ commit: null });
+    expect(JSON.parse((await cli(...args)).stdout)).toMatchObject({ commit: null });
     const written = await readFile(path.join(repository, "docs", "test-release-2-runbook.md"), "utf8");
     expect(written).toBe((await read("runbook", 2)).text);
   });
@@ -196,17 +180,3 @@ describe("slipway documents", () => {
     });
   });
 });
-
-function contextOfHelp(): CliContext {
-  const output = { write: () => true };
-  const { signal } = new AbortController();
-  return {
-    env: {},
-    cwd: "/",
-    stdin: Readable.from([]),
-    stdout: output,
-    stderr: output,
-    signal,
-    finish: () => undefined,
-  };
-}

@@ -2,9 +2,8 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { runCli } from "../cli/program.ts";
+import { type CliRun, runSlipway } from "../../../test/helpers/run-cli.ts";
 
 const CLI = path.resolve(import.meta.dirname, "../cli.ts");
 const YAML = `gates:
@@ -28,31 +27,8 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const code = (text: string) => writeFileSync(path.join(folder, "code.txt"), text);
 
-async function slipway(...argv: string[]): Promise<{ printed: string; code: number }> {
-  let printed = "";
-  let exit = 0;
-  const output = {
-    write: (text: string) => {
-      printed += text;
-    },
-  };
-  await runCli(
-    argv,
-    {
-      env: { PATH: process.env.PATH },
-      cwd: folder,
-      stdin: Readable.from([]),
-      stdout: output,
-      stderr: output,
-      signal: new AbortController().signal,
-      finish: (given) => {
-        exit = given;
-      },
-    },
-    "0",
-  );
-  return { printed, code: exit };
-}
+const slipway = (...argv: string[]): Promise<CliRun> =>
+  runSlipway(argv, { env: { PATH: process.env.PATH }, cwd: folder });
 
 describe("gates of a folder", () => {
   test("are measured by the deployment's own rules; a required one that fails makes the exit code", async () => {

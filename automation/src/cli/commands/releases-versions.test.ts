@@ -4,11 +4,10 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { Readable } from "node:stream";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { runSlipway } from "../../../../test/helpers/run-cli.ts";
 import { ReleaseShipment } from "../../contract/release-shipment.ts";
 import { Release } from "../../contract/releases.ts";
-import { runCli } from "../program.ts";
 
 const DIGEST = `sha256:${"0".repeat(64)}`;
 const idOf = (number: number) => `00000000-0000-7000-8000-00000000000${number}`;
@@ -84,31 +83,16 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function slipway(...words: string[]) {
-  const printed = { out: "", err: "", code: 0 };
+function slipway(...words: string[]) {
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  await runCli(
-    ["releases", ...words, "--server", base, "--token-file", "token"],
-    {
-      env: { HOME: folder, XDG_CONFIG_HOME: folder },
-      cwd: folder,
-      stdin: Readable.from([]),
-      stdout: { write: (text) => (printed.out += text) },
-      stderr: { write: (text) => (printed.err += text) },
-      signal: new AbortController().signal,
-      finish: (code) => {
-        printed.code = code;
-      },
-    },
-    "0",
-  );
-  return printed;
+  const argv = ["releases", ...words, "--server", base, "--token-file", "token"];
+  return runSlipway(argv, { env: { HOME: folder, XDG_CONFIG_HOME: folder }, cwd: folder });
 }
 
 test("lists the versions of each release that shipped, newest first, and says which serve", async () => {
-  const { out, err, code } = await slipway("versions", "shop/test");
-  expect([err, code]).toEqual(["", 0]);
-  const rows = out
+  const { stdout, stderr, code } = await slipway("versions", "shop/test");
+  expect([stderr, code]).toEqual(["", 0]);
+  const rows = stdout
     .trimEnd()
     .split("\n")
     .map((line) => line.split(/ {2,}/));
@@ -122,17 +106,17 @@ test("lists the versions of each release that shipped, newest first, and says wh
 });
 
 test("lists the versions of a release's objects too, those of earlier releases marked", async () => {
-  const { out, code } = await slipway("versions", "--stack", "shop/test", "--release", "1");
+  const { stdout, code } = await slipway("versions", "--stack", "shop/test", "--release", "1");
   expect(code).toBe(0);
-  expect(out).toMatch(/\nindex\.html +page-1 +no-cache +ffffffffff\n/);
-  expect(out).toMatch(/\napp-AbCd1234\.js \(of an earlier release\) +old-asset /);
-  expect(out).not.toContain("page-3");
+  expect(stdout).toMatch(/\nindex\.html +page-1 +no-cache +ffffffffff\n/);
+  expect(stdout).toMatch(/\napp-AbCd1234\.js \(of an earlier release\) +old-asset /);
+  expect(stdout).not.toContain("page-3");
 });
 
 test("prints the record as JSON, and ends with the server's answer for a release that shipped nothing", async () => {
-  const { out } = await slipway("versions", "shop/test", "--json");
-  expect(JSON.parse(out)).toEqual(SHIPMENTS);
-  const { err, code } = await slipway("versions", "shop/test", "--release", "2");
+  const { stdout } = await slipway("versions", "shop/test", "--json");
+  expect(JSON.parse(stdout)).toEqual(SHIPMENTS);
+  const { stderr, code } = await slipway("versions", "shop/test", "--release", "2");
   expect(code).not.toBe(0);
-  expect(err).toContain("nothing was put in place");
+  expect(stderr).toContain("nothing was put in place");
 });

@@ -4,14 +4,13 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { Readable } from "node:stream";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { AN_AWS_MANIFEST } from "../../../../test/helpers/aws-manifest.ts";
 import { makeCertificateFor } from "../../../../test/helpers/certificate.ts";
 import { type DeskStandIn, startDesk } from "../../../../test/helpers/desk-stand-in.ts";
+import { runSlipway } from "../../../../test/helpers/run-cli.ts";
 import { ValidationReport } from "../../contract/aws/validation.ts";
 import { Release } from "../../contract/releases.ts";
-import { runCli } from "../program.ts";
 
 const API = "api.shop.test";
 const DIGEST = `sha256:${"0".repeat(64)}`;
@@ -84,52 +83,37 @@ afterAll(async () => {
 });
 beforeEach(() => desk.wrong.clear());
 
-async function slipway(...words: string[]) {
-  const printed = { out: "", err: "", code: 0 };
+function slipway(...words: string[]) {
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const reach = ["--extra-ca", "ca.pem", "--connect-to", `${API}=127.0.0.1:${desk.httpsPort}`];
-  await runCli(
-    ["validate", "shop/test", "--server", base, "--token-file", "token", ...reach, ...words],
-    {
-      env: { HOME: folder, XDG_CONFIG_HOME: folder },
-      cwd: folder,
-      stdin: Readable.from([]),
-      stdout: { write: (text) => (printed.out += text) },
-      stderr: { write: (text) => (printed.err += text) },
-      signal: new AbortController().signal,
-      finish: (code) => {
-        printed.code = code;
-      },
-    },
-    "0",
-  );
-  return printed;
+  const argv = ["validate", "shop/test", "--server", base, "--token-file", "token", ...reach, ...words];
+  return runSlipway(argv, { env: { HOME: folder, XDG_CONFIG_HOME: folder }, cwd: folder });
 }
 
 test("validates the newest good release, a line a check, and exits with 0", async () => {
-  const { out, err, code } = await slipway("--only", "api");
-  expect(err).toBe("");
+  const { stdout, stderr, code } = await slipway("--only", "api");
+  expect(stderr).toBe("");
   expect(code).toBe(0);
-  expect(out).toMatch(/^Release 2 of shop\/test:\n/);
-  expect(out).toMatch(/\npassed {10}api: function templates \(\d+ ms\): healthy, version 1\.4\.0\n/);
-  expect(out).toMatch(/\ntest: 3 checks passed, 0 failed \(api\)\.\n$/);
+  expect(stdout).toMatch(/^Release 2 of shop\/test:\n/);
+  expect(stdout).toMatch(/\npassed {10}api: function templates \(\d+ ms\): healthy, version 1\.4\.0\n/);
+  expect(stdout).toMatch(/\ntest: 3 checks passed, 0 failed \(api\)\.\n$/);
 });
 
 test("exits with 1 when a check failed, prints the report as JSON and keeps it in a file", async () => {
   desk.wrong.set("GET /api/audit/health", { status: 503, body: "no table" });
-  const { out, code } = await slipway("--only", "api", "--json", "--output", "report.json");
+  const { stdout, code } = await slipway("--only", "api", "--json", "--output", "report.json");
   expect(code).toBe(1);
-  const report = ValidationReport.parse(JSON.parse(out));
+  const report = ValidationReport.parse(JSON.parse(stdout));
   expect(report).toMatchObject({ state: "failed", counts: { passed: 2, failed: 1, notApplicable: 0 } });
   expect(report.deployedAt).toBe("2026-11-21T12:00:00.000Z");
   expect(JSON.parse(await readFile(path.join(folder, "report.json"), "utf8"))).toEqual(report);
 });
 
 test("another release can be named; one that is not on AWS is refused", async () => {
-  expect((await slipway("--release", "3", "--only", "api")).out).toContain("broken.test");
-  const { err, code } = await slipway("--release", "1");
+  expect((await slipway("--release", "3", "--only", "api")).stdout).toContain("broken.test");
+  const { stderr, code } = await slipway("--release", "1");
   expect(code).toBe(1);
-  expect(err).toContain("Release 1 of shop/test has no output 'manifest'");
+  expect(stderr).toContain("Release 1 of shop/test has no output 'manifest'");
 });
 
 test.each([
@@ -139,8 +123,8 @@ test.each([
   [["--connect-to", "app.shop.test=somewhere"], "must be address:port"],
 ])("%j is refused before anything is looked at", async (words, message) => {
   desk.requests.length = 0;
-  const { err, code } = await slipway(...words);
+  const { stderr, code } = await slipway(...words);
   expect(code).toBe(2);
-  expect(err).toContain(message);
+  expect(stderr).toContain(message);
   expect(desk.requests).toEqual([]);
 });
