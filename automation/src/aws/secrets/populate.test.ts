@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createReadStream } from "node:fs";
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -14,7 +14,6 @@ import {
   SecretsManagerClient,
 } from "@aws-sdk/client-secrets-manager";
 import { execa } from "execa";
-import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { TestApi } from "../../../../test/helpers/api.ts";
 import { startTestApi } from "../../../../test/helpers/api.ts";
@@ -22,6 +21,7 @@ import { AN_AWS_MANIFEST } from "../../../../test/helpers/aws-manifest.ts";
 import type { Moto } from "../../../../test/helpers/moto.ts";
 import { startMoto } from "../../../../test/helpers/moto.ts";
 import { recordRelease } from "../../../../test/helpers/records.ts";
+import { everyFileBelow, everythingIn } from "../../../../test/helpers/traces.ts";
 import { readSecretValues } from "../../cli/secret-input.ts";
 import { FUNCTIONS, type SlotName } from "../../contract/aws/function-environment.ts";
 import type { AwsManifest } from "../../contract/aws/manifest.ts";
@@ -199,13 +199,13 @@ describe.skipIf("missing" in moto)("slipway secrets", () => {
       "bison",
       "openai",
     ]);
-    const kept = [out, err, argv, api.log(), await everythingIn(api), await everyFileBelow(folder)].join(
+    const kept = [out, err, argv, api.log(), await everythingIn(api.db), await everyFileBelow(folder)].join(
       "\n",
     );
     expect(kept).not.toContain(CANARIES.apiKey);
     expect(kept).not.toContain(CANARIES.apiSecret);
     // The search does find what is there.
-    expect(await everythingIn(api)).toContain(String(slots.bison?.versionId));
+    expect(await everythingIn(api.db)).toContain(String(slots.bison?.versionId));
   });
 
   test("a value that cannot be right, or is sealed with another key, is not stored, and no error shows any of it", async () => {
@@ -339,28 +339,4 @@ function endOf(run: { exitCode?: number; stdout: string; stderr: string; escaped
 
 async function shownSays(shown: readonly string[], words: string): Promise<void> {
   while (!shown.join("").includes(words)) await new Promise((resolve) => setTimeout(resolve, 20));
-}
-
-/** Every row of every table, as text. */
-async function everythingIn({ db }: TestApi): Promise<string> {
-  const { rows: tables } = await sql<{ name: string }>`
-    select quote_ident(table_schema) || '.' || quote_ident(table_name) as name from information_schema.tables
-    where table_type = 'BASE TABLE' and table_schema not in ('pg_catalog', 'information_schema')`.execute(db);
-  const all = await Promise.all(
-    tables.map(async ({ name }) => {
-      const { rows } = await sql<{
-        line: string;
-      }>`select to_jsonb(t)::text as line from ${sql.raw(name)} t`.execute(db);
-      return rows.map(({ line }) => line).join("\n");
-    }),
-  );
-  return all.join("\n");
-}
-
-async function everyFileBelow(folder: string): Promise<string> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile());
-  return (
-    await Promise.all(files.map((file) => readFile(path.join(file.parentPath, file.name), "utf8")))
-  ).join("\n");
 }
