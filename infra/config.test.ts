@@ -41,6 +41,7 @@ describe("of the target aws", () => {
       "strategyDesk:protection": "on",
       "strategyDesk:createZone": false,
       "strategyDesk:egress": "none",
+      "strategyDesk:firewall": "none",
       "strategyDesk:logRetentionDays": 90,
       "strategyDesk:alertEmails": [],
     });
@@ -68,6 +69,11 @@ describe("of the target aws", () => {
       "a function would be inside of a network that hides the time series",
       { "strategyDesk:cache": "redis", "strategyDesk:timeSeries": "liveanalytics" },
       "strategyDesk:egress: ",
+    ],
+    [
+      "a firewall would turn everybody away",
+      { "strategyDesk:firewallRequests": "1" },
+      "strategyDesk:firewallRequests: ",
     ],
     ["pins have no version", { "slipway:pins": '{"audit":{"s3Key":"k"}}' }, "slipway:pins.audit.version"],
   ])("it is refused when %s", (_, change, message) => {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createServer } from "node:tls";
@@ -30,7 +30,9 @@ import {
   FUNCTION_CATEGORIES,
   FUNCTIONS,
   type FunctionCategory,
+  INFLUX_SLOT,
   secretVariable,
+  TIME_SERIES_VARIABLES,
   tableKeys,
 } from "../automation/src/contract/aws/function-environment.ts";
 import {
@@ -47,6 +49,7 @@ import { askStores } from "../services/strategy-api/src/functions/function-healt
 import { createLogger } from "../services/strategy-api/src/logger.ts";
 import { createStreamRegistry } from "../services/strategy-api/src/market-data/streams.ts";
 import { migrate, readMigrations } from "../services/strategy-api/src/migrations.ts";
+import { startInfluxServer } from "../services/strategy-api/src/testing/influx-server.ts";
 import { startAws } from "./helpers/aws.ts";
 import { makeCertificate } from "./helpers/certificate.ts";
 import { testPostgres } from "./helpers/postgres.ts";
@@ -527,4 +530,67 @@ describe.skipIf("missing" in started)("the functions as they are built", () => {
     expect(put.VersionId).not.toBe(binance.versionId);
     expect(answer.body + Buffer.from(LogResult ?? "", "base64").toString("utf8")).not.toContain(secretValue);
   });
+
+  it("keep the prices that they hand out in InfluxDB, as soon as there is a token for it, and give them back", async () => {
+    const tls = await makeCertificate("localhost");
+    const authority = path.join(folder, "authority.pem");
+    writeFileSync(authority, tls.cert);
+    const place = { organization: "desk", bucket: "ticks", token: `t0ken-${randomUUID()}` };
+    const series = await startInfluxServer({ ...place, tls });
+    try {
+      const { ARN } = await clients.secrets.send(new CreateSecretCommand({ Name: INFLUX_SLOT }));
+      await allowToRead("market-data", ARN ?? "");
+      const reconfigure = (epoch: string) =>
+        clients.lambda.send(
+          new UpdateFunctionConfigurationCommand({
+            FunctionName: "market-data",
+            Environment: {
+              Variables: {
+                ...environmentOf("market-data", "built", { binance: binance.arn }),
+                [TIME_SERIES_VARIABLES.kind]: "influxdb",
+                [TIME_SERIES_VARIABLES.endpoint]: series.endpoint,
+                [TIME_SERIES_VARIABLES.organization]: place.organization,
+                [TIME_SERIES_VARIABLES.bucket]: place.bucket,
+                [secretVariable(INFLUX_SLOT)]: ARN ?? "",
+                NODE_EXTRA_CA_CERTS: authority,
+                SECRETS_EPOCH: epoch,
+              },
+            },
+          }),
+        );
+      const seriesOf = async () =>
+        FunctionHealth.parse((await call("GET", "/api/market-data/health")).body).dataStores;
+
+      await reconfigure("series-1");
+      expect(await seriesOf()).toMatchObject([{ name: "time-series", state: "reachable", used: false }]);
+      expect((await call("GET", "/api/market-data/history?symbol=KEEL")).body.source).toBe("computed");
+
+      const SecretString = JSON.stringify({ apiKey: place.token });
+      await clients.secrets.send(new PutSecretValueCommand({ SecretId: ARN, SecretString }));
+      await reconfigure("series-2");
+      expect(await seriesOf()).toMatchObject([{ name: "time-series", state: "reachable", used: true }]);
+      const [tick] = (await call("GET", "/api/market-data/ticks?symbols=KEEL")).body.items;
+      const { body } = await call("GET", "/api/market-data/history?symbol=KEEL&points=1");
+      expect(body).toMatchObject({ source: "recorded", items: [{ price: tick.quotes[0].price }] });
+
+      series.fail({ status: 503 });
+      expect((await call("GET", "/api/market-data/health")).status).toBe(503);
+      expect((await call("GET", "/api/market-data/ticks")).status).toBe(200);
+      const away = await call("GET", "/api/market-data/history?symbol=KEEL");
+      expect([away.status, away.body.code]).toEqual([503, "time_series_unavailable"]);
+    } finally {
+      await series.close();
+    }
+  });
+
+  async function allowToRead(category: FunctionCategory, arn: string): Promise<void> {
+    const statement = { Effect: "Allow", Action: "secretsmanager:GetSecretValue", Resource: arn };
+    await clients.iam.send(
+      new PutRolePolicyCommand({
+        RoleName: category,
+        PolicyName: "token",
+        PolicyDocument: JSON.stringify({ Version: "2012-10-17", Statement: [statement] }),
+      }),
+    );
+  }
 });

@@ -47,7 +47,6 @@ export function boundaryStatements(place: DeployerPlace): PlainStatement[] {
       Effect: "Allow",
       Action: [
         "elasticache:Connect",
-        "timestream-influxdb:GetDbInstance",
         "timestream:DescribeDatabase",
         "timestream:DescribeTable",
         "timestream:Select",
@@ -57,7 +56,6 @@ export function boundaryStatements(place: DeployerPlace): PlainStatement[] {
         arnOf(place, "elasticache", `replicationgroup:${prefix}-*`),
         arnOf(place, "elasticache", `user:${prefix}-*`),
         arnOf(place, "timestream", `database/${prefix}-*`),
-        arnOf(place, "timestream-influxdb", "db-instance/*"),
       ],
     },
     {

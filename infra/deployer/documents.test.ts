@@ -42,15 +42,18 @@ test("who deploys reads no secret and no table, and cannot take the boundary awa
   for (const action of forbidden) expect(actions.filter((pattern) => matches(pattern, action))).toEqual([]);
 });
 
-describe("the boundary", () => {
+describe.each(["liveanalytics", "influxdb"])("the boundary of a stack with %s", (timeSeries) => {
   let policies: Declared[];
   beforeAll(async () => {
-    const graph = await declare({
-      ...(await configOf("test")),
-      "strategyDesk:cache": "redis",
-      "strategyDesk:timeSeries": "liveanalytics",
-      "strategyDesk:egress": "nat",
-    });
+    const graph = await declare(
+      {
+        ...(await configOf("test")),
+        "strategyDesk:cache": "redis",
+        "strategyDesk:timeSeries": timeSeries,
+        "strategyDesk:egress": "nat",
+      },
+      { secrets: { "strategyDesk:influxFirstPassword": "a-first-password" } },
+    );
     policies = graph.resources.filter(({ type }) => type === "aws:iam/rolePolicy:RolePolicy");
   }, DECLARING_TIMEOUT_MS);
 

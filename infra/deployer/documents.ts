@@ -229,6 +229,17 @@ function addresses(place: DeployerPlace): PlainStatement[] {
       cloudFront("response-headers-policy/*"),
       cloudFront(`function/${prefix}-*`),
     ]),
+    // The rules that AWS keeps up to date are of no account's.
+    allow(
+      "Firewall",
+      family(
+        "wafv2",
+        "CreateWebACL UpdateWebACL DeleteWebACL GetWebACL TagResource UntagResource ListTagsForResource",
+      ),
+      [`webacl/${prefix}-*/*`, "managedruleset/*/*"].map(
+        (kind) => `arn:${partition}:wafv2:us-east-1:${accountId}:global/${kind}`,
+      ),
+    ),
     allow(
       "Certificates",
       family("acm", "RequestCertificate DeleteCertificate AddTagsToCertificate RemoveTagsFromCertificate"),

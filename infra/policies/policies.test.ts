@@ -13,6 +13,7 @@ beforeAll(async () => {
     "strategyDesk:cache": "redis",
     "strategyDesk:timeSeries": "liveanalytics",
     "strategyDesk:egress": "nat",
+    "strategyDesk:firewall": "managed",
   });
   plain = await declare({ ...(await configOf("test")), "strategyDesk:protection": "retiring" });
 }, DECLARING_TIMEOUT_MS);

@@ -128,7 +128,6 @@ export const ALLOWED_VALUES: Readonly<Record<string, readonly string[]>> = {
   "aws:lambda/function:Function#architectures[]": ["x86_64", "arm64"],
   "aws:lambda/function:Function#loggingConfig.logFormat": ["JSON", "Text"],
   "aws:lambda/function:Function#tracingConfig.mode": ["Active", "PassThrough"],
-  "aws:route53/record:Record#type": ["SOA", "A", "TXT", "NS", "CNAME", "MX", "PTR", "SRV", "AAAA", "CAA"],
   "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration#rules[].status": ["Enabled", "Disabled"],
   "aws:s3/bucketOwnershipControls:BucketOwnershipControls#rule.objectOwnership": [
     "BucketOwnerPreferred",
@@ -162,5 +161,18 @@ export const ALLOWED_VALUES: Readonly<Record<string, readonly string[]>> = {
     "icmp",
     "icmpv6",
     "-1",
+  ],
+  "aws:wafv2/webAcl:WebAcl#scope": ["CLOUDFRONT", "REGIONAL"],
+  "aws:wafv2/webAcl:WebAcl#rules[].statement.rateBasedStatement.aggregateKeyType": [
+    "IP",
+    "FORWARDED_IP",
+    "CUSTOM_KEYS",
+    "CONSTANT",
+  ],
+  "aws:wafv2/webAcl:WebAcl#rules[].statement.rateBasedStatement.evaluationWindowSec": [
+    "60",
+    "120",
+    "300",
+    "600",
   ],
 };

@@ -68,6 +68,9 @@ const ADDED: Readonly<Record<string, (inputs: Values) => Values>> = {
     url: `https://sqs.${REGION}.amazonaws.com/${ACCOUNT_ID}/${text(name)}`,
   }),
   "aws:timestreaminfluxdb/dbInstance:DbInstance": () => ({ endpoint: "influx.internal" }),
+  "aws:wafv2/webAcl:WebAcl": ({ name, region }) => ({
+    arn: `arn:aws:wafv2:${text(region)}:${ACCOUNT_ID}:global/webacl/${text(name)}/1`,
+  }),
 };
 
 /** State of a resource that was made from these inputs. */

@@ -1,10 +1,14 @@
 import type { DocumentFacts } from "./facts.ts";
 
-/** Where a task of a deployment plan is done. `proof`: the files of tests that hold it. `recorded`: what a release's records say of it, for tasks that are about a release; null: nothing is recorded. */
+/**
+ * Where a task of a deployment plan is done. `left`: what of it no program does here, or not in every stack. `proof`: the files of tests that hold it. `recorded`: what a release's records say of it,
+ * for tasks that are about a release; null: nothing is recorded.
+ */
 export interface CoveredTask {
   task: string;
   about: string;
   where: string;
+  left?: string;
   proof: readonly string[];
   recorded?: (facts: DocumentFacts) => string | null;
 }
@@ -53,6 +57,9 @@ const DOCUMENTS = "automation/src/documents/documents.test.ts";
 const READINESS = "automation/src/readiness/routes.test.ts";
 const TARGET = "infra/targets/aws.test.ts";
 const VALIDATION = "automation/src/aws/validation/validate.test.ts";
+const STEPS = "test/pipeline.test.ts";
+const ENGINE = "test/aws-engine.test.ts";
+const FUNCTIONS_BUILT = "test/sample-functions.test.ts";
 
 /** Every task of the plan that a deployment to AWS from nothing follows, by its number there. */
 export const COVERED_TASKS: readonly CoveredTask[] = [
@@ -66,6 +73,7 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     task: "1.2",
     about: "Configuration of each environment; a vote before production",
     where: "Pulumi.test.yaml, Pulumi.production.yaml; `slipway rules`, `slipway readiness settings`",
+    left: "the rule that asks for votes is set once on the server, by an admin",
     proof: ["infra/config.test.ts", "automation/src/approvals/rules.test.ts"],
   },
   { task: "1.3", about: "A template of the secrets", where: "`slipway secrets template`", proof: [FORMATS] },
@@ -73,14 +81,14 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     task: "2.1",
     about: "One command for the whole deployment, with tests left out on request",
     where: "`slipway deploy`, `--skip-tests`",
-    proof: [PIPELINE, "automation/src/sources/slipway-yaml.test.ts"],
+    proof: [PIPELINE, STEPS, "automation/src/pipeline/operations.test.ts"],
     recorded: step("prepare", "build", "test", "preview", "update", "ship", "release"),
   },
   {
     task: "2.2",
     about: "Infrastructure: previewed, sealed, applied, with a way back",
     where: "steps preview, seal and update; `slipway rollback`",
-    proof: [TARGET, "test/aws-engine.test.ts", PIPELINE],
+    proof: [TARGET, ENGINE, PIPELINE],
     recorded: step("preview", "seal", "update"),
   },
   {
@@ -94,14 +102,14 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     task: "3.1",
     about: "Backend: install, build and test before anything is changed",
     where: "steps prepare, build and test of slipway.yaml",
-    proof: ["services/strategy-api/src/app.test.ts", "automation/src/sources/slipway-yaml.test.ts"],
+    proof: [STEPS, "automation/src/dependencies/dependencies.test.ts"],
     recorded: step("prepare", "build", "test"),
   },
   {
     task: "3.2",
     about: "A package of each function without tests and development dependencies",
     where: "automation/src/aws/functions/package-function.ts",
-    proof: ["automation/src/aws/functions/package-function.test.ts"],
+    proof: ["automation/src/aws/functions/package-function.test.ts", FUNCTIONS_BUILT],
   },
   {
     task: "3.3",
@@ -151,7 +159,7 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     task: "5.2",
     about: "User interface: install, build and test",
     where: "steps build and test of slipway.yaml",
-    proof: ["frontend/strategy-desk/src/desk.test.ts"],
+    proof: [STEPS, "frontend/strategy-desk/src/desk.test.ts"],
     recorded: step("build", "test"),
   },
   {
@@ -178,34 +186,42 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     task: "6",
     about: "Checkpoint: the deployment without a deployment",
     where: "`slipway preview`, `npm test`",
-    proof: [PIPELINE],
+    proof: [STEPS, ENGINE],
   },
   {
     task: "7.1",
     about: "Names resolve to what was deployed",
     where: "`slipway validate --only dns`",
-    proof: ["automation/src/aws/validation/dns-rules.test.ts"],
+    left: "not applicable to a stack without a domain of its own",
+    proof: [VALIDATION, "automation/src/aws/validation/dns-rules.test.ts"],
     recorded: group("dns"),
   },
   {
     task: "7.2",
     about: "Certificates are issued, last and are used",
     where: "`slipway validate --only certificates`",
-    proof: ["automation/src/aws/validation/certificate-rules.test.ts"],
+    left: "not applicable to a stack without a domain of its own",
+    proof: [VALIDATION, "automation/src/aws/validation/certificate-rules.test.ts"],
     recorded: group("certificates"),
   },
   {
     task: "8.1",
     about: "The API and every category answer, with latency",
     where: "`slipway validate --only api`",
-    proof: ["automation/src/aws/validation/api.test.ts"],
+    proof: [VALIDATION, "automation/src/aws/validation/api.test.ts"],
     recorded: group("api"),
   },
   {
     task: "8.2",
     about: "Tables, cache and time series are reached",
     where: "`slipway validate --only data-stores`",
-    proof: ["automation/src/aws/validation/data-store-rules.test.ts"],
+    left: "the cache is asked without signing in, since nothing is kept there; LiveAnalytics is described, not written to",
+    proof: [
+      VALIDATION,
+      "automation/src/aws/validation/data-store-rules.test.ts",
+      "services/strategy-api/src/functions/time-series.test.ts",
+      FUNCTIONS_BUILT,
+    ],
     recorded: group("data-stores"),
   },
   {
@@ -218,48 +234,50 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     task: "9.1",
     about: "The user interface and its assets load",
     where: "`slipway validate --only frontend`",
-    proof: ["automation/src/aws/validation/frontend-rules.test.ts"],
+    proof: [VALIDATION, "automation/src/aws/validation/frontend-rules.test.ts"],
     recorded: group("frontend"),
   },
   {
     task: "9.2",
     about: "HTTPS alone, CORS, and pages in a browser",
     where: "`slipway validate --only frontend`",
-    proof: ["automation/src/aws/validation/frontend-rules.test.ts"],
+    proof: [VALIDATION, "automation/src/aws/validation/frontend-rules.test.ts"],
     recorded: group("frontend"),
   },
   {
     task: "10.1",
     about: "A strategy from a template, and a risk profile",
     where: "`slipway validate --only smoke`",
-    proof: ["automation/src/aws/validation/smoke-rules.test.ts"],
+    proof: [VALIDATION, "automation/src/aws/validation/smoke-rules.test.ts"],
     recorded: group("smoke"),
   },
   {
     task: "10.2",
     about: "Market data, and entries of the audit",
     where: "`slipway validate --only smoke`",
-    proof: ["automation/src/aws/validation/smoke-rules.test.ts"],
+    left: "prices are polled: an HTTP API hands out no streams",
+    proof: [VALIDATION, "automation/src/aws/validation/smoke-rules.test.ts"],
     recorded: group("smoke"),
   },
   {
     task: "10.3",
     about: "What the checks made is removed; a report",
     where: "`slipway validate --output <file>`, `slipway documents --kind summary`",
-    proof: ["automation/src/aws/validation/smoke-rules.test.ts", DOCUMENTS],
+    proof: [VALIDATION, "automation/src/aws/validation/smoke-rules.test.ts", DOCUMENTS],
   },
   {
     task: "11.1",
     about: "Dashboards, alarms and subscriptions",
     where: "`slipway validate --only monitoring`",
-    proof: ["automation/src/aws/validation/monitoring-rules.test.ts"],
+    left: "each address confirms one mail of AWS",
+    proof: [VALIDATION, "automation/src/aws/validation/monitoring-rules.test.ts"],
     recorded: group("monitoring"),
   },
   {
     task: "11.2",
     about: "An alert arrives; traces and logs are there",
     where: "`slipway validate --only monitoring`",
-    proof: ["automation/src/aws/validation/monitoring-rules.test.ts"],
+    proof: [VALIDATION, "automation/src/aws/validation/monitoring-rules.test.ts"],
     recorded: group("monitoring"),
   },
   {
@@ -299,15 +317,15 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
   {
     task: "14.1",
     about: "Functions go back to earlier versions",
-    where: "`slipway releases`, `slipway rollback`",
-    proof: [FUNCTIONS, PIPELINE],
+    where: "`slipway releases versions`, `slipway rollback`",
+    proof: [FUNCTIONS, PIPELINE, "automation/src/cli/commands/releases-versions.test.ts"],
     recorded: ({ release }) =>
       release.rollbackOf === null ? null : `goes back to release ${release.rollbackOf}`,
   },
   {
     task: "14.2",
     about: "The user interface goes back to earlier objects",
-    where: "`slipway rollback`",
+    where: "`slipway releases versions`, `slipway rollback`",
     proof: [SHIP, "automation/src/aws/site/history.property.test.ts", PIPELINE],
     recorded: ({ release }) =>
       release.rollbackOf === null ? null : `goes back to release ${release.rollbackOf}`,
@@ -323,14 +341,14 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     task: "16.1",
     about: "Test: infrastructure",
     where: "`slipway deploy --stack <project>/test`",
-    proof: [PIPELINE],
+    proof: [PIPELINE, ENGINE],
     recorded: step("update"),
   },
   {
     task: "16.2",
     about: "Test: functions",
-    where: "step ship of the same deployment",
-    proof: [PIPELINE],
+    where: "step ship of the same deployment; logs: `slipway validate --only monitoring`",
+    proof: [PIPELINE, VALIDATION],
     recorded: step("ship"),
   },
   {
@@ -351,20 +369,21 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     task: "16.5",
     about: "Test: validation",
     where: "gate kind `validate`, `slipway validate`",
-    proof: [PIPELINE],
+    proof: [VALIDATION],
     recorded: whole,
   },
   {
     task: "17",
     about: "Checkpoint: the test stack as people see it",
     where: "the stack's page of the console, `slipway documents`",
+    left: "people look at it themselves",
     proof: [DOCUMENTS],
     recorded: released,
   },
   {
     task: "18.1",
     about: "Production: the checklist is done and signed off",
-    where: "`slipway readiness sign-off`; without it an update is refused",
+    where: "`slipway readiness sign-off`; an update waits for it",
     proof: [READINESS],
     recorded: signed,
   },
@@ -378,8 +397,8 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
   {
     task: "18.3",
     about: "Production: functions",
-    where: "step ship of the same deployment",
-    proof: [PIPELINE],
+    where: "step ship of the same deployment; logs: `slipway validate --only monitoring`",
+    proof: [PIPELINE, VALIDATION],
     recorded: step("ship"),
   },
   {
@@ -400,7 +419,7 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     task: "18.6",
     about: "Production: validation and monitoring",
     where: "gate kind `validate`, `slipway validate`",
-    proof: [PIPELINE],
+    proof: [VALIDATION],
     recorded: whole,
   },
   {
@@ -414,7 +433,8 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     task: "20",
     about: "Checkpoint: production works, alerts and backups are active",
     where: "`slipway validate`, `slipway readiness show`",
-    proof: [PIPELINE, READINESS],
+    left: "what went wrong is in history, audit and the deployment's log; nobody writes it down twice",
+    proof: [VALIDATION, READINESS],
     recorded: ({ release, ...facts }) =>
       facts.validation.length === 0 ? null : `${release.health}; ${whole({ release, ...facts }) ?? ""}`,
   },

@@ -10,10 +10,10 @@ export function coverageOf(facts: DocumentFacts): string {
     "A dash in the last column: the task is about the product and not about a release, or this release has no record of it.",
     table(
       ["Task", "What", "Where", "Held by", "In this release"],
-      COVERED_TASKS.map(({ task, about, where, proof, recorded }) => [
+      COVERED_TASKS.map(({ task, about, where, left, proof, recorded }) => [
         task,
         plain(about),
-        where,
+        left === undefined ? where : `${where}. Left: ${plain(left)}`,
         proof.map(code).join(" "),
         plain(recorded?.(facts) ?? "–"),
       ]),

@@ -1,4 +1,3 @@
-import { SECRET_SLOTS } from "../contract/aws/secret-slots.ts";
 import type { DocumentFacts } from "./facts.ts";
 import { stackArgument } from "./stack-argument.ts";
 
@@ -7,10 +6,11 @@ export function manualSteps(facts: DocumentFacts): { step: string; done: string 
   const { manifest, secrets, shipment, release } = facts;
   if (manifest === null) return [];
   const stack = stackArgument(facts.stack);
-  const empty = secrets.filter(({ arn, versionId }) => arn !== null && versionId === null);
+  const slots = secrets.filter(({ arn }) => arn !== null);
+  const empty = slots.filter(({ versionId }) => versionId === null);
   return [
     {
-      step: `Put the values of the ${SECRET_SLOTS.length} secrets: \`slipway secrets populate --stack ${stack}\``,
+      step: `Put the values of the ${slots.length} secrets: \`slipway secrets populate --stack ${stack}\``,
       done:
         empty.length === 0
           ? "done: every slot holds a version"

@@ -22,7 +22,14 @@ export type TimeSeriesArgs =
 export type TimeSeries =
   | { kind: "none" }
   | { kind: "liveanalytics"; database: pulumi.Output<string>; table: pulumi.Output<string> }
-  | { kind: "influxdb"; id: pulumi.Output<string>; endpoint: pulumi.Output<string> };
+  | {
+      kind: "influxdb";
+      id: pulumi.Output<string>;
+      /** host:port (TLS). */
+      endpoint: pulumi.Output<string>;
+      organization: string;
+      bucket: string;
+    };
 
 export interface DataStoresArgs {
   place: Place;
@@ -45,6 +52,8 @@ export interface MadeTable {
 
 const REDIS_PORT = 6379;
 const INFLUX_PORT = 8086;
+const INFLUX_ORGANIZATION = "strategy-desk";
+const INFLUX_BUCKET = "ticks";
 
 /** Where the sample keeps its data: tables, a cache, a time series and backups. Everything is encrypted by the stack's key and cannot be deleted by mistake. */
 export class DataStores extends pulumi.ComponentResource {
@@ -243,8 +252,8 @@ export class DataStores extends pulumi.ComponentResource {
         name: nameOf(place, "market-data"),
         allocatedStorage: args.storageGiB,
         dbInstanceType: args.instanceType,
-        organization: "strategy-desk",
-        bucket: "ticks",
+        organization: INFLUX_ORGANIZATION,
+        bucket: INFLUX_BUCKET,
         username: "admin",
         password: args.firstPassword,
         publiclyAccessible: false,
@@ -259,6 +268,8 @@ export class DataStores extends pulumi.ComponentResource {
       kind: "influxdb",
       id: instance.id,
       endpoint: pulumi.interpolate`${instance.endpoint}:${INFLUX_PORT}`,
+      organization: INFLUX_ORGANIZATION,
+      bucket: INFLUX_BUCKET,
     };
   }
 

@@ -117,16 +117,9 @@ function cacheStatement(place: Place): Statement {
 function timeSeriesStatements(place: Place, { timeSeries }: DataStores): Statement[] {
   switch (timeSeries.kind) {
     case "none":
-      return [];
+    // It is asked by its address, with the token of its slot: no call of AWS.
     case "influxdb":
-      return [
-        {
-          Sid: "TimeSeries",
-          Effect: "Allow",
-          Action: "timestream-influxdb:GetDbInstance",
-          Resource: pulumi.interpolate`${arnOf(place, "timestream-influxdb", "db-instance/")}${timeSeries.id}`,
-        },
-      ];
+      return [];
     case "liveanalytics":
       return [
         {

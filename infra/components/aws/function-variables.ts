@@ -9,6 +9,7 @@ import {
   COMMON_VARIABLES,
   FUNCTIONS,
   SECRETS_EPOCH,
+  secretsOf,
   secretVariable,
   TIME_SERIES_VARIABLES,
   tableKeys,
@@ -42,14 +43,15 @@ export function functionVariables(
 ): Variables {
   const { settings, stores, secrets } = given;
   const spec = FUNCTIONS[category];
+  const slots = secretsOf(category, partsOf(stores));
   return {
     [COMMON_VARIABLES.environment]: settings.environment,
     [COMMON_VARIABLES.executionMode]: settings.executionMode,
     [COMMON_VARIABLES.logLevel]: settings.logLevel,
     [COMMON_VARIABLES.allowedOrigins]: settings.allowedOrigin,
     ...Object.fromEntries(tableKeys(spec.tables).map((key) => [tableVariable(key), stores.tables[key].name])),
-    ...Object.fromEntries(spec.secrets.map((slot) => [secretVariable(slot), secrets.arnOf(slot)])),
-    ...(spec.secrets.length === 0 ? {} : { [SECRETS_EPOCH]: settings.secretsEpoch }),
+    ...Object.fromEntries(slots.map((slot) => [secretVariable(slot), secrets.arnOf(slot)])),
+    ...(slots.length === 0 ? {} : { [SECRETS_EPOCH]: settings.secretsEpoch }),
     ...(spec.usesCache && stores.cache !== null
       ? { [CACHE_ENDPOINT]: pulumi.interpolate`${stores.cache.endpoint}:${stores.cache.port}` }
       : {}),
@@ -58,13 +60,18 @@ export function functionVariables(
 }
 
 function timeSeriesVariables({ timeSeries }: DataStores): Variables {
-  const { kind, database, table, endpoint } = TIME_SERIES_VARIABLES;
+  const { kind, database, table, endpoint, organization, bucket } = TIME_SERIES_VARIABLES;
   switch (timeSeries.kind) {
     case "none":
       return { [kind]: timeSeries.kind };
     case "liveanalytics":
       return { [kind]: timeSeries.kind, [database]: timeSeries.database, [table]: timeSeries.table };
     case "influxdb":
-      return { [kind]: timeSeries.kind, [endpoint]: timeSeries.endpoint };
+      return {
+        [kind]: timeSeries.kind,
+        [endpoint]: timeSeries.endpoint,
+        [organization]: timeSeries.organization,
+        [bucket]: timeSeries.bucket,
+      };
   }
 }

@@ -57,7 +57,7 @@ export function manifestOf(
           Object.entries(stores.tables).map(([key, { name, indexes }]) => [key, { name, indexes }]),
         ),
         cache: stores.cache,
-        timeSeries: stores.timeSeries,
+        timeSeries: timeSeriesOf(stores),
         backupPlans: stores.backupPlans,
       },
       secrets: Object.fromEntries(secrets.arns),
@@ -70,6 +70,11 @@ export function manifestOf(
       },
     })
     .apply(checkedManifest);
+}
+
+function timeSeriesOf({ timeSeries }: DataStores) {
+  if (timeSeries.kind !== "influxdb") return timeSeries;
+  return { kind: timeSeries.kind, id: timeSeries.id, endpoint: timeSeries.endpoint };
 }
 
 function functionOf(category: FunctionCategory, made: ApiFunction) {

@@ -56,6 +56,7 @@ export const RESOURCE_TYPES = {
     "httpVersion",
     "priceClass",
     "defaultRootObject",
+    "webAclId",
     "aliases",
     "origins",
     "defaultCacheBehavior",
@@ -255,12 +256,16 @@ export const RESOURCE_TYPES = {
     "referencedSecurityGroupId",
     "tags",
   ],
+  "aws:wafv2/webAcl:WebAcl": [
+    "name",
+    "description",
+    "scope",
+    "region",
+    "defaultAction",
+    "rules",
+    "visibilityConfig",
+    "tags",
+  ],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
 export type ResourceType = keyof typeof RESOURCE_TYPES;
-
-/** Functions of the provider that the program asks. */
-export const INVOKES = [
-  "aws:index/getCallerIdentity:getCallerIdentity",
-  "aws:route53/getZone:getZone",
-] as const;

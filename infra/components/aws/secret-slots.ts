@@ -11,6 +11,12 @@ export interface SecretSlotsArgs<Name extends string> {
   recoveryDays?: number;
 }
 
+const HOLDS = {
+  exchange: "key pair of the exchange",
+  ai: "key of the provider of models",
+  store: "token of the data store",
+} as const satisfies Record<SecretSlot["kind"], string>;
+
 /** Empty secrets, which people fill with `slipway secrets populate`: no value passes through the program or its state. */
 export class SecretSlots<Name extends string> extends pulumi.ComponentResource {
   readonly arns: ReadonlyMap<Name, pulumi.Output<string>>;
@@ -25,7 +31,7 @@ export class SecretSlots<Name extends string> extends pulumi.ComponentResource {
           slot.name,
           {
             name: nameOf(place, `secret/${slot.name}`),
-            description: `${slot.title}: ${slot.kind === "exchange" ? "key pair of the exchange" : "key of the provider of models"}`,
+            description: `${slot.title}: ${HOLDS[slot.kind]}`,
             kmsKeyId: args.kmsKeyArn,
             // 0: gone at once, so that a stack that is taken down can be made again under the same names.
             recoveryWindowInDays: place.keepsData ? recoveryDays : 0,

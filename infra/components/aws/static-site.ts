@@ -12,6 +12,8 @@ export interface StaticSiteArgs {
   apiDomain?: string | undefined;
   /** Where people are who wait least: 100 is Europe and North America, 200 adds Asia and Africa. Default: 100. */
   reach?: "100" | "200" | "All";
+  /** ARN of the firewall in front of it. Default: none. */
+  firewallArn?: pulumi.Input<string> | undefined;
   /** Days that replaced files can be restored: a rollback goes back so far. Default: 90. */
   keepReplacedDays?: number;
 }
@@ -95,7 +97,7 @@ export class StaticSite extends pulumi.ComponentResource {
   }
 
   #createDistribution(bucket: PrivateBucket): aws.cloudfront.Distribution {
-    const { place, domain, reach = "100" } = this.#args;
+    const { place, domain, firewallArn, reach = "100" } = this.#args;
     const own = { parent: this };
     const access = new aws.cloudfront.OriginAccessControl(
       "site",
@@ -128,6 +130,7 @@ export class StaticSite extends pulumi.ComponentResource {
         httpVersion: "http2and3",
         priceClass: `PriceClass_${reach}`,
         defaultRootObject: "index.html",
+        ...(firewallArn === undefined ? {} : { webAclId: firewallArn }),
         aliases: domain === undefined ? [] : [domain.name],
         origins: [
           {

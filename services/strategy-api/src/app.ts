@@ -7,6 +7,8 @@ import type { AppDependencies } from "./dependencies.ts";
 import { probeComponents } from "./health/components.ts";
 import { healthRoutes } from "./health/routes.ts";
 import { newApplication } from "./http/application.ts";
+import { computedHistory } from "./market-data/history.ts";
+import { historyRoutes } from "./market-data/history-routes.ts";
 import { marketDataRoutes } from "./market-data/routes.ts";
 import { marketDataStream } from "./market-data/stream-routes.ts";
 import { postgresRiskProfiles } from "./risk-profiles/postgres-store.ts";
@@ -33,6 +35,8 @@ export async function buildApp(deps: AppDependencies): Promise<FastifyInstance> 
   await app.register(backtestRoutes, { backtests: postgresBacktests(db), now, newId });
   await app.register(marketDataRoutes, deps);
   await app.register(marketDataStream, deps);
+  const history = computedHistory(deps.settings.marketTickMs);
+  await app.register(historyRoutes, { ...deps, history: async () => history });
   await app.register(auditRoutes, { audit: postgresAudit(db) });
   return app;
 }

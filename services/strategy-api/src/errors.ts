@@ -20,6 +20,7 @@ export const PROBLEMS = {
   too_many_streams: { status: 503, title: "Too many market data streams are open" },
   contended: { status: 503, title: "Others change the same things at the moment" },
   database_unavailable: { status: 503, title: "The database cannot be reached" },
+  time_series_unavailable: { status: 503, title: "Prices of the past cannot be had" },
 } as const;
 
 export type ProblemCode = keyof typeof PROBLEMS;
@@ -66,6 +67,11 @@ export async function namedUniquely<T>(what: string, work: () => Promise<T>): Pr
 /** What the store keeps moved on each time that a change was tried. */
 export class ContentionError extends Error {
   override readonly name = "ContentionError";
+}
+
+/** The time series cannot be reached, refuses, or answers something else than what was asked for. Its message is for the log. */
+export class TimeSeriesError extends Error {
+  override readonly name = "TimeSeriesError";
 }
 
 /** SQLSTATE of a Postgres error or the code of a system error, or undefined. */

@@ -19,6 +19,7 @@ const RIGHT: Readonly<Record<SlotName, SecretValue>> = {
   gemini: { apiKey: `AIza${"g".repeat(35)}` },
   openai: { apiKey: `sk-proj-${"o".repeat(48)}` },
   deepseek: { apiKey: `sk-${"d".repeat(32)}` },
+  influxdb: { apiKey: `${"i".repeat(86)}==` },
 };
 const fieldsIn = (slot: SlotName, value: SecretValue) => wrongValue(slot, value).map(({ field }) => field);
 
@@ -39,6 +40,7 @@ describe("a slot's value", () => {
     ["with white space in it", "bison", { apiKey: "a key of words", apiSecret: "another-thing" }, ["apiKey"]],
     ["of another provider", "openai", { apiKey: "sk-ant-api03-abcdefghijklmnopqrstuvwxyz" }, ["apiKey"]],
     ["of another kind", "deepseek", RIGHT.gemini, ["apiKey"]],
+    ["that is a password", "influxdb", { apiKey: "Correct-horse-battery-1" }, ["apiKey"]],
     [
       "without the passphrase that its exchange needs",
       "okx",

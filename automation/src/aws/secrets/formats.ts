@@ -93,6 +93,13 @@ const FIELDS: Readonly<Record<SlotName, readonly SecretField[]>> = {
   gemini: [key("AIza and 35 more characters, or AQ. and more", matches(/^(AIza[\w-]{35}|AQ\.[\w.-]{20,})$/))],
   openai: [key("sk- and 20 or more characters", matches(/^sk-(?!ant-)[\w-]{20,}$/))],
   deepseek: [key("sk- and 32 or more letters and digits", matches(/^sk-[A-Za-z0-9]{32,64}$/))],
+  // A token that may read and write the bucket of the prices alone.
+  influxdb: [
+    {
+      ...key("40 or more characters of base64", matches(/^[A-Za-z0-9_-]{40,}={0,2}$/)),
+      title: "API token",
+    },
+  ],
 };
 
 /** What a slot's value consists of. */
@@ -136,7 +143,7 @@ export function wrongValue(slot: SlotName, value: SecretValue): { field: string;
 }
 
 /** The placeholder of a field in the template. */
-export function placeholderOf(field: SecretField): string {
+function placeholderOf(field: SecretField): string {
   return `<${field.needed ? "" : "optional: "}${field.looksLike}>`;
 }
 

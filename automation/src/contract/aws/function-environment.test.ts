@@ -40,11 +40,12 @@ it.each(FUNCTION_CATEGORIES.flatMap((category) => PARTS.map((parts) => [category
         CACHE_ENDPOINT: "cache.example:6379",
         TIME_SERIES_KIND: parts.timeSeries,
         TIME_SERIES_ENDPOINT: "series.example:8086",
+        TIME_SERIES_BUCKET: "ticks",
       })[name] ?? "value";
     const env = Object.fromEntries(variablesOf(category, parts).map((name) => [name, value(name)]));
     const read = (given: Record<string, string>) => readFunctionConfig(AWS_CATEGORIES[category], given);
     expect(() => read(env)).not.toThrow();
-    const optional = /^(SECRETS_EPOCH|CACHE_ENDPOINT|TIME_SERIES_.*)$/;
+    const optional = /^(SECRETS_EPOCH|CACHE_ENDPOINT|TIME_SERIES_(KIND|DATABASE|TABLE))$/;
     for (const name of Object.keys(env).filter((one) => !optional.test(one))) {
       const { [name]: _, ...rest } = env;
       expect(() => read(rest), name).toThrow(`${name} is missing`);

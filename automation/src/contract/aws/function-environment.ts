@@ -21,9 +21,9 @@ export interface FunctionSpec {
   /** GET answers 200 when the function and what it needs work, else 503: version, data stores with latency, version ids of secrets. */
   healthPath: `/${string}`;
   tables: Readonly<Partial<Record<TableKey, TableAccess>>>;
-  /** Whose values it may read. */
+  /** Whose values it may read, whatever the stack has; `secretsOf` adds those of data stores. */
   secrets: readonly SlotName[];
-  /** Whether it asks the cache and the time series if they answer; then it must reach them by network. */
+  /** Whether it asks the cache if it answers, and whether it asks or uses the time series; then it must reach them by network. */
   usesCache: boolean;
   usesTimeSeries: boolean;
 }
@@ -123,9 +123,14 @@ export const TIME_SERIES_VARIABLES = {
   /** With liveanalytics. */
   database: "TIME_SERIES_DATABASE",
   table: "TIME_SERIES_TABLE",
-  /** host:port, with influxdb. */
+  /** host:port (TLS), with influxdb. */
   endpoint: "TIME_SERIES_ENDPOINT",
+  organization: "TIME_SERIES_ORGANIZATION",
+  bucket: "TIME_SERIES_BUCKET",
 } as const;
+
+/** Slot of the token by which functions write to and read from InfluxDB. */
+export const INFLUX_SLOT = "influxdb" satisfies SlotName;
 
 export type TimeSeriesKind = "none" | "liveanalytics" | "influxdb";
 
@@ -137,7 +142,8 @@ export interface StackParts {
 
 /** Names of all variables of a function, sorted: what the program sets, and what is checked before a version serves. */
 export function variablesOf(category: FunctionCategory, has: StackParts): string[] {
-  const { tables, secrets, usesCache, usesTimeSeries } = FUNCTIONS[category];
+  const { tables, usesCache, usesTimeSeries } = FUNCTIONS[category];
+  const secrets = secretsOf(category, has);
   return [
     ...Object.values(COMMON_VARIABLES),
     ...tableKeys(tables).map(tableVariable),
@@ -148,19 +154,25 @@ export function variablesOf(category: FunctionCategory, has: StackParts): string
   ].sort();
 }
 
+/** Slots that a function may read in a stack. */
+export function secretsOf(category: FunctionCategory, has: Pick<StackParts, "timeSeries">): SlotName[] {
+  const { secrets, usesTimeSeries } = FUNCTIONS[category];
+  return usesTimeSeries && has.timeSeries === "influxdb" ? [...secrets, INFLUX_SLOT] : [...secrets];
+}
+
 /** Tables that a function is given. */
 export function tableKeys(tables: FunctionSpec["tables"]): TableKey[] {
   return Object.keys(tables) as TableKey[];
 }
 
 function timeSeriesVariables(kind: TimeSeriesKind): string[] {
-  const { kind: name, database, table, endpoint } = TIME_SERIES_VARIABLES;
+  const { kind: name, database, table, endpoint, organization, bucket } = TIME_SERIES_VARIABLES;
   switch (kind) {
     case "none":
       return [name];
     case "liveanalytics":
       return [name, database, table];
     case "influxdb":
-      return [name, endpoint];
+      return [name, endpoint, organization, bucket];
   }
 }

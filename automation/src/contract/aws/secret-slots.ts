@@ -1,7 +1,7 @@
 import { z } from "zod";
 
-/** What a slot holds: the key pair of an exchange, or the key of a provider of models. */
-export const SecretKind = z.enum(["exchange", "ai"]);
+/** What a slot holds: the key pair of an exchange, the key of a provider of models, or the token of a data store. */
+export const SecretKind = z.enum(["exchange", "ai", "store"]);
 export type SecretKind = z.infer<typeof SecretKind>;
 
 /** A secret that the system needs. Its value goes into Secrets Manager and nowhere else. */
@@ -12,7 +12,7 @@ export interface SecretSlot {
   kind: SecretKind;
 }
 
-/** Every slot: components, prompts, templates, checks and documents are made from this list. */
+/** Every slot: components, prompts, templates, checks and documents are made from this list. Those of data stores are in stacks that have the store. */
 export const SECRET_SLOTS = [
   { name: "binance", title: "Binance", kind: "exchange" },
   { name: "coinbase", title: "Coinbase", kind: "exchange" },
@@ -25,4 +25,5 @@ export const SECRET_SLOTS = [
   { name: "gemini", title: "Gemini", kind: "ai" },
   { name: "openai", title: "OpenAI", kind: "ai" },
   { name: "deepseek", title: "DeepSeek", kind: "ai" },
+  { name: "influxdb", title: "InfluxDB", kind: "store" },
 ] as const satisfies readonly SecretSlot[];

@@ -2,6 +2,8 @@ import { z } from "zod";
 import { ConfigError } from "../config.ts";
 import type { TableKey } from "../dynamodb/tables.ts";
 
+const PLAIN_NAME = /^[\w-]{1,64}$/;
+
 const Environment = z.object({
   ENVIRONMENT: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/),
   EXECUTION_MODE: z.enum(["backtest", "paper", "live"]),
@@ -16,8 +18,25 @@ const Environment = z.object({
     .string()
     .regex(/^[^:]+:\d+$/)
     .optional(),
+  TIME_SERIES_ORGANIZATION: z.string().regex(PLAIN_NAME).optional(),
+  // It becomes part of queries.
+  TIME_SERIES_BUCKET: z.string().regex(PLAIN_NAME).optional(),
   TIME_SERIES_KIND: z.enum(["none", "liveanalytics", "influxdb"]).default("none"),
 });
+
+export type TimeSeriesConfig =
+  | { readonly kind: "none" }
+  | { readonly kind: "liveanalytics" }
+  /** `endpoint` is host:port (TLS); the token is in the slot INFLUX_SLOT. */
+  | {
+      readonly kind: "influxdb";
+      readonly endpoint: string;
+      readonly organization: string;
+      readonly bucket: string;
+    };
+
+/** Slot of the token by which InfluxDB is asked. */
+export const INFLUX_SLOT = "influxdb";
 
 export type FunctionConfig = {
   readonly environment: string;
@@ -27,9 +46,7 @@ export type FunctionConfig = {
   readonly secretsEpoch: string | null;
   /** host:port. */
   readonly cacheEndpoint: string | undefined;
-  /** host:port of an InfluxDB. */
-  readonly timeSeriesEndpoint: string | undefined;
-  readonly timeSeriesKind: "none" | "liveanalytics" | "influxdb";
+  readonly timeSeries: TimeSeriesConfig;
   /** Of exactly the tables that were asked for. */
   readonly tableNames: Readonly<Record<string, string>>;
   /** By slot. */
@@ -60,7 +77,9 @@ export function readFunctionConfig(
     return Object.fromEntries(entries);
   };
   const tableNames = named("TABLE", needs.tables);
-  const secretArns = named("SECRET_ARN", needs.secrets);
+  const hasInflux = given.TIME_SERIES_KIND === "influxdb";
+  const secretArns = named("SECRET_ARN", [...needs.secrets, ...(hasInflux ? [INFLUX_SLOT] : [])]);
+  named("TIME_SERIES", hasInflux ? ["endpoint", "organization", "bucket"] : []);
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   const value = parsed.data;
   return {
@@ -70,9 +89,15 @@ export function readFunctionConfig(
     corsOrigins: value.ALLOWED_ORIGINS,
     secretsEpoch: value.SECRETS_EPOCH ?? null,
     cacheEndpoint: value.CACHE_ENDPOINT,
-    timeSeriesEndpoint: value.TIME_SERIES_ENDPOINT,
-    timeSeriesKind: value.TIME_SERIES_KIND,
+    timeSeries: timeSeriesOf(value),
     tableNames,
     secretArns,
   };
+}
+
+function timeSeriesOf(value: z.output<typeof Environment>): TimeSeriesConfig {
+  const { TIME_SERIES_ENDPOINT: endpoint = "" } = value;
+  const { TIME_SERIES_ORGANIZATION: organization = "", TIME_SERIES_BUCKET: bucket = "" } = value;
+  if (value.TIME_SERIES_KIND !== "influxdb") return { kind: value.TIME_SERIES_KIND };
+  return { kind: value.TIME_SERIES_KIND, endpoint, organization, bucket };
 }

@@ -3,7 +3,6 @@ import { afterEach, describe, expect, it } from "vitest";
 import { createLogger } from "../logger.ts";
 import { cacheProbe } from "./cache-probe.ts";
 import { askStores, statusOf } from "./function-health.ts";
-import { timeSeriesProbes, timeSeriesStates } from "./time-series.ts";
 
 const logged: string[] = [];
 const logger = createLogger("info", { write: (line) => logged.push(line) });
@@ -59,16 +58,5 @@ describe("a function's health", () => {
     const port = typeof address === "object" && address !== null ? address.port : 0;
     const [asked] = await askStores([cacheProbe(`127.0.0.1:${port}`)], logger);
     expect(asked).toMatchObject({ name: "cache", used: false, state: "unreachable" });
-  });
-
-  it.each([
-    [{ timeSeriesKind: "none", timeSeriesEndpoint: undefined }, 0, []],
-    [{ timeSeriesKind: "liveanalytics", timeSeriesEndpoint: undefined }, 0, ["not-asked"]],
-    [{ timeSeriesKind: "influxdb", timeSeriesEndpoint: "series.example:8086" }, 1, []],
-  ] as const)("claims of a time series only what it asked: %o", (settings, probes, states) => {
-    expect(timeSeriesProbes(settings)).toHaveLength(probes);
-    expect(timeSeriesStates(settings).map((one) => [one.state, one.used])).toEqual(
-      states.map((state) => [state, false]),
-    );
   });
 });

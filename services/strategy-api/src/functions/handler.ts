@@ -5,7 +5,7 @@ import { readIdentity } from "../bundle.ts";
 import { openClient, type TableKey, type Tables } from "../dynamodb/tables.ts";
 import { newApplication } from "../http/application.ts";
 import { createLogger } from "../logger.ts";
-import { createSecretReader, openSecretsClient } from "../secrets/reader.ts";
+import { createSecretReader, openSecretsClient, type SecretReader } from "../secrets/reader.ts";
 import { type FunctionConfig, readFunctionConfig } from "./config.ts";
 import {
   askSecrets,
@@ -26,19 +26,24 @@ export type Category<K extends TableKey> = {
   readonly secrets: readonly string[];
   /** GET path of its health. */
   readonly healthPath: string;
-  /** Stores beside its tables. */
-  readonly probes?: (config: FunctionConfig) => readonly StoreProbe[];
+  /** Stores beside its tables. Never rejects: what is in the way is what the probe tells. */
+  readonly probes?: (given: StoreGiven) => Promise<readonly StoreProbe[]>;
   /** Stores that it says something about without asking them. */
   readonly states?: (config: FunctionConfig) => readonly DataStore[];
   readonly register: (app: FastifyInstance, given: Given<K>) => Promise<void>;
 };
 
-/** What the routes of a category are made with. */
-export type Given<K extends TableKey> = {
-  readonly tables: Tables<K>;
+/** What stores beside the tables are reached with. */
+export type StoreGiven = {
   readonly config: FunctionConfig;
-  readonly identity: { readonly name: string; readonly version: string };
+  readonly secrets: SecretReader;
   readonly now: () => Date;
+};
+
+/** What the routes of a category are made with. */
+export type Given<K extends TableKey> = StoreGiven & {
+  readonly tables: Tables<K>;
+  readonly identity: { readonly name: string; readonly version: string };
   readonly newId: () => string;
   readonly health: () => Promise<FunctionHealth>;
 };
@@ -55,13 +60,15 @@ export async function buildFunction<K extends TableKey>(
   const tables: Tables<K> = { client: openClient(), names: config.tableNames };
   const client = openSecretsClient();
   const secrets = createSecretReader({ client, arns: config.secretArns, nowMs: () => Date.now() });
-  const probes = [
-    ...category.tables.map((table) => tableProbe(tables, table)),
-    ...(category.probes?.(config) ?? []),
-  ];
+  const given: StoreGiven = { config, secrets, now: () => new Date() };
+  const ofTables = category.tables.map((table) => tableProbe(tables, table));
+
+  async function askAll(): Promise<DataStore[]> {
+    return askStores([...ofTables, ...((await category.probes?.(given)) ?? [])], logger);
+  }
 
   async function health(): Promise<FunctionHealth> {
-    const [asked, held] = await Promise.all([askStores(probes, logger), askSecrets(secrets, logger)]);
+    const [asked, held] = await Promise.all([askAll(), askSecrets(secrets, logger)]);
     const dataStores = [...asked, ...(category.states?.(config) ?? [])];
     return {
       status: statusOf({ dataStores, secrets: held }),
@@ -86,10 +93,9 @@ export async function buildFunction<K extends TableKey>(
     },
   );
   await category.register(app, {
+    ...given,
     tables,
-    config,
     identity,
-    now: () => new Date(),
     newId: randomUUID,
     health,
   });

@@ -10,10 +10,11 @@ export const health: Category<"templates" | "strategies" | "risk-profiles" | "ba
   healthPath: "/api/health",
   tables: ["templates", "strategies", "risk-profiles", "backtests", "audit"],
   secrets: [],
-  probes: (config) => [
-    ...(config.cacheEndpoint === undefined ? [] : [cacheProbe(config.cacheEndpoint)]),
-    ...timeSeriesProbes(config),
-  ],
+  probes: async (given) => {
+    const { cacheEndpoint } = given.config;
+    const cache = cacheEndpoint === undefined ? [] : [cacheProbe(cacheEndpoint)];
+    return [...cache, ...(await timeSeriesProbes(given, "health"))];
+  },
   states: timeSeriesStates,
   register: async (app, { config, identity, health }) => {
     const { environment, executionMode } = config;

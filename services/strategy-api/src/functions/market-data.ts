@@ -1,7 +1,9 @@
+import { historyRoutes } from "../market-data/history-routes.ts";
+import { createRecorder } from "../market-data/recorder.ts";
 import { marketDataRoutes } from "../market-data/routes.ts";
 import { noMarketDataStream } from "../market-data/stream-routes.ts";
 import type { Category } from "./handler.ts";
-import { timeSeriesProbes, timeSeriesStates } from "./time-series.ts";
+import { openHistory, timeSeriesProbes, timeSeriesStates } from "./time-series.ts";
 
 /** Every process computes the same prices, so all functions must agree on the length of a tick. */
 const TICK_MS = 500;
@@ -11,10 +13,15 @@ export const marketData: Category<never> = {
   healthPath: "/api/market-data/health",
   tables: [],
   secrets: ["binance", "coinbase", "kraken", "okx", "bsdex", "bison", "finoa", "bybit"],
-  probes: timeSeriesProbes,
+  probes: (given) => timeSeriesProbes(given, "market-data"),
   states: timeSeriesStates,
-  register: async (app, { now }) => {
-    await app.register(marketDataRoutes, { settings: { marketTickMs: TICK_MS }, now });
+  register: async (app, given) => {
+    const settings = { marketTickMs: TICK_MS };
+    const { now } = given;
+    const history = openHistory(given, TICK_MS);
+    const record = createRecorder(history, () => now().getTime());
+    await app.register(marketDataRoutes, { settings, now, record });
+    await app.register(historyRoutes, { settings, now, history });
     await app.register(noMarketDataStream);
   },
 };

@@ -8,6 +8,7 @@ import {
   isConnectionFailure,
   PROBLEMS,
   type ProblemCode,
+  TimeSeriesError,
 } from "../errors.ts";
 
 export const PROBLEM_TYPE = "application/problem+json";
@@ -45,6 +46,9 @@ export function classify(thrown: unknown): {
   }
   if (thrown instanceof ContentionError) {
     return { code: "contended", detail: "Try again in a moment.", issues: [] };
+  }
+  if (thrown instanceof TimeSeriesError) {
+    return { code: "time_series_unavailable", detail: "Try again in a moment.", issues: [] };
   }
   if (isConnectionFailure(thrown)) {
     return { code: "database_unavailable", detail: "Try again in a moment.", issues: [] };

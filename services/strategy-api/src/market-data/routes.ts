@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { INSTRUMENTS, Instrument } from "./instruments.ts";
+import type { Recorder } from "./recorder.ts";
 import { instrumentsOf, Symbols } from "./symbols.ts";
 import { ticksAfter } from "./ticks.ts";
 
@@ -20,10 +21,16 @@ const Ticks = z.object({
   pollAfterMs: z.number(),
 });
 
-type Dependencies = { readonly settings: { readonly marketTickMs: number }; readonly now: () => Date };
+type Dependencies = {
+  readonly settings: { readonly marketTickMs: number };
+  readonly now: () => Date;
+  /** Keeps what is handed out, where there is something to keep it in. */
+  readonly record?: Recorder;
+};
 
 /** Instruments, and the live quotes for those who ask again and again; stream-routes.ts has them as a stream. */
-export const marketDataRoutes: FastifyPluginAsyncZod<Dependencies> = async (app, { settings, now }) => {
+export const marketDataRoutes: FastifyPluginAsyncZod<Dependencies> = async (app, deps) => {
+  const { settings, now, record } = deps;
   app.get(
     "/api/market-data/instruments",
     { schema: { response: { 200: z.object({ items: z.array(Instrument) }) } } },
@@ -41,6 +48,8 @@ export const marketDataRoutes: FastifyPluginAsyncZod<Dependencies> = async (app,
         lastEventId: after,
         nowMs: now().getTime(),
       });
+      // A function stands still once it has answered.
+      await record?.(items, request.log);
       return { items, next: String(next), pollAfterMs };
     },
   );
