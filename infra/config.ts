@@ -107,6 +107,11 @@ export const AwsConfig = z
     /** Requests a second that the API takes on the long run. */
     "strategyDesk:requestsPerSecond": Count.min(1).max(10_000).default(50),
 
+    /** `managed`: rules of AWS and a limit for each address in front of the site, for about 8 US dollars a month and 0.60 for a million requests. */
+    "strategyDesk:firewall": z.enum(["none", "managed"]).default("none"),
+    /** Requests of one address within five minutes, beyond which the firewall turns it away. */
+    "strategyDesk:firewallRequests": Count.min(10).max(2_000_000_000).default(2000),
+
     /** Who is told when something is wrong; each confirms one mail of AWS. */
     "strategyDesk:alertEmails": JsonText.pipe(z.array(z.email())).default([]),
     /** Whether all calls of the account's API are recorded: one stack of an account is enough. */

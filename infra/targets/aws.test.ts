@@ -36,6 +36,8 @@ beforeAll(async () => {
       "strategyDesk:cacheNodes": "2",
       "strategyDesk:timeSeries": "influxdb",
       "strategyDesk:egress": "nat",
+      "strategyDesk:firewall": "managed",
+      "strategyDesk:firewallRequests": "500",
       "strategyDesk:createZone": "true",
       "strategyDesk:permissionsBoundary": "desk-boundary",
     },
@@ -158,6 +160,28 @@ describe("a function", () => {
     ]);
   });
 
+  test("reads the token of the time series where there is one, and makes no call of AWS for its prices", () => {
+    const readers = FUNCTION_CATEGORIES.filter((category) =>
+      statementsOf(category, full).some(
+        ({ Sid, Resource }) =>
+          Sid === "ReadSecrets" && [Resource].flat().some((arn) => arn.endsWith("/influxdb")),
+      ),
+    );
+    expect(readers).toEqual(["market-data", "health"]);
+    const actions = FUNCTION_CATEGORIES.flatMap((category) =>
+      statementsOf(category, full).flatMap(({ Action }) => Action),
+    );
+    expect(actions.filter((action) => action.startsWith("timestream"))).toEqual([]);
+    const { inputs } = only(full, "aws:lambda/function:Function", "market-data");
+    expect(at(inputs, "environment.variables")).toMatchObject({
+      TIME_SERIES_ENDPOINT: "influx.internal:8086",
+      TIME_SERIES_ORGANIZATION: "strategy-desk",
+      TIME_SERIES_BUCKET: "ticks",
+    });
+    const [instance] = ofType(full, "aws:timestreaminfluxdb/dbInstance:DbInstance");
+    expect(instance?.inputs).toMatchObject({ organization: "strategy-desk", bucket: "ticks" });
+  });
+
   test("is inside of the network only when it asks something that is there", () => {
     const inside = (graph: Graph) =>
       ofType(graph, "aws:lambda/function:Function")
@@ -177,8 +201,8 @@ interface Statement {
   Condition?: unknown;
 }
 
-function statementsOf(category: string): Statement[] {
-  const { policy } = only(plain, "aws:iam/rolePolicy:RolePolicy", category).inputs;
+function statementsOf(category: string, graph: Graph = plain): Statement[] {
+  const { policy } = only(graph, "aws:iam/rolePolicy:RolePolicy", category).inputs;
   return (JSON.parse(String(policy)) as { Statement: Statement[] }).Statement;
 }
 
@@ -209,7 +233,10 @@ describe("the manifest", () => {
         backupPlans: ["strategy-desk-test-daily"],
       },
     });
-    expect(Object.keys(plain.manifest?.secrets ?? {})).toEqual(SECRET_SLOTS.map(({ name }) => name));
+    const slotsIn = (graph: Graph) => Object.keys(graph.manifest?.secrets ?? {});
+    expect(slotsIn(full)).toEqual(SECRET_SLOTS.map(({ name }) => name));
+    // Nobody is asked for the token of a data store that is not there.
+    expect(slotsIn(plain)).toEqual(slotsIn(full).filter((name) => name !== "influxdb"));
     expect(Object.keys(plain.manifest?.functions ?? {})).toEqual([...FUNCTION_CATEGORIES]);
   });
 
@@ -320,6 +347,24 @@ describe("the site", () => {
     ["/config.json", "/config.json"],
   ])("answers %s with %s", (asked, answered) => {
     expect(rewritten(asked)).toBe(answered);
+  });
+
+  test("has a firewall in front of it where the config asks for one, with its limit for each address", () => {
+    const [firewall, ...more] = ofType(full, "aws:wafv2/webAcl:WebAcl");
+    expect(more).toEqual([]);
+    expect(firewall?.inputs).toMatchObject({ scope: "CLOUDFRONT", region: "us-east-1" });
+    const rules = (firewall?.inputs.rules ?? []) as Record<string, unknown>[];
+    expect(new Set(rules.map(({ priority }) => priority)).size).toBe(rules.length);
+    expect(at(rules[0] ?? {}, "statement.rateBasedStatement.limit")).toBe(500);
+    expect(rules[0]?.action).toEqual({ block: {} });
+    // What only counts turns nobody away.
+    for (const rule of rules.slice(1)) expect(rule.overrideAction).toEqual({ none: {} });
+    const distribution = (graph: Graph) => only(graph, "aws:cloudfront/distribution:Distribution", "site");
+    expect(distribution(full).inputs.webAclId).toBe(
+      "arn:aws:wafv2:us-east-1:111122223333:global/webacl/strategy-desk-production-site/1",
+    );
+    expect(ofType(plain, "aws:wafv2/webAcl:WebAcl")).toEqual([]);
+    expect(distribution(plain).inputs.webAclId).toBeUndefined();
   });
 
   test("is read by its distribution alone", () => {

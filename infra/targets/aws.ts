@@ -1,11 +1,13 @@
 import aws from "@pulumi/aws";
 import pulumi from "@pulumi/pulumi";
+import { INFLUX_SLOT } from "../../automation/src/contract/aws/function-environment.ts";
 import type { AwsManifest } from "../../automation/src/contract/aws/manifest.ts";
 import { SECRET_SLOTS } from "../../automation/src/contract/aws/secret-slots.ts";
 import type { Pins } from "../../automation/src/contract/aws/shipment.ts";
 import { TABLES } from "../../automation/src/contract/aws/tables.ts";
 import { ApiBackend } from "../components/aws/api-backend.ts";
 import { DataStores, type TimeSeriesArgs } from "../components/aws/data-stores.ts";
+import { Firewall } from "../components/aws/firewall.ts";
 import { Foundation } from "../components/aws/foundation.ts";
 import { manifestOf } from "../components/aws/manifest.ts";
 import { Network } from "../components/aws/network.ts";
@@ -53,11 +55,12 @@ export async function deployAws(config: AwsConfig, pins: Pins): Promise<StackOut
     timeSeries: timeSeriesOf(config),
     backupDays: config["strategyDesk:backupDays"],
   });
-  const secrets = new SecretSlots("secrets", { place, kmsKeyArn, slots: SECRET_SLOTS });
+  const secrets = new SecretSlots("secrets", { place, kmsKeyArn, slots: slotsOf(config) });
   const site = new StaticSite("site", {
     place,
     domain: domainIn(foundation, config["strategyDesk:domain"]),
     apiDomain: config["strategyDesk:apiDomain"],
+    firewallArn: firewallOf(place, config)?.arn,
     keepReplacedDays,
   });
   const api = new ApiBackend("api", {
@@ -122,6 +125,14 @@ function domainIn({ zone }: Foundation, name: string | undefined) {
   return name === undefined || zone === null ? undefined : { name, zoneId: zone.id };
 }
 
+function firewallOf(place: Place, config: AwsConfig): Firewall | undefined {
+  if (config["strategyDesk:firewall"] === "none") return undefined;
+  return new Firewall("firewall", {
+    place,
+    requestsPerAddress: config["strategyDesk:firewallRequests"],
+  });
+}
+
 function needsNetwork(config: AwsConfig): boolean {
   return config["strategyDesk:cache"] !== "none" || config["strategyDesk:timeSeries"] === "influxdb";
 }
@@ -129,6 +140,12 @@ function needsNetwork(config: AwsConfig): boolean {
 function cacheOf(config: AwsConfig) {
   if (config["strategyDesk:cache"] === "none") return undefined;
   return { nodeType: config["strategyDesk:cacheNodeType"], nodes: config["strategyDesk:cacheNodes"] };
+}
+
+/** Nobody is asked for the token of a data store that the stack does not have. */
+function slotsOf(config: AwsConfig) {
+  const hasInflux = config["strategyDesk:timeSeries"] === "influxdb";
+  return SECRET_SLOTS.filter(({ name }) => name !== INFLUX_SLOT || hasInflux);
 }
 
 function timeSeriesOf(config: AwsConfig): TimeSeriesArgs {

@@ -4,11 +4,11 @@ import type {
   FunctionCategory,
   SlotName,
 } from "../../../automation/src/contract/aws/function-environment.ts";
-import { FUNCTIONS } from "../../../automation/src/contract/aws/function-environment.ts";
+import { FUNCTIONS, secretsOf } from "../../../automation/src/contract/aws/function-environment.ts";
 import type { Pins } from "../../../automation/src/contract/aws/shipment.ts";
 import type { DataStores } from "./data-stores.ts";
 import { functionStatements } from "./function-policy.ts";
-import { type FunctionSettings, functionVariables } from "./function-variables.ts";
+import { type FunctionSettings, functionVariables, partsOf } from "./function-variables.ts";
 import type { Network } from "./network.ts";
 import { nameOf, type Place } from "./place.ts";
 import { policyDocument } from "./policy-document.ts";
@@ -54,7 +54,7 @@ export class ApiFunction extends pulumi.ComponentResource {
     super("slipway:aws:ApiFunction", category, {}, options);
     const own = { parent: this };
     const name = nameOf(place, category);
-    const { usesCache, usesTimeSeries, secrets } = FUNCTIONS[category];
+    const { usesCache, usesTimeSeries } = FUNCTIONS[category];
     const { stores } = args;
     const entersNetwork =
       (usesCache && stores.cache !== null) || (usesTimeSeries && stores.timeSeries.kind === "influxdb");
@@ -84,7 +84,7 @@ export class ApiFunction extends pulumi.ComponentResource {
             kmsKeyArn: args.kmsKeyArn,
             logGroupArn: logs.arn,
             stores,
-            secretArns: secrets.map((slot) => args.secrets.arnOf(slot)),
+            secretArns: secretsOf(category, partsOf(stores)).map((slot) => args.secrets.arnOf(slot)),
             isInNetwork: entersNetwork,
           }),
         ),
