@@ -1,6 +1,6 @@
 import pulumi from "@pulumi/pulumi";
 import { z } from "zod";
-import { Pins } from "../automation/src/contract/aws/shipment.ts";
+import { ProgramPins } from "../automation/src/contract/aws/shipment.ts";
 import { LOG_RETENTION_DAYS } from "./components/aws/log-retention.ts";
 
 /** Pulumi keeps config values as text; what is no text there is JSON. */
@@ -49,7 +49,7 @@ export const AwsConfig = z
     /** The provider reads it as well. */
     "aws:region": z.string().regex(/^[a-z]{2}(-[a-z]+)+-[0-9]$/, "must be a region such as eu-central-1"),
     /** The versions that serve, as JSON; a deployment through Slipway says them by SLIPWAY_PINS instead. Default: none. */
-    "slipway:pins": JsonText.pipe(Pins).optional(),
+    "slipway:pins": JsonText.pipe(ProgramPins).optional(),
     /** Another value makes a new version of each function that reads secrets. `slipway secrets populate` sets it. */
     "slipway:secretsEpoch": z
       .string()
@@ -106,7 +106,6 @@ export const AwsConfig = z
     "strategyDesk:memoryMiB": Count.min(128).max(10_240).default(512),
     /** Requests a second that the API takes on the long run. */
     "strategyDesk:requestsPerSecond": Count.min(1).max(10_000).default(50),
-
     /** `managed`: rules of AWS and a limit for each address in front of the site, for about 8 US dollars a month and 0.60 for a million requests. */
     "strategyDesk:firewall": z.enum(["none", "managed"]).default("none"),
     /** Requests of one address within five minutes, beyond which the firewall turns it away. */

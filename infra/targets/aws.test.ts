@@ -2,11 +2,12 @@ import { runInNewContext } from "node:vm";
 import { beforeAll, describe, expect, test } from "vitest";
 import { FUNCTION_CATEGORIES, variablesOf } from "../../automation/src/contract/aws/function-environment.ts";
 import { SECRET_SLOTS } from "../../automation/src/contract/aws/secret-slots.ts";
-import type { Pins } from "../../automation/src/contract/aws/shipment.ts";
+import type { ProgramPins } from "../../automation/src/contract/aws/shipment.ts";
 import { checkedManifest } from "../components/aws/manifest.ts";
 import { RESOURCE_TYPES } from "../components/aws/resource-types.ts";
 import { at } from "../policies/rule.ts";
 import { inputProblems } from "../testing/check-inputs.ts";
+import { ACCOUNT_ID } from "../testing/cloud-answers.ts";
 import { DECLARING_TIMEOUT_MS, type Declared, declare, type Graph } from "../testing/graph.ts";
 import { type ProviderSchema, schemaOf } from "../testing/provider-schema.ts";
 import { envelopesWith, leaksOf } from "../testing/secrets.ts";
@@ -14,8 +15,18 @@ import { configOf } from "../testing/stack-config.ts";
 
 const CANARY = "canary-5f2c9e";
 
-const PINS: Pins = {
-  audit: { version: "7", s3Key: "functions/audit/abc.zip", s3ObjectVersion: "v1", sha256: "a".repeat(64) },
+const pinOf = (category: string) => ({
+  version: "7",
+  s3Key: `functions/${category}/abc.zip`,
+  s3ObjectVersion: "v1",
+  sha256: "a".repeat(64),
+  functionName: `strategy-desk-test-${category}`,
+  artifactsBucket: `strategy-desk-test-artifacts-${ACCOUNT_ID}-eu-central-1`,
+});
+const PINS: ProgramPins = {
+  audit: pinOf("audit"),
+  strategies: { ...pinOf("strategies"), functionName: "strategy-desk-earlier-strategies" },
+  templates: { ...pinOf("templates"), artifactsBucket: "strategy-desk-earlier-artifacts" },
 };
 
 let schema: ProviderSchema;
@@ -101,6 +112,19 @@ describe("a function", () => {
     const fresh = only(otherwise, "aws:lambda/function:Function", "health").inputs;
     expect(fresh.s3Key).toBeUndefined();
     expect(fresh.code).toBeDefined();
+  });
+
+  test("takes no version that was made for a function by another name, and no package of another bucket", () => {
+    const versionOf = (name: string) =>
+      only(otherwise, "aws:lambda/alias:Alias", name).inputs.functionVersion;
+    const codeOf = (name: string) => only(otherwise, "aws:lambda/function:Function", name).inputs;
+    expect(versionOf("strategies"), "the first version of the function that is made").toBe("1");
+    expect(codeOf("strategies").s3Key).toBeUndefined();
+    expect(codeOf("strategies").code).toBeDefined();
+    // The function is the same, and so are its versions.
+    expect(versionOf("templates")).toBe("7");
+    expect(codeOf("templates").s3Key).toBeUndefined();
+    expect(codeOf("templates").code).toBeDefined();
   });
 
   test("leaves its code to who ships it, and of the alias the weights alone", () => {

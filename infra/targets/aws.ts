@@ -3,7 +3,7 @@ import pulumi from "@pulumi/pulumi";
 import { INFLUX_SLOT } from "../../automation/src/contract/aws/function-environment.ts";
 import type { AwsManifest } from "../../automation/src/contract/aws/manifest.ts";
 import { SECRET_SLOTS } from "../../automation/src/contract/aws/secret-slots.ts";
-import type { Pins } from "../../automation/src/contract/aws/shipment.ts";
+import type { ProgramPins } from "../../automation/src/contract/aws/shipment.ts";
 import { TABLES } from "../../automation/src/contract/aws/tables.ts";
 import { ApiBackend } from "../components/aws/api-backend.ts";
 import { DataStores, type TimeSeriesArgs } from "../components/aws/data-stores.ts";
@@ -25,7 +25,7 @@ export interface StackOutputs {
 }
 
 /** The sample on AWS: its shape. Code, files and secrets come by shipping a release and by filling the slots. */
-export async function deployAws(config: AwsConfig, pins: Pins): Promise<StackOutputs> {
+export async function deployAws(config: AwsConfig, pins: ProgramPins): Promise<StackOutputs> {
   const place = await findPlace(config);
   const alertEmails = config["strategyDesk:alertEmails"];
   const keepReplacedDays = config["strategyDesk:rollbackDays"];

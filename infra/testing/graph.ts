@@ -1,6 +1,6 @@
 import pulumi from "@pulumi/pulumi";
 import type { AwsManifest } from "../../automation/src/contract/aws/manifest.ts";
-import type { Pins } from "../../automation/src/contract/aws/shipment.ts";
+import type { ProgramPins } from "../../automation/src/contract/aws/shipment.ts";
 import { parseConfig } from "../config.ts";
 import { answerOf, stateOf } from "./cloud-answers.ts";
 
@@ -23,7 +23,7 @@ export interface Graph {
 }
 
 export interface Run {
-  pins?: Pins;
+  pins?: ProgramPins;
   /** Secret config. */
   secrets?: Readonly<Record<string, string>>;
   preview?: boolean;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { AN_AWS_MANIFEST as manifest } from "../../../test/helpers/aws-manifest.ts";
-import { hasManifest, livePins, manifestOf } from "./rules.ts";
+import { hasManifest, livePins, manifestOf, servingOn } from "./rules.ts";
 
 test("a stack without a manifest, or with that of another target, ships nothing", () => {
   expect(hasManifest({})).toBe(false);
@@ -23,13 +23,27 @@ test("a manifest with a missing field is refused, and the field is named; one wi
   expect(() => manifestOf({ manifest: { secret: true } })).toThrow(/Nothing was uploaded/);
 });
 
-test("pins name only functions that the state still has", () => {
+test("pins name only functions that the state still has, and what they were made for", () => {
   const pin = { version: "3", s3Key: "k", s3ObjectVersion: "v", sha256: "0".repeat(64) };
   const pins = { audit: pin, health: pin, gone: pin };
+  const { artifactsBucket } = manifest;
   const resources = [
     { type: "aws:lambda/function:Function", id: manifest.functions.audit?.name ?? "" },
     { type: "aws:s3/bucket:Bucket", id: manifest.functions.health?.name ?? "" },
   ];
-  expect(livePins(pins, manifest, resources)).toEqual({ audit: pin });
+  const functionName = manifest.functions.audit?.name;
+  expect(livePins(pins, manifest, resources)).toEqual({ audit: { ...pin, functionName, artifactsBucket } });
   expect(livePins(pins, manifest, [])).toEqual({});
+});
+
+test("of a function by another name, or with another bucket of packages, no version counts as the one that serves", () => {
+  const pin = { version: "3", s3Key: "k", s3ObjectVersion: "v", sha256: "0".repeat(64) };
+  const serving = { shipment: { functions: { audit: pin, health: pin, gone: pin } }, manifest };
+  const { audit, health } = manifest.functions;
+  if (audit === undefined || health === undefined) throw new Error("the manifest lacks a function");
+  expect(servingOn(manifest, undefined)).toEqual({});
+  expect(servingOn(manifest, serving)).toEqual({ audit: pin, health: pin });
+  const renamed = { ...manifest, functions: { audit: { ...audit, name: "desk-audit-2" }, health } };
+  expect(servingOn(renamed, serving)).toEqual({ health: pin });
+  expect(servingOn({ ...manifest, artifactsBucket: "elsewhere" }, serving)).toEqual({});
 });

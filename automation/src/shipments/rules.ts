@@ -1,5 +1,5 @@
 import { AwsManifest } from "../contract/aws/manifest.ts";
-import type { Pins } from "../contract/aws/shipment.ts";
+import type { Pins, ProgramPins } from "../contract/aws/shipment.ts";
 import { SlipwayError } from "../errors.ts";
 
 /** Most mistakes of a manifest that one message names. */
@@ -43,16 +43,38 @@ interface Placed {
 export const FUNCTION_TYPE = "aws:lambda/function:Function";
 export const ALIAS_TYPE = "aws:lambda/alias:Alias";
 
+type Places = Pick<AwsManifest, "artifactsBucket"> & {
+  functions: Readonly<Record<string, { name: string }>>;
+};
+
 /**
- * What a program is told of the versions that serve: those of functions that the state still has. Of one that was destroyed no version is left to which an alias could point.
+ * What a program is told of the versions that serve: those of functions that the state still has, with what they were made for. Of one that was destroyed no version is left to which an alias could point.
  */
-export function livePins(
-  pins: Pins,
-  manifest: { functions: Readonly<Record<string, { name: string }>> },
-  resources: readonly Placed[],
-): Pins {
+export function livePins(pins: Pins, manifest: Places, resources: readonly Placed[]): ProgramPins {
   const there = new Set(resources.filter(({ type }) => type === FUNCTION_TYPE).map(({ id }) => id));
+  const { artifactsBucket } = manifest;
   return Object.fromEntries(
-    Object.entries(pins).filter(([name]) => there.has(manifest.functions[name]?.name ?? null)),
+    Object.entries(pins).flatMap(([name, pin]) => {
+      const functionName = manifest.functions[name]?.name;
+      if (functionName === undefined || !there.has(functionName)) return [];
+      return [[name, { ...pin, functionName, artifactsBucket }]];
+    }),
+  );
+}
+
+/**
+ * The versions that serve as far as a stack still has the functions and the bucket that they were made for. Of a function by another name, or with its packages in another bucket, nothing counts: what is shipped is
+ * uploaded, published and called anew, and its alias goes back to where it was found.
+ */
+export function servingOn(
+  manifest: Places,
+  serving: { shipment: { functions: Pins }; manifest: Places } | undefined,
+): Pins {
+  if (serving?.manifest.artifactsBucket !== manifest.artifactsBucket) return {};
+  return Object.fromEntries(
+    Object.entries(serving.shipment.functions).filter(([name]) => {
+      const made = serving.manifest.functions[name]?.name;
+      return made !== undefined && made === manifest.functions[name]?.name;
+    }),
   );
 }

@@ -5,12 +5,13 @@ import type {
   SlotName,
 } from "../../../automation/src/contract/aws/function-environment.ts";
 import { FUNCTIONS, secretsOf } from "../../../automation/src/contract/aws/function-environment.ts";
-import type { Pins } from "../../../automation/src/contract/aws/shipment.ts";
+import type { ProgramPin, ProgramPins } from "../../../automation/src/contract/aws/shipment.ts";
 import type { DataStores } from "./data-stores.ts";
+import { ARTIFACTS } from "./foundation.ts";
 import { functionStatements } from "./function-policy.ts";
 import { type FunctionSettings, functionVariables, partsOf } from "./function-variables.ts";
 import type { Network } from "./network.ts";
-import { nameOf, type Place } from "./place.ts";
+import { globalNameOf, nameOf, type Place } from "./place.ts";
 import { policyDocument } from "./policy-document.ts";
 import type { SecretSlots } from "./secret-slots.ts";
 import { serviceRole } from "./service-role.ts";
@@ -21,7 +22,7 @@ export interface ApiFunctionArgs {
   kmsKeyArn: pulumi.Input<string>;
   /** Bucket of the packages that pins name. */
   artifactsBucket: pulumi.Input<string>;
-  pins: Pins;
+  pins: ProgramPins;
   stores: DataStores;
   secrets: SecretSlots<SlotName>;
   network: Network | undefined;
@@ -38,8 +39,8 @@ export interface ApiFunctionArgs {
 export const LIVE = "live";
 
 /**
- * One function: its role, its logs, its shape and the alias that serves. The code comes by shipping a release: the program puts in what is pinned, or for the first time a placeholder, and leaves it alone
- * from then on. A change of the shape publishes a version that serves nobody until it is shipped; an alias that somebody moved is drift.
+ * One function: its role, its logs, its shape and the alias that serves. The code comes by shipping a release: the program puts in what is pinned for a function by this very name, or else a placeholder, and
+ * leaves it alone from then on. A change of the shape publishes a version that serves nobody until it is shipped; an alias that somebody moved is drift.
  */
 export class ApiFunction extends pulumi.ComponentResource {
   readonly functionName: pulumi.Output<string>;
@@ -50,7 +51,7 @@ export class ApiFunction extends pulumi.ComponentResource {
   readonly variables: string[];
 
   constructor(args: ApiFunctionArgs, options?: pulumi.ComponentResourceOptions) {
-    const { place, category, pins, logRetentionDays = 90 } = args;
+    const { place, category, logRetentionDays = 90 } = args;
     super("slipway:aws:ApiFunction", category, {}, options);
     const own = { parent: this };
     const name = nameOf(place, category);
@@ -58,6 +59,7 @@ export class ApiFunction extends pulumi.ComponentResource {
     const { stores } = args;
     const entersNetwork =
       (usesCache && stores.cache !== null) || (usesTimeSeries && stores.timeSeries.kind === "influxdb");
+    const pin = pinOf(args);
     const variables = functionVariables(category, args);
     this.variables = Object.keys(variables).sort();
 
@@ -103,7 +105,7 @@ export class ApiFunction extends pulumi.ComponentResource {
         memorySize: args.memoryMiB ?? 512,
         timeout: args.timeoutSeconds ?? 20,
         publish: true,
-        ...codeOf(args),
+        ...codeOf(args, pin),
         kmsKeyArn: args.kmsKeyArn,
         environment: { variables },
         tracingConfig: { mode: "Active" },
@@ -126,7 +128,7 @@ export class ApiFunction extends pulumi.ComponentResource {
         name: LIVE,
         description: "The version that the API calls",
         functionName: made.name,
-        functionVersion: pins[category]?.version ?? made.version,
+        functionVersion: pin?.version ?? made.version,
       },
       // Weights are of the moment: a canary sets them and takes them away.
       { ...own, ignoreChanges: ["routingConfig"] },
@@ -142,9 +144,14 @@ export class ApiFunction extends pulumi.ComponentResource {
 /** What shipping a release changes by itself. */
 const CODE = ["code", "s3Bucket", "s3Key", "s3ObjectVersion"];
 
-function codeOf({ category, pins, artifactsBucket }: ApiFunctionArgs) {
+/** The pin that was made for the function of this name: another has no such version, and an alias that pointed to it could not be made. */
+function pinOf({ category, pins, place }: ApiFunctionArgs): ProgramPin | undefined {
   const pin = pins[category];
-  if (pin === undefined) return { code: placeholder() };
+  return pin?.functionName === nameOf(place, category) ? pin : undefined;
+}
+
+function codeOf({ place, artifactsBucket }: ApiFunctionArgs, pin: ProgramPin | undefined) {
+  if (pin?.artifactsBucket !== globalNameOf(place, ARTIFACTS)) return { code: placeholder() };
   return { s3Bucket: artifactsBucket, s3Key: pin.s3Key, s3ObjectVersion: pin.s3ObjectVersion };
 }
 

@@ -17,6 +17,9 @@ export interface FoundationArgs {
   keepReplacedDays?: number;
 }
 
+/** Bucket of the functions' packages. */
+export const ARTIFACTS = "artifacts";
+
 /** What everything else stands on: the stack's key, its zone, the bucket of the functions' packages, and the watch over costs and calls. */
 export class Foundation extends pulumi.ComponentResource {
   readonly kmsKeyArn: pulumi.Output<string>;
@@ -32,7 +35,7 @@ export class Foundation extends pulumi.ComponentResource {
     this.kmsKeyArn = this.#createKey(place);
     this.zone = args.zone === undefined ? null : this.#findOrCreateZone(args.zone, place);
     const artifacts = new PrivateBucket(
-      "artifacts",
+      ARTIFACTS,
       { place, kmsKeyArn: this.kmsKeyArn, keepReplacedDays },
       { parent: this },
     );

@@ -30,6 +30,19 @@ export const Shipment = z.strictObject({
 });
 export type Shipment = z.infer<typeof Shipment>;
 
-/** What a program is told of the versions that serve, by function: the file that SLIPWAY_PINS names. Empty before the first release. */
+/** The versions that serve, by function. Empty before the first release. */
 export const Pins = z.record(z.string(), ShippedFunction);
 export type Pins = z.infer<typeof Pins>;
+
+/** A version with what it was made for: of a function by another name there is no such version, and in another bucket no such package. */
+export const ProgramPin = z.object({
+  ...ShippedFunction.shape,
+  /** Of the function in AWS. */
+  functionName: z.string(),
+  artifactsBucket: z.string(),
+});
+export type ProgramPin = z.infer<typeof ProgramPin>;
+
+/** What a program is told of the versions that serve, by function: the file that SLIPWAY_PINS names. Fields that a program does not know are for later ones. */
+export const ProgramPins = z.record(z.string(), ProgramPin);
+export type ProgramPins = z.infer<typeof ProgramPins>;

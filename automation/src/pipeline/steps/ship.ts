@@ -3,7 +3,7 @@ import { unpackedServiceFolder } from "../../artifacts/service-folder.ts";
 import type { TaskAnswer } from "../../aws/task-request.ts";
 import type { AwsManifest } from "../../contract/aws/manifest.ts";
 import { Shipment } from "../../contract/aws/shipment.ts";
-import { ALIAS_TYPE, FUNCTION_TYPE, hasManifest, manifestOf } from "../../shipments/rules.ts";
+import { ALIAS_TYPE, FUNCTION_TYPE, hasManifest, manifestOf, servingOn } from "../../shipments/rules.ts";
 import type { KeptShipment } from "../../shipments/store.ts";
 import { recordShipment, servingShipment, shipmentOf } from "../../shipments/store.ts";
 import { currentFacts } from "../../state/current-facts.ts";
@@ -78,7 +78,7 @@ async function planOf(run: AttemptRun, manifest: AwsManifest): Promise<Plan | nu
   const common = {
     reference: `${claim.deploymentId}-${claim.attempt}`,
     manifest,
-    serving: serving?.shipment.functions ?? {},
+    serving: servingOn(manifest, serving),
     previous: serving?.shipment ?? null,
     ...(settings === undefined ? {} : { limits: settings.limits }),
   };
