@@ -35,9 +35,10 @@ const said = (state: string) => ({
 });
 test.each([
   [said("reachable"), "passed"],
-  [said("not-asked"), "not-applicable"],
   [said("unreachable"), "failed"],
-  // Nothing said is no proof.
+  // Nothing said is no proof, and neither is a question that nobody asked.
+  [said("not-asked"), "failed"],
+  [{ dataStores: [{ ...said("not-asked").dataStores[0], used: false }] }, "failed"],
   [{ dataStores: [] }, "failed"],
   [{ status: "ok" }, "failed"],
   [undefined, "failed"],

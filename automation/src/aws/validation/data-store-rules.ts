@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { DataStoreHealth } from "../../contract/aws/function-health.ts";
-import { failed, notApplicable, passed, type Verdict } from "./check.ts";
+import { failed, passed, type Verdict } from "./check.ts";
 
 /** A table as DynamoDB describes it. */
 export interface DescribedTable {
@@ -34,7 +34,7 @@ export function judgePong(line: string): Verdict {
 const Stores = z.looseObject({ dataStores: z.array(DataStoreHealth) });
 
 /**
- * What the health function says of a data store that only it can reach. Nothing said is no proof, and so a failure.
+ * What the health function says of a data store that only it can reach. Nothing said is no proof, and neither is that it did not ask: both are failures.
  * `why`: why it could not be seen from here.
  */
 export function judgeByHealth(store: string, why: string, answer: unknown): Verdict {
@@ -49,7 +49,7 @@ export function judgeByHealth(store: string, why: string, answer: unknown): Verd
     case "unreachable":
       return failed(`${from} ${words}`);
     case "not-asked":
-      return notApplicable(`it cannot be reached from here (${why}), and no function has a use for it`);
+      return failed(`${from} ${words}: nothing has shown that it answers`);
   }
 }
 
