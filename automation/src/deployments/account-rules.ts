@@ -26,6 +26,15 @@ export interface AccountCounts {
   unknown: number;
 }
 
+/** A create that was begun and not ended. */
+export type StoredPending = Omit<PendingCreate, "name">;
+
+/** What a deployment's page shows of its account. */
+export interface AccountSummary extends AccountCounts {
+  planned: boolean;
+  pendingCreates: StoredPending[];
+}
+
 const MAX_NAMED = 5;
 /** The worst comes first, in lists and when one resource has several operations of one kind. */
 const ORDER: readonly ResourceOutcome[] = ["unknown", "not_done", "done"];

@@ -1,8 +1,8 @@
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
-import type { AccountedResource, PendingCreate } from "../contract/deployments.ts";
+import type { AccountedResource } from "../contract/deployments.ts";
 import type { Database, Transaction } from "../database.ts";
-import type { Account, AccountCounts } from "./account-rules.ts";
+import type { Account, AccountSummary, StoredPending } from "./account-rules.ts";
 import { countsOf, namesOf } from "./account-rules.ts";
 
 const pack = promisify(gzip);
@@ -15,15 +15,6 @@ type Packed = [
   outcome: AccountedResource["outcome"],
   detail: string | null,
 ];
-
-/** A create that was begun and not ended. */
-export type StoredPending = Omit<PendingCreate, "name">;
-
-/** What a deployment's page shows of its account. */
-export interface AccountSummary extends AccountCounts {
-  planned: boolean;
-  pendingCreates: StoredPending[];
-}
 
 /** Keeps the account of a deployment that ends; a second one, of a later attempt, takes its place. */
 export async function insertAccount(

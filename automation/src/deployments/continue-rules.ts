@@ -1,6 +1,6 @@
 import type { DeploymentOperation, DeploymentStatus, NextAction } from "../contract/deployments.ts";
+import type { AccountSummary } from "./account-rules.ts";
 import { firstNames, namesOf } from "./account-rules.ts";
-import type { AccountSummary } from "./accounts-store.ts";
 
 /** What decides whether a deployment can be gone on with. */
 export interface ContinueSituation {

@@ -3,7 +3,6 @@ import { z } from "zod";
 import type { Claim } from "../attempts/store.ts";
 import { PlannedStep } from "../contract/previews.ts";
 import type { Database } from "../database.ts";
-import type { PreviewReport } from "../engine/planned-steps.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { lockedBy } from "../state/states-store.ts";
 import { PACKED_RATIO, runWork } from "../state/threads/pool.ts";
@@ -31,7 +30,7 @@ export async function putPreview(
   db: Database,
   keyring: Keyring,
   claim: Claim,
-  { steps, counts }: Pick<PreviewReport, "steps" | "counts">,
+  { steps, counts }: { steps: readonly PlannedStep[]; counts: Readonly<Record<string, number>> },
 ): Promise<boolean> {
   const { text, truncated } = capSteps(steps);
   const key = await keyring.newest(db, claim.stackId);

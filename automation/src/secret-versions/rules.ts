@@ -2,7 +2,19 @@ import { createHash } from "node:crypto";
 import { SECRET_SLOTS } from "../contract/aws/secret-slots.ts";
 import type { SecretSlotState } from "../contract/secret-versions.ts";
 import { SlipwayError } from "../errors.ts";
-import type { PutVersion, RecordedVersion } from "./store.ts";
+
+/** A version of a slot's secret that somebody has put. */
+export interface PutVersion {
+  slot: string;
+  arn: string;
+  versionId: string;
+}
+
+/** A recorded version with who put it. */
+export interface RecordedVersion extends PutVersion {
+  putAt: Date;
+  putBy: string;
+}
 
 /** Digits of an epoch: enough that two sets of versions never share one. */
 const EPOCH_DIGITS = 16;

@@ -1,18 +1,6 @@
 import { sql } from "kysely";
 import type { Database, Transaction } from "../database.ts";
-
-/** A version of a slot's secret that somebody has put. */
-export interface PutVersion {
-  slot: string;
-  arn: string;
-  versionId: string;
-}
-
-/** A recorded version with who put it. */
-export interface RecordedVersion extends PutVersion {
-  putAt: Date;
-  putBy: string;
-}
+import type { PutVersion, RecordedVersion } from "./rules.ts";
 
 /** The newest release of a stack on AWS, with the ARNs of its secrets by slot; undefined when it has none. */
 export async function newestSecrets(
