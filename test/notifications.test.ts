@@ -3,18 +3,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { withTransaction } from "../automation/src/database.ts";
-import {
-  deleteOldNotifications,
-  enqueueNotification,
-  undelivered,
-} from "../automation/src/notifications/outbox-store.ts";
+import { deleteOldNotifications, enqueueNotification } from "../automation/src/notifications/outbox-store.ts";
 import { routePending } from "../automation/src/notifications/service.ts";
 import type { ReceivedWebhook, ReceiverAnswer, WebhookReceiver } from "./doubles/webhook-receiver.ts";
 import { startWebhookReceiver } from "./doubles/webhook-receiver.ts";
 import type { TestApi } from "./helpers/api.ts";
 import { startTestApi } from "./helpers/api.ts";
 import type { NotificationService } from "./helpers/notifications.ts";
-import { LOOPBACK, QUICK, startNotifications } from "./helpers/notifications.ts";
+import { LOOPBACK, QUICK, startNotifications, undelivered } from "./helpers/notifications.ts";
 import { eventually } from "./helpers/waiting.ts";
 
 const DESTINATIONS = "/v1/organisations/default/notifications/destinations";

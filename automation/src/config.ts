@@ -172,9 +172,6 @@ export interface KeeperConfig extends CommonConfig {
   /** Undefined: the keeper chooses one below the data folder. */
   keeperSocket: string | undefined;
 }
-export interface MigrateConfig {
-  databaseUrl: string;
-}
 
 function commonOf(parsed: {
   SLIPWAY_ROOT: string;
@@ -342,10 +339,6 @@ export function readKeeperConfig(env: Environment = process.env): KeeperConfig {
     databaseUrl: parsed.SLIPWAY_KEEPER_DATABASE_URL,
     keeperSocket: parsed.SLIPWAY_KEEPER_SOCKET,
   };
-}
-
-export function readMigrateConfig(env: Environment = process.env): MigrateConfig {
-  return { databaseUrl: parse(env, { DATABASE_URL: postgresUrl("DATABASE_URL") }).DATABASE_URL };
 }
 
 /**

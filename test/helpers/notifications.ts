@@ -1,4 +1,6 @@
+import { sql } from "kysely";
 import { systemClock } from "../../automation/src/clock.ts";
+import type { Database } from "../../automation/src/database.ts";
 import { openBoss } from "../../automation/src/dispatch/boss.ts";
 import { parseNetworks } from "../../automation/src/notifications/addresses.ts";
 import type { RetryPolicy } from "../../automation/src/notifications/rules.ts";
@@ -12,6 +14,9 @@ import type { TestApi } from "./api.ts";
 export const LOOPBACK = parseNetworks("127.0.0.0/8") ?? [];
 /** Retries within the patience of a test. */
 export const QUICK: RetryPolicy = { ...RETRY_POLICY, firstDelayMs: 100, factor: 1, horizonMs: 3_000 };
+
+/** A server that was killed in the last try leaves it to another one, after its lease. */
+const USUAL_GRACE_MS = 300_000;
 
 export interface NotificationService {
   stop(): Promise<void>;
@@ -46,4 +51,32 @@ export async function startNotifications(
       await boss.stop();
     },
   };
+}
+
+/** A message that should have ended. */
+interface Undelivered {
+  notification: string;
+  /** Null: it was not even routed. */
+  delivery: string | null;
+  /** Since when it is over. */
+  since: Date;
+}
+
+/**
+ * N9: messages that are neither delivered nor given up although the horizon is past by `graceMs`, with those that were never routed. Empty unless
+ * something is broken or no server has run.
+ */
+export async function undelivered(
+  db: Database,
+  options: { graceMs?: number; horizonMs?: number } = {},
+): Promise<Undelivered[]> {
+  const { graceMs = USUAL_GRACE_MS, horizonMs = RETRY_POLICY.horizonMs } = options;
+  const { rows } = await sql<Undelivered>`
+    select notification_id as notification, id as delivery, deadline as since from notification_deliveries
+    where status = 'pending' and deadline < now() - ${graceMs} * interval '1 millisecond'
+    union all
+    select id, null, created_at from notifications
+    where routed_at is null and created_at < now() - ${horizonMs + graceMs} * interval '1 millisecond'
+    order by since`.execute(db);
+  return rows;
 }

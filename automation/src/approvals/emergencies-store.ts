@@ -28,11 +28,6 @@ export async function findEmergency(
   return rows[0];
 }
 
-/** Whether a deployment passes votes and freeze windows by at this moment. */
-export async function isEmergency(db: Database, deploymentId: string): Promise<boolean> {
-  return (await findEmergency(db, deploymentId))?.isOver === false;
-}
-
 /** Notes that somebody passes the votes of a deployment by. */
 export async function insertEmergency(
   trx: Transaction,

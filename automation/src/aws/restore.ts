@@ -37,13 +37,3 @@ export function restore(input: RestoreInput, context: AwsContext): Promise<TaskO
     ),
   );
 }
-
-/** As `restore`, for functions alone. */
-export function restoreFunctions(input: RestoreInput, context: AwsContext): Promise<TaskOutcome<Shipment>> {
-  return restore({ ...input, target: { ...input.target, site: {} } }, context);
-}
-
-/** As `restore`, for the site alone. */
-export function restoreSite(input: RestoreInput, context: AwsContext): Promise<TaskOutcome<Shipment>> {
-  return restore({ ...input, target: { ...input.target, functions: {} } }, context);
-}

@@ -26,16 +26,6 @@ export async function ship(input: ShipInput, context: AwsContext): Promise<TaskO
   return shipFound(input, found.result, context);
 }
 
-/** As `ship`, for functions alone: the site of the shipment that it answers is the last one's. */
-export function shipFunctions(input: ShipInput, context: AwsContext): Promise<TaskOutcome<Shipment>> {
-  return ship({ ...input, site: null }, context);
-}
-
-/** As `ship`, for the site alone. */
-export function shipSite(input: ShipInput, context: AwsContext): Promise<TaskOutcome<Shipment>> {
-  return ship({ ...input, functionFolders: [] }, context);
-}
-
 function shipFound(
   input: ShipInput,
   { functions, site }: { functions: readonly PlannedFunction[]; site: BuiltSite | null },

@@ -35,7 +35,7 @@ export function plannedResources(steps: readonly PlannedStep[]): PlannedResource
 }
 
 /** The word for all parts of a replacement; any other operation is answered as it is. */
-export function operationOf(operation: string): string {
+function operationOf(operation: string): string {
   return REPLACEMENT.has(operation) ? "replace" : operation;
 }
 
@@ -47,13 +47,6 @@ export function staysAsIs({ operation }: Pick<PlannedStep, "operation">): boolea
 /** The same resources, those that can lose something first; equal ones in their own order. */
 export function byDanger<Row extends Pick<PlannedStep, "operation">>(rows: readonly Row[]): Row[] {
   return rows.toSorted((a, b) => rankOf(a.operation) - rankOf(b.operation));
-}
-
-/** How many resources each operation is for, those that can lose something first. */
-export function countOperations(rows: readonly Pick<PlannedStep, "operation">[]): [string, number][] {
-  const counts = new Map<string, number>();
-  for (const { operation } of rows) counts.set(operation, (counts.get(operation) ?? 0) + 1);
-  return sortOperations([...counts]);
 }
 
 /** Counts by operation, those that can lose something first. */

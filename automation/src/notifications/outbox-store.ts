@@ -3,13 +3,10 @@ import { sql } from "kysely";
 import type { NotificationBody, NotificationKind } from "../contract/notifications.ts";
 import type { Database, Transaction } from "../database.ts";
 import type { RoutableNotification, Route } from "./rules.ts";
-import { RETRY_POLICY } from "./rules.ts";
 
 /** Longest texts of a message, in characters; what is longer is cut. */
 const LONGEST_SENTENCE = 500;
 const LONGEST_REASON = 2_000;
-/** A server that was killed in the last try leaves it to another one, after its lease. */
-const USUAL_GRACE_MS = 300_000;
 
 /** Something to be told. */
 export interface NewNotification {
@@ -106,34 +103,6 @@ export async function listRoutes(db: Database): Promise<Route[]> {
     .where("removed_at", "is", null)
     .orderBy("created_at")
     .execute();
-}
-
-/** A message that should have ended. */
-export interface Undelivered {
-  notification: string;
-  /** Null: it was not even routed. */
-  delivery: string | null;
-  /** Since when it is over. */
-  since: Date;
-}
-
-/**
- * N9: messages that are neither delivered nor given up although the horizon is past by `graceMs`, with those that were never routed. Empty unless
- * something is broken or no server has run.
- */
-export async function undelivered(
-  db: Database,
-  options: { graceMs?: number; horizonMs?: number } = {},
-): Promise<Undelivered[]> {
-  const { graceMs = USUAL_GRACE_MS, horizonMs = RETRY_POLICY.horizonMs } = options;
-  const { rows } = await sql<Undelivered>`
-    select notification_id as notification, id as delivery, deadline as since from notification_deliveries
-    where status = 'pending' and deadline < now() - ${graceMs} * interval '1 millisecond'
-    union all
-    select id, null, created_at from notifications
-    where routed_at is null and created_at < now() - ${horizonMs + graceMs} * interval '1 millisecond'
-    order by since`.execute(db);
-  return rows;
 }
 
 /** Removes messages whose deliveries have all ended before an instant, with these; answers how many, at most `limit`. */

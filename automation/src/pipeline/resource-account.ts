@@ -41,13 +41,6 @@ export function accountResources(): ResourceAccount {
   };
 }
 
-/** One sentence on operations of which a state says that they were begun and not ended. */
-export function describePending(pending: readonly { operation: string; name: string }[]): string {
-  if (pending.length === 0) return "The state holds all that had been done; no operation was under way.";
-  const names = pending.map(({ operation, name }) => `${operation} ${name}`);
-  return `The state holds all that had been done; under way, and unknown: ${firstNames(names)}.`;
-}
-
 function firstNames(names: readonly string[]): string {
   return `${names.slice(0, MAX_NAMED).join(", ")}${names.length > MAX_NAMED ? ", ..." : ""}`;
 }

@@ -349,9 +349,3 @@ export async function findOverride(
     }
   );
 }
-
-/** Who has passed over violations that a deployment goes by. None of them may also approve it. */
-export async function overridersOf(db: Database, deploymentId: string): Promise<string[]> {
-  const override = await findOverride(db, { usedBy: deploymentId });
-  return override === undefined ? [] : [override.overriddenBy];
-}

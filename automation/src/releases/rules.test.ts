@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { decideByGates, refuseAsTarget } from "./rules.ts";
+import { decideByGates } from "./rules.ts";
 
 const gate = (verdict: "pass" | "fail" | "inconclusive" | "error", required = true) => ({
   name: verdict,
@@ -14,11 +14,4 @@ test("only required gates decide, and a fail decides before anything else", () =
   expect(decideByGates([gate("inconclusive"), gate("fail")]).kind).toBe("bad");
   expect(decideByGates([gate("pass"), gate("inconclusive")]).kind).toBe("undecided");
   expect(decideByGates([gate("pass"), gate("error")]).kind).toBe("undecided");
-});
-
-test("only a good release that is not quarantined can be gone back to", () => {
-  expect(() => refuseAsTarget({ number: 1, health: "good", quarantined: false })).not.toThrow();
-  expect(() => refuseAsTarget({ number: 1, health: "good", quarantined: true })).toThrow("quarantined");
-  for (const health of ["pending", "bad"] as const)
-    expect(() => refuseAsTarget({ number: 1, health, quarantined: false })).toThrow(health);
 });

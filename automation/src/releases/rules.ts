@@ -1,6 +1,4 @@
 import type { GateResult } from "../contract/deployments.ts";
-import type { ReleaseHealth } from "../contract/releases.ts";
-import { SlipwayError } from "../errors.ts";
 
 /** What the gates after an update say about its release. `undecided`: nothing required failed, but not everything required passed. */
 export type GatesDecision = { kind: "good" } | { kind: "bad" | "undecided"; gate: string; detail: string };
@@ -18,26 +16,4 @@ export function decideByGates(results: readonly Judged[]): GatesDecision {
   const open = required.find((result) => result.verdict !== "pass");
   if (open !== undefined) return { kind: "undecided", gate: open.name, detail: open.detail };
   return { kind: "good" };
-}
-
-/** Throws `release_not_good` or `quarantined` for a release that nobody may go back to. */
-export function refuseAsTarget(release: {
-  number: number;
-  health: ReleaseHealth;
-  quarantined: boolean;
-}): void {
-  if (release.health !== "good") {
-    throw new SlipwayError("release_not_good", `release ${release.number} is ${release.health}`, {
-      remedy: "Choose a release whose health is good.",
-    });
-  }
-  if (release.quarantined) {
-    throw new SlipwayError(
-      "quarantined",
-      `the source and config of release ${release.number} are quarantined`,
-      {
-        remedy: "Choose another release.",
-      },
-    );
-  }
 }

@@ -1,13 +1,11 @@
 import { sql } from "kysely";
 import { z } from "zod";
-import type { PlannedStep } from "../contract/previews.ts";
 import type { MovedItem, Seal } from "../contract/seals.ts";
 import type { Database, Transaction } from "../database.ts";
 import { SlipwayError } from "../errors.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { lockedBy } from "../state/states-store.ts";
 import { PACKED_RATIO, runWork } from "../state/threads/pool.ts";
-import { readPreview } from "./previews-store.ts";
 import type { SealedDeployment } from "./rules.ts";
 
 /** A seal as it is kept, with the version of the data key under which its secrets are HMACs. */
@@ -42,15 +40,6 @@ const Body = z.object({
   ),
   seeds: z.record(z.string(), z.string()),
 });
-
-/** The steps of a deployment's newest preview, at most cap-steps.ts's MAX_STEPS; null before it. Throws SlipwayError `secret_unreadable`. */
-export async function readSteps(
-  db: Database,
-  keyring: Keyring,
-  deploymentId: string,
-): Promise<readonly PlannedStep[] | null> {
-  return (await readPreview(db, keyring, deploymentId))?.steps ?? null;
-}
 
 /** Packs what of a seal is not for every table, before the transaction that stores it. */
 export async function packSeal(

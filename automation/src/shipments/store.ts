@@ -3,7 +3,7 @@ import { sql } from "kysely";
 import { z } from "zod";
 import { AwsManifest } from "../contract/aws/manifest.ts";
 import { Shipment } from "../contract/aws/shipment.ts";
-import { ValidationReport } from "../contract/aws/validation.ts";
+import type { ValidationReport } from "../contract/aws/validation.ts";
 import type { ReleaseShipment } from "../contract/release-shipment.ts";
 import { ShippedPart } from "../contract/release-shipment.ts";
 import type { Database, Transaction } from "../database.ts";
@@ -111,16 +111,4 @@ export async function recordValidation(
     .insertInto("validation_reports")
     .values({ stack_id: stackId, deployment_id: deploymentId, attempt, gate, report: JSON.stringify(report) })
     .execute();
-}
-
-/** The newest report of a stack's validation by a deployment's gate; undefined when there is none. */
-export async function newestValidation(db: Database, stackId: string): Promise<ValidationReport | undefined> {
-  const row = await db
-    .selectFrom("validation_reports")
-    .select("report")
-    .where("stack_id", "=", stackId)
-    .orderBy("id", "desc")
-    .limit(1)
-    .executeTakeFirst();
-  return row === undefined ? undefined : ValidationReport.parse(row.report);
 }

@@ -9,7 +9,7 @@ import {
 import { failureOf, shipInput, shipped } from "../../../../test/helpers/shipping-runs.ts";
 import { CanaryPlan } from "../../contract/aws/ship.ts";
 import type { Shipment } from "../../contract/aws/shipment.ts";
-import { shipFunctions } from "../ship.ts";
+import { ship } from "../ship.ts";
 
 const started = await startAws();
 const missing = "missing" in started ? started.missing : null;
@@ -57,7 +57,7 @@ async function run(
   context = bed.context,
 ) {
   const folder = await bed.writeFunctions(code);
-  return shipFunctions(shipInput(bed, { functionFolders: [folder], ...given }, previous), context);
+  return ship(shipInput(bed, { functionFolders: [folder], ...given }, previous), context);
 }
 
 const versionsOf = (shipment: Shipment) =>
@@ -281,7 +281,7 @@ describe("a shipment of functions that fails moves no alias", () => {
       }),
     );
     const input = shipInput(bed, { functionFolders: [folder] }, first);
-    const failure = failureOf(await shipFunctions(input, bed.context));
+    const failure = failureOf(await ship(input, bed.context));
     expect([failure.code, failure.message]).toEqual(["aws_conflict", expect.stringContaining(key)]);
     expect(await bed.aliases()).toEqual(AT_2);
   });

@@ -11,12 +11,3 @@ export function summaryOf({ counts, environment, groups }: ValidationReport): st
   const left = counts.notApplicable === 0 ? "" : `, ${counts.notApplicable} not applicable`;
   return `${environment}: ${counts.passed} checks passed, ${counts.failed} failed${left} (${groups.join(", ")}).`;
 }
-
-/** What failed, as one sentence for a gate; null when nothing did. */
-export function failureLine({ checks }: ValidationReport): string | null {
-  const bad = checks.filter((one) => one.state === "failed");
-  const [first] = bad;
-  if (first === undefined) return null;
-  const more = bad.length === 1 ? "" : ` (and ${bad.length - 1} more)`;
-  return `${first.group}: ${first.check}: ${first.detail}${more}`;
-}

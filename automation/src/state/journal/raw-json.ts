@@ -15,9 +15,6 @@ export interface Raw {
 /** Members of an object by their decoded names, in the order of the text. A Map, so that `__proto__` is a name like any other. */
 export type RawMembers = Map<string, Raw>;
 
-/** Reads the value that begins at `start` and answers where it ends. */
-export type ReadAt = (start: number) => number;
-
 /** The error for a text that is not what it should be: says what is wrong and at which character. */
 export function jsonError(text: string, at: number, expected: string): SlipwayError {
   const piece = text.slice(at, at + SHOWN_CHARACTERS);
