@@ -66,7 +66,7 @@ export async function kill(bed: Bed, victim: Victim, deploymentId: string | null
 }
 
 /** Processes of the live attempt of a deployment. */
-export async function pidsInAttempt(
+async function pidsInAttempt(
   bed: Bed,
   what: "guardian" | "runner" | "pulumi" | "language-host" | "provider",
   deploymentId: string | null,

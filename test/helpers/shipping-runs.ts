@@ -11,7 +11,7 @@ import type { ShippingBed } from "./shipping-bed.ts";
 let runs = 0;
 
 /** Limits that end a test's faults in seconds. */
-export const SHORT_LIMITS: Partial<ShipLimits> = {
+const SHORT_LIMITS: Partial<ShipLimits> = {
   attempts: 2,
   functionSeconds: 5,
   functionPollSeconds: 0.05,

@@ -14,8 +14,8 @@ export interface Surroundings {
 }
 
 /** The processes that are gone when nothing of an attempt runs any more. */
-export const AttemptProcesses = z.object({ guardian: ProcessIdentity, init: ProcessIdentity });
-export type AttemptProcesses = z.infer<typeof AttemptProcesses>;
+const AttemptProcesses = z.object({ guardian: ProcessIdentity, init: ProcessIdentity });
+type AttemptProcesses = z.infer<typeof AttemptProcesses>;
 
 /** A live attempt of another worker in the same surroundings. */
 export interface NeighbouringAttempt extends Fence {

@@ -10,7 +10,7 @@ const SALT_BYTES = 16;
 const KEY_BYTES = 32;
 const CHECK_BYTES = 16;
 /** Shorter ones can be guessed by whoever has the file. */
-export const SHORTEST_PASSPHRASE = 12;
+const SHORTEST_PASSPHRASE = 12;
 
 /** How a backup's key is made from its passphrase, as the file's header says it. */
 export const PassphraseHeader = z.strictObject({

@@ -21,7 +21,7 @@ const Credentials = z.strictObject({
 export type Credentials = z.infer<typeof Credentials>;
 
 /** Where `login` keeps tokens: $XDG_CONFIG_HOME/slipway/credentials.json, by default under ~/.config. */
-export function credentialsFile(context: Pick<CliContext, "env">): string {
+function credentialsFile(context: Pick<CliContext, "env">): string {
   const home = context.env.HOME ?? homedir();
   return path.join(context.env.XDG_CONFIG_HOME || path.join(home, ".config"), "slipway", "credentials.json");
 }

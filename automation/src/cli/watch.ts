@@ -108,7 +108,7 @@ function waitsNow({ body }: DeploymentEvent): boolean {
 }
 
 /** Whether nothing goes on until a person has decided. */
-export function waitsForPerson(deployment: Pick<Deployment, "status" | "verification">): boolean {
+function waitsForPerson(deployment: Pick<Deployment, "status" | "verification">): boolean {
   return (
     deployment.status === "waiting_approval" ||
     (deployment.status === "running" && deployment.verification === "held")

@@ -2,7 +2,7 @@ import { SECRET_VALUE } from "../contract/previews.ts";
 import { SECRET_MARK, SIGNATURE, UNKNOWN_MARKS } from "../contract/pulumi-marks.ts";
 
 /** What stands for a value that is only known during the update, within a larger one. */
-export const UNKNOWN_TEXT = "[known during the update]";
+const UNKNOWN_TEXT = "[known during the update]";
 
 /** Whether the value is a secret, as the API or as Pulumi itself marks one. */
 export function isSecret(value: unknown): boolean {

@@ -29,7 +29,7 @@ export const SourcePath = z
 const Argv = z.array(z.string().min(1).max(10_000)).min(1).max(1000);
 
 /** What may stand between `{{` and `}}` in an address, a path or a query. */
-export const TEMPLATE_NAMES = ["organisation", "project", "stack", "deployment", "window"] as const;
+const TEMPLATE_NAMES = ["organisation", "project", "stack", "deployment", "window"] as const;
 const TEMPLATE = /\{\{\s*([^{}]*?)\s*\}\}/g;
 
 const Template = (most: number) =>
@@ -330,7 +330,7 @@ export const RequiredGates = z
 export type RequiredGates = z.infer<typeof RequiredGates>;
 
 /** Names used in a text: `outputs.<name>`, or one of TEMPLATE_NAMES. */
-export function templateNames(text: string): string[] {
+function templateNames(text: string): string[] {
   return [...text.matchAll(TEMPLATE)].map(([, name = ""]) => name);
 }
 

@@ -1,5 +1,5 @@
 /** Longest line handed on in one piece; longer ones are cut, so that one endless line cannot fill the memory. */
-export const MAX_LINE_CHARACTERS = 16_384;
+const MAX_LINE_CHARACTERS = 16_384;
 
 /** Cuts a stream of text into lines. */
 export interface LineSplitter {

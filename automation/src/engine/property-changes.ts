@@ -14,7 +14,7 @@ export function isSealedValue(value: unknown): value is Json {
 }
 
 /** Whether a parsed JSON value stands for one that is not known before the update. */
-export function isUnknownValue(value: unknown): boolean {
+function isUnknownValue(value: unknown): boolean {
   return typeof value === "string" && UNKNOWN_MARKS.has(value);
 }
 

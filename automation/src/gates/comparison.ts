@@ -1,7 +1,7 @@
 import type { GateThreshold, MetricCheck } from "../contract/gates.ts";
 
 /** A comparison as a threshold. The text has passed the schema. */
-export function parseComparison(text: string, means: GateThreshold["means"]): GateThreshold {
+function parseComparison(text: string, means: GateThreshold["means"]): GateThreshold {
   const [, operator, value] = /^\s*([<>=!]=?)\s*(\S+)\s*$/.exec(text) ?? [];
   return { means, operator: operator as GateThreshold["operator"], value: Number(value) };
 }

@@ -110,7 +110,7 @@ export function handleError(error: unknown, request: FastifyRequest, reply: Fast
 }
 
 /** Sends a problem past the response schemas, with the headers that its code asks for. */
-export function sendProblem(reply: FastifyReply, answer: Problem): FastifyReply {
+function sendProblem(reply: FastifyReply, answer: Problem): FastifyReply {
   if (answer.code === "unauthenticated") reply.header("www-authenticate", 'Bearer realm="slipway"');
   if (answer.code === "not_ready") reply.header("retry-after", String(RETRY_AFTER_SECONDS));
   return reply

@@ -37,7 +37,7 @@ export async function chooseInstaller(programDirectory: string, options: Runtime
 }
 
 /** The command that installs all dependencies. */
-export function installCommand(packageManager: PackageManager, production: boolean): string[] {
+function installCommand(packageManager: PackageManager, production: boolean): string[] {
   switch (packageManager) {
     case "npm":
       return ["npm", "install", "--loglevel=error", ...(production ? ["--omit=dev"] : [])];

@@ -97,7 +97,7 @@ function pluginArguments(info: ProgramInfo, options: RuntimeOptions, args: reado
 }
 
 /** The file that a plugin folder starts with: `main` of its package.json, else index.ts, index.js, index.mjs, index.cjs. */
-export function entryFile(folder: string, entryPoint: string): string {
+function entryFile(folder: string, entryPoint: string): string {
   const target = resolve(folder, entryPoint === "" ? "." : entryPoint);
   if (isFile(target)) return target;
   const candidates = ["index.ts", "index.js", "index.mjs", "index.cjs"];

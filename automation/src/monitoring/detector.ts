@@ -13,7 +13,7 @@ import type { Finding } from "./detector-store.ts";
 import { findDoubleExecutions } from "./detector-store.ts";
 
 /** How late something that must never be is noticed. */
-export const DETECT_EVERY_MS = 10_000;
+const DETECT_EVERY_MS = 10_000;
 
 /** What the detector works with. */
 export interface DetectorDependencies {

@@ -7,7 +7,7 @@ import type { TryResult } from "./try-result.ts";
 import { failed, refused } from "./try-result.ts";
 
 /** From the connection to the server's word on the message. */
-export const EMAIL_TIMEOUT_MS = 25_000;
+const EMAIL_TIMEOUT_MS = 25_000;
 const STEP_TIMEOUT_MS = 10_000;
 const LONGEST_REPLY = 200;
 const AUTHENTICATION_REFUSED = "EAUTH";

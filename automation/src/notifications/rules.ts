@@ -139,7 +139,7 @@ export function afterAttempt(
 }
 
 /** So many messages given up in a row pause a destination. */
-export const DEAD_BEFORE_PAUSE = 5;
+const DEAD_BEFORE_PAUSE = 5;
 
 /** Whether a destination is to be paused: what is sent there only costs, and people should know. */
 export function mustPause(deadInARow: number): boolean {

@@ -11,7 +11,7 @@ import type { TryResult } from "./try-result.ts";
 import { failed, refused } from "./try-result.ts";
 
 /** From the first look-up to the answer's head. The receiver does the work later, not in this time. */
-export const WEBHOOK_TIMEOUT_MS = 10_000;
+const WEBHOOK_TIMEOUT_MS = 10_000;
 /** The answer's body means nothing; a receiver gets so long and so much to end it in peace. */
 const BODY_TIMEOUT_MS = 1_000;
 const BODY_LIMIT_BYTES = 65_536;

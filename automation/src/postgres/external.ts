@@ -3,7 +3,7 @@ import { messageOf, SlipwayError } from "../errors.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 /** The oldest PostgreSQL that Slipway's SQL runs on. */
-export const OLDEST_MAJOR = 15;
+const OLDEST_MAJOR = 15;
 
 /** Checks that a Postgres given by DATABASE_URL answers and is new enough; answers its version ("16.3"). */
 export async function checkExternalPostgres(url: string): Promise<string> {

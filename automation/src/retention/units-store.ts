@@ -3,9 +3,9 @@ import type { RetentionCategory, RetentionLimits } from "../contract/retention.t
 import type { Transaction } from "../database.ts";
 
 /** States of a stack that stay whatever their age: somebody may want to go back some steps. */
-export const KEPT_STATES = 20;
+const KEPT_STATES = 20;
 /** Drift checks of a stack that stay whatever their age: a list that ends in nothing tells nobody that it was once looked at. */
-export const KEPT_CHECKS = 20;
+const KEPT_CHECKS = 20;
 /** Whoever found a content relies on it for an hour (see artifacts/store.ts); more, so that no clock has to be exact. */
 const RELIED_ON_HOURS = 2;
 

@@ -19,9 +19,9 @@ export const VERIFICATION_MOVES: Readonly<Record<Verification | "", readonly Ver
 
 /** At most so many automatic rollbacks of a stack begin within each of these times; one more is for a person to decide. */
 export const SHORT_WINDOW_SECONDS = 1_800;
-export const MOST_IN_SHORT_WINDOW = 1;
+const MOST_IN_SHORT_WINDOW = 1;
 export const LONG_WINDOW_SECONDS = 86_400;
-export const MOST_IN_LONG_WINDOW = 3;
+const MOST_IN_LONG_WINDOW = 3;
 
 /** How the attempt of an update or a rollback ended that did not succeed. */
 export interface Failed {

@@ -11,10 +11,10 @@ import type {
 import type { Database, Transaction } from "../database.ts";
 
 /** So long a held deployment, and a rollback that waits for consent, wait for a person. */
-export const HOLD_SECONDS = 3_600;
+const HOLD_SECONDS = 3_600;
 
 /** What a stack does when an update goes wrong, until somebody sets it otherwise. */
-export const USUAL_SETTINGS: RollbackSettings = {
+const USUAL_SETTINGS: RollbackSettings = {
   automatic: true,
   coversRequested: false,
   onHoldExpiry: "keep",

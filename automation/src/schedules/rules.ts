@@ -8,7 +8,7 @@ import { SlipwayError } from "../errors.ts";
  */
 
 /** Closer slots would overtake the deployments that they queue. */
-export const SHORTEST_PERIOD_SECONDS = 300;
+const SHORTEST_PERIOD_SECONDS = 300;
 /** A slot that is noticed later than this counts as missed. Shorter than the shortest period: at most one slot is ever due in time. */
 export const LATE_AFTER_MS = 240_000;
 /** Slots that are looked at when the shortest distance between two is asked for. */

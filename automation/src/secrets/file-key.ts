@@ -5,7 +5,7 @@ import type { WrapContext, WrappingKey } from "./wrapping-key.ts";
 
 const CIPHER = "aes-256-gcm";
 /** Bytes of the key that the file holds as base64. */
-export const FILE_KEY_BYTES = 32;
+const FILE_KEY_BYTES = 32;
 const FINGERPRINT_BYTES = 8;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;

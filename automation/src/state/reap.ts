@@ -7,7 +7,7 @@ import { overdueUpdates, tryLockOverdue } from "./updates-store.ts";
 import type { WriteDependencies } from "./write-state.ts";
 
 /** How late an update that is over may be noticed. */
-export const REAP_EVERY_MS = 2_000;
+const REAP_EVERY_MS = 2_000;
 const BATCH = 20;
 
 /** What the reaper works with. */

@@ -119,7 +119,7 @@ function pageOf<Item>(rows: readonly store.Placed<Item>[], limit: number) {
 }
 
 /** What was looked for, or a `not_found` that names it. */
-export function foundUpdate<T>(update: T | undefined, id: string): T {
+function foundUpdate<T>(update: T | undefined, id: string): T {
   if (update !== undefined) return update;
   throw missing.update(id);
 }

@@ -80,7 +80,7 @@ export type Ticks = Decoded<typeof Ticks>;
 const About = shape({ version: text, executionMode: text, marketData: optional(text) });
 const Problem = shape({ code: text, title: text, detail: text, correlationId: text });
 
-export function itemsOf<T>(item: Decoder<T>): Decoder<{ items: T[] }> {
+function itemsOf<T>(item: Decoder<T>): Decoder<{ items: T[] }> {
   return shape({ items: list(item) });
 }
 export function pageOf<T>(item: Decoder<T>): Decoder<{ items: T[]; nextCursor: string | null }> {

@@ -24,7 +24,7 @@ export type AppliedMigration = {
 };
 
 /** A schema that this build cannot run on. */
-export class MigrationError extends Error {
+class MigrationError extends Error {
   override readonly name = "MigrationError";
 }
 

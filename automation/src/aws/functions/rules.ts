@@ -38,10 +38,7 @@ export function planFunctions(
 }
 
 /** Names of the wanted variables that a function's configuration does not have. */
-export function missingVariables(
-  wanted: readonly string[],
-  variables: Readonly<Record<string, string>>,
-): string[] {
+function missingVariables(wanted: readonly string[], variables: Readonly<Record<string, string>>): string[] {
   return wanted.filter((name) => !Object.hasOwn(variables, name));
 }
 

@@ -48,7 +48,7 @@ export async function smokeCall(
 }
 
 /** Why an invocation's answer is not that of a working function; undefined when it is. */
-export function faultOf(functionError: string | undefined, payload: string): string | undefined {
+function faultOf(functionError: string | undefined, payload: string): string | undefined {
   const value = parsed(payload);
   if (functionError !== undefined) {
     const thrown = Thrown.safeParse(value);

@@ -16,7 +16,7 @@ export interface SecretReader {
 }
 
 /** What every function of a stack says of these slots, asked over the API as any reader is. A slot that no function speaks of has no reader. */
-export async function askReaders(
+async function askReaders(
   { api, functions }: Pick<AwsManifest, "api" | "functions">,
   expected: ReadonlyMap<string, string>,
   signal: AbortSignal,

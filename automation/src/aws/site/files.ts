@@ -51,7 +51,7 @@ export async function readSite(
 }
 
 /** What a page is told of the stack that serves it: public, so nothing secret. */
-export function siteConfiguration(manifest: AwsManifest, version: string): object {
+function siteConfiguration(manifest: AwsManifest, version: string): object {
   const { url, basePath = "" } = manifest.api;
   return {
     apiUrl: `${url.replace(/\/+$/, "")}${basePath}`,

@@ -2,7 +2,7 @@ import { failed, passed, type Verdict } from "./check.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 /** A certificate that AWS renews by itself is renewed 60 days before its end; what has less than this left was not. */
-export const LEAST_DAYS_LEFT = 30;
+const LEAST_DAYS_LEFT = 30;
 
 /** A certificate as Certificate Manager has it. */
 export interface StoredCertificate {

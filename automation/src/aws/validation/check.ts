@@ -48,7 +48,7 @@ export async function runCheck(
 }
 
 /** A thrown value in one line; an error of AWS begins with its name, which says most. */
-export function describeThrown(thrown: unknown): string {
+function describeThrown(thrown: unknown): string {
   const message = messageOf(thrown).split("\n")[0] ?? "";
   const name = thrown instanceof Error ? thrown.name : "Error";
   if (name === "Error" || name === "SlipwayError" || name === "TypeError") return message;

@@ -104,7 +104,7 @@ async function exportOne(
 }
 
 /** The text of a checkpoint file around a deployment, which keeps its bytes. */
-export function checkpointOf({ project, stack }: StackNames, untyped: string): string {
+function checkpointOf({ project, stack }: StackNames, untyped: string): string {
   const members = membersOf(wholeValue(untyped));
   const features = members.get("features");
   const deployment = members.get("deployment");

@@ -4,7 +4,7 @@ import { messageOf } from "../../errors.ts";
 const VERSION_LIMIT_MILLISECONDS = 20_000;
 
 /** Lowest version that is accepted from outside, and the first that is not any more. */
-export const ACCEPTED_RANGE = { from: [3, 250, 0], below: [4, 0, 0] } as const;
+const ACCEPTED_RANGE = { from: [3, 250, 0], below: [4, 0, 0] } as const;
 
 /** Asks a CLI for its version, without the leading v. Throws an Error that says why it does not answer. */
 export async function readPulumiVersion(

@@ -2,7 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { apiRoute } from "./route.ts";
 
 /** Newest form of a state that Slipway keeps without loss. Without it the CLI writes form 3 and drops what that cannot hold. */
-export const DEPLOYMENT_SCHEMA_VERSION = 4;
+const DEPLOYMENT_SCHEMA_VERSION = 4;
 
 /**
  * What the CLI may use. Deltas of checkpoints are left out on purpose: with them the CLI loses pending operations. Journaling is no capability, it is agreed

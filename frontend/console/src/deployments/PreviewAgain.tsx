@@ -27,7 +27,7 @@ export function PreviewAgain({ deployment }: { deployment: Deployment }) {
 }
 
 /** The request that asks for what the deployment asked for. */
-export function sameAgain({
+function sameAgain({
   operation,
   message,
   options,

@@ -37,7 +37,7 @@ export function RollbackDialog({ opened, ...props }: Props) {
 }
 
 /** The releases that a stack can go back to, newest first. */
-export function rollbackChoices(releases: readonly Release[], currentRelease: number | null): Release[] {
+function rollbackChoices(releases: readonly Release[], currentRelease: number | null): Release[] {
   return releases.filter((one) => one.health === "good" && !one.quarantined && one.number !== currentRelease);
 }
 

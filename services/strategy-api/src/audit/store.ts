@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { PageRequest } from "../pagination.ts";
 
-export const AUDIT_ACTIONS = [
+const AUDIT_ACTIONS = [
   "template.created",
   "template.removed",
   "strategy.created",

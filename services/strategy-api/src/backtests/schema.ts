@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** The date of a first trading day. The range keeps 2520 days within four-digit years. */
-export const StartDate = z.iso.date().refine((date) => date >= "1990-01-01" && date <= "2100-01-01", {
+const StartDate = z.iso.date().refine((date) => date >= "1990-01-01" && date <= "2100-01-01", {
   message: "must be between 1990-01-01 and 2100-01-01",
 });
 
@@ -32,7 +32,7 @@ export const BacktestInputs = z.object({
   seed: z.number(),
 });
 
-export const MetricsSchema = z.object({
+const MetricsSchema = z.object({
   finalEquity: z.number(),
   totalReturn: z.number(),
   maxDrawdown: z.number(),

@@ -13,7 +13,7 @@ export function hash32(text: string): number {
 }
 
 /** Uniform numbers in [0, 1) that depend on the seed alone (mulberry32). */
-export function uniformSource(seed: number): () => number {
+function uniformSource(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
