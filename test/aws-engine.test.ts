@@ -1,7 +1,6 @@
 import { rmSync } from "node:fs";
 import path from "node:path";
 import { CloudWatchClient, DeleteAlarmsCommand, DescribeAlarmsCommand } from "@aws-sdk/client-cloudwatch";
-import { CreatePolicyCommand, CreateRoleCommand, IAMClient, PutRolePolicyCommand } from "@aws-sdk/client-iam";
 import { GetFunctionConfigurationCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import {
   GetBucketPolicyCommand,
@@ -9,15 +8,13 @@ import {
   PutBucketPolicyCommand,
   S3Client,
 } from "@aws-sdk/client-s3";
-import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AwsManifest } from "../automation/src/contract/aws/manifest.ts";
-import { placeOf } from "../infra/components/aws/place.ts";
-import { deployerDocuments } from "../infra/deployer/documents.ts";
 import type { AnswerBody, TestApi } from "./helpers/api.ts";
 import { startTestApi } from "./helpers/api.ts";
 import type { Aws } from "./helpers/aws.ts";
-import { startAws } from "./helpers/aws.ts";
+import { rootClient, startAws } from "./helpers/aws.ts";
+import { type Deployer, makeDeployer } from "./helpers/aws-deployer.ts";
 import { installAwsProvider } from "./helpers/aws-provider.ts";
 import { endedWithin } from "./helpers/deployments.ts";
 import { writeInfraProject } from "./helpers/infra-project.ts";
@@ -27,8 +24,6 @@ import { startWorkerOf } from "./helpers/worker.ts";
 
 const ENDS_WITHIN_MS = 180_000;
 const REGION = "eu-central-1";
-const ACCOUNT = "123456789012";
-const BOUNDARY = "strategy-desk-test-boundary";
 const ALARM = "strategy-desk-test-api-errors";
 const FUNCTION = "strategy-desk-test-templates";
 
@@ -48,13 +43,15 @@ describe.skipIf("missing" in started)(
     let folder: string;
     let stack: string;
     let made: number;
+    let deployer: Deployer;
 
     beforeAll(async () => {
       if ("missing" in started) return;
       aws = started;
       api = await startTestApi();
       installAwsProvider(path.join(api.dataDir, "pulumi-home"));
-      const env = { ...aws.env, ...(await becomeDeployer()), AWS_REGION: REGION };
+      deployer = await makeDeployer(aws, REGION);
+      const env = { ...aws.env, ...deployer.env, AWS_REGION: REGION };
       worker = await startWorkerOf(api, { env: { ...env, SLIPWAY_ENGINE_ENV: Object.keys(env).join(",") } });
       folder = path.join(api.root, "desk");
       write({});
@@ -68,55 +65,11 @@ describe.skipIf("missing" in started)(
 
     function write(config: Record<string, string>): void {
       rmSync(folder, { recursive: true, force: true });
-      writeInfraProject(folder, { "strategyDesk:permissionsBoundary": BOUNDARY, ...config });
+      writeInfraProject(folder, { "strategyDesk:permissionsBoundary": deployer.boundary, ...config });
     }
 
-    const documents = deployerDocuments({
-      ...placeOf({ environment: "test", region: REGION, accountId: ACCOUNT, owner: "", keepsData: true }),
-      boundaryArn: `arn:aws:iam::${ACCOUNT}:policy/${BOUNDARY}`,
-    });
-    async function grant(name: string, document: unknown): Promise<void> {
-      const PolicyDocument = JSON.stringify(document);
-      await root(IAMClient).send(
-        new PutRolePolicyCommand({ RoleName: "deployer", PolicyName: name, PolicyDocument }),
-      );
-    }
-    /** The role with the policies that infra/deployer gives, and its credentials. */
-    async function becomeDeployer(): Promise<Record<string, string>> {
-      const trusted = { Effect: "Allow", Principal: { AWS: ACCOUNT }, Action: "sts:AssumeRole" };
-      const iam = root(IAMClient);
-      await iam.send(
-        new CreatePolicyCommand({ PolicyName: BOUNDARY, PolicyDocument: JSON.stringify(documents.boundary) }),
-      );
-      const role = await iam.send(
-        new CreateRoleCommand({
-          RoleName: "deployer",
-          AssumeRolePolicyDocument: JSON.stringify({ Version: "2012-10-17", Statement: [trusted] }),
-        }),
-      );
-      const { boundary: _, network: __, ...given } = documents;
-      for (const [name, document] of Object.entries(given)) await grant(name, document);
-      const { Credentials: credentials } = await root(STSClient).send(
-        new AssumeRoleCommand({ RoleArn: role.Role?.Arn, RoleSessionName: "slipway" }),
-      );
-      return {
-        AWS_ACCESS_KEY_ID: credentials?.AccessKeyId ?? "",
-        AWS_SECRET_ACCESS_KEY: credentials?.SecretAccessKey ?? "",
-        AWS_SESSION_TOKEN: credentials?.SessionToken ?? "",
-      };
-    }
-
-    function root<Client>(
-      type: new (settings: {
-        endpoint: string;
-        region: string;
-        forcePathStyle: boolean;
-        credentials: { accessKeyId: string; secretAccessKey: string };
-      }) => Client,
-    ): Client {
-      const credentials = { accessKeyId: "testing", secretAccessKey: "testing" };
-      return new type({ endpoint: aws.url, region: REGION, forcePathStyle: true, credentials });
-    }
+    const root = <Client>(type: Parameters<typeof rootClient<Client>>[2]): Client =>
+      rootClient(aws, REGION, type);
 
     async function run(operation: string, status = "succeeded"): Promise<AnswerBody> {
       const asked = await api.ask("POST", `${stack}/deployments`, { body: { operation } });
@@ -195,13 +148,12 @@ describe.skipIf("missing" in started)(
         ["aws:s3/bucketPolicy:BucketPolicy", "site", "input-changed", ["policy"]],
       ]);
 
-      const watch = JSON.stringify(documents.watch).replaceAll("PutMetricAlarm", "Nothing");
-      await grant("watch", JSON.parse(watch));
+      await deployer.forbid("cloudwatch:PutMetricAlarm");
       const refused = await run("remediate-drift", "failed");
       expect(JSON.stringify(refused.failure)).toMatch(/AccessDenied.*PutMetricAlarm/);
       expect(await alarms()).toEqual([]);
 
-      await grant("watch", documents.watch);
+      await deployer.allowAll();
       await run("remediate-drift");
       expect(await alarms()).toHaveLength(1);
       const repaired = (await s3.send(new GetBucketPolicyCommand({ Bucket }))).Policy ?? "";

@@ -2,11 +2,15 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import tls from "node:tls";
+import { cacheAddress, startCache } from "../doubles/aws/cache.ts";
 import { startEdges } from "../doubles/aws/edge.ts";
+import { startFront } from "../doubles/aws/front.ts";
+import { startNameServer } from "../doubles/aws/name-server.ts";
 import { makeCertificateFor } from "./certificate.ts";
 import { startMoto } from "./moto.ts";
 
-const EDGES = 3;
+/** As many distributions as one file of tests makes. */
+const EDGES = 12;
 
 /** Calls that a stand-in for AWS fails, or delays, because a test wants so. */
 export interface AwsFault {
@@ -31,6 +35,10 @@ export interface Aws {
   url: string;
   /** For AWS clients that take their settings from the environment, and so that Node trusts the edges' certificate. */
   env: Record<string, string>;
+  /** `host:port` at which distributions and APIs are reached by names of their own: the name decides who answers, with the certificate that it has at AWS. */
+  front: string;
+  /** `host:port` of a name server that answers what Route 53 holds. */
+  resolver: string;
   /** Base address of an API, over HTTPS as at AWS. */
   apiUrl(apiId: string): string;
   fail(fault: AwsFault): Promise<void>;
@@ -51,16 +59,29 @@ export interface Aws {
  */
 export async function startAws(): Promise<Aws | { missing: string }> {
   const folder = await mkdtemp(path.join(tmpdir(), "slipway-aws-"));
+  const cacheAt = cacheAddress();
   // A validation asks for more than 30 days.
-  const certificate = await makeCertificateFor(90, ["127.0.0.1", "localhost"]);
+  const certificate = await makeCertificateFor(90, ["127.0.0.1", "localhost", cacheAt]);
   const trusted = path.join(folder, "edges.pem");
   await writeFile(trusted, certificate.cert);
+  const authority = path.join(folder, "authority.pem");
+  await writeFile(authority, `${certificate.cert}${certificate.key}`, { mode: 0o600 });
+  let url = "";
   const edges = await startEdges(EDGES, certificate);
+  const front = await startFront(certificate, edges, () => url);
+  const names = await startNameServer(() => url);
+  const cache = await startCache(certificate, cacheAt);
   const end = async () => {
-    await edges.stop();
+    await Promise.all([edges.stop(), front.stop(), names.stop(), cache?.stop()]);
     await rm(folder, { recursive: true, force: true });
   };
-  const moto = await startMoto({ api: edges.api, edges: edges.addresses }).catch(async (thrown: unknown) => {
+  const moto = await startMoto({
+    api: edges.api,
+    edges: edges.addresses,
+    authority,
+    trusted,
+    ...(cache === undefined ? {} : { cache: cacheAt }),
+  }).catch(async (thrown: unknown) => {
     await end();
     throw thrown;
   });
@@ -68,7 +89,8 @@ export async function startAws(): Promise<Aws | { missing: string }> {
     await end();
     return moto;
   }
-  edges.attach({ url: moto.url });
+  url = moto.url;
+  edges.attach({ url });
   tls.setDefaultCACertificates([...tls.getCACertificates("default"), certificate.cert]);
   const control = async (request: object): Promise<{ calls: string[] }> => {
     const answer = await fetch(`${moto.url}/_control`, { method: "POST", body: JSON.stringify(request) });
@@ -78,6 +100,8 @@ export async function startAws(): Promise<Aws | { missing: string }> {
   return {
     url: moto.url,
     env: { ...moto.env, NODE_EXTRA_CA_CERTS: trusted },
+    front: front.address,
+    resolver: names.address,
     apiUrl: (apiId) => `${edges.api}/_execute-api/${apiId}`,
     fail: async (fault) => void (await control({ fault })),
     clearFaults: async () => void (await control({ clearFaults: true })),
@@ -93,4 +117,19 @@ export async function startAws(): Promise<Aws | { missing: string }> {
       await end();
     },
   };
+}
+
+/** A client with the rights of the account itself. */
+export function rootClient<Client>(
+  { url }: Pick<Aws, "url">,
+  region: string,
+  type: new (settings: {
+    endpoint: string;
+    region: string;
+    forcePathStyle: boolean;
+    credentials: { accessKeyId: string; secretAccessKey: string };
+  }) => Client,
+): Client {
+  const credentials = { accessKeyId: "testing", secretAccessKey: "testing" };
+  return new type({ endpoint: url, region, forcePathStyle: true, credentials });
 }

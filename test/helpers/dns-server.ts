@@ -20,23 +20,38 @@ const TYPES = { a: 1, ns: 2, aaaa: 28 } as const;
 const NO_SUCH_NAME = 3;
 const TTL_S = 1;
 
+/** What a name has at the moment; undefined: there is no such name. */
+export type LookUp = (name: string) => Promise<DnsRecords | undefined>;
+
 /** A name server for tests (RFC 1035, one question a message, UDP). */
-export async function startDnsServer(records: Record<string, DnsRecords>): Promise<DnsServer> {
+export async function startDnsServer(known: Record<string, DnsRecords> | LookUp): Promise<DnsServer> {
+  const records = typeof known === "function" ? {} : known;
+  const lookUp: LookUp = typeof known === "function" ? known : (name) => Promise.resolve(records[name]);
   const socket = dgram.createSocket("udp4");
-  socket.on("message", (query, from) => socket.send(answerTo(query, records), from.port, from.address));
+  let isOpen = true;
+  socket.on("message", (query, from) => {
+    answerTo(query, lookUp).then(
+      (answer) => {
+        if (isOpen) socket.send(answer, from.port, from.address);
+      },
+      // Nothing is answered, as by a name server that fails.
+      () => undefined,
+    );
+  });
   socket.bind(0, "127.0.0.1");
   await once(socket, "listening");
   return {
     address: `127.0.0.1:${socket.address().port}`,
     records,
     stop: async () => {
+      isOpen = false;
       socket.close();
       await once(socket, "close");
     },
   };
 }
 
-function answerTo(query: Buffer, records: Readonly<Record<string, DnsRecords>>): Buffer {
+async function answerTo(query: Buffer, lookUp: LookUp): Promise<Buffer> {
   let at = 12;
   const labels: string[] = [];
   for (let length = query[at] ?? 0; length > 0; length = query[at] ?? 0) {
@@ -45,7 +60,7 @@ function answerTo(query: Buffer, records: Readonly<Record<string, DnsRecords>>):
   }
   const type = query.readUInt16BE(at + 1);
   const question = query.subarray(12, at + 5);
-  const found = records[labels.join(".").toLowerCase()];
+  const found = await lookUp(labels.join(".").toLowerCase());
   const values = dataOf(found, type);
   const header = Buffer.alloc(12);
   query.copy(header, 0, 0, 2);

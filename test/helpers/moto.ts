@@ -28,6 +28,12 @@ export interface MotoOptions {
   api?: string;
   /** `host:port` of edges: domain names that distributions get, in turn. */
   edges?: readonly string[];
+  /** File with a certificate and its key: it signs what ACM issues. */
+  authority?: string;
+  /** File of certificates that functions trust. */
+  trusted?: string;
+  /** Address of caches. */
+  cache?: string;
 }
 
 /**
@@ -48,6 +54,10 @@ export async function startMoto(options: MotoOptions = {}): Promise<Moto | { mis
   const argv = [LAUNCHER, "--folder", folder, "--node", process.execPath];
   if (options.api !== undefined) argv.push("--api", options.api);
   for (const edge of options.edges ?? []) argv.push("--edge", edge);
+  for (const name of ["authority", "trusted", "cache"] as const) {
+    const given = options[name];
+    if (given !== undefined) argv.push(`--${name}`, given);
+  }
   const child = spawn("python3", argv, {
     env: {
       ...process.env,

@@ -1,7 +1,4 @@
-import { once } from "node:events";
-import * as http from "node:http";
-import * as https from "node:https";
-import * as net from "node:net";
+import type * as http from "node:http";
 import vm from "node:vm";
 import type { DistributionConfig, DistributionSummary } from "@aws-sdk/client-cloudfront";
 import {
@@ -15,6 +12,7 @@ import {
 } from "@aws-sdk/client-cloudfront";
 import { GetBucketPolicyCommand, GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import type { Certificate } from "../../helpers/certificate.ts";
+import { type Listening, listen, plain, type Reply } from "./listen.ts";
 
 /*
  * Edges of CloudFront: each address serves the distribution whose domain name it is, from the bucket that the distribution names, as its configuration
@@ -22,7 +20,6 @@ import type { Certificate } from "../../helpers/certificate.ts";
  * until it is old or a completed invalidation names it. One more address hands requests on to the data plane of HTTP APIs.
  */
 
-const FIRST_BYTE_OF_TLS = 0x16;
 const DEFAULT_TTL_S = 86_400;
 /** How a policy names APIs that AWS gives a name: here they have another address. */
 const ANY_API = /https:\/\/\*\.execute-api\.[a-z0-9-]+\.amazonaws\.com/g;
@@ -40,17 +37,13 @@ export interface Edges {
   api: string;
   /** `host:port` of each edge. */
   addresses: readonly string[];
+  /** What a distribution answers under a name of its own. */
+  site(request: http.IncomingMessage, secure: boolean, name: string): Promise<Reply>;
   /** Where requests go on to; set when that is known. */
   attach(origin: EdgeOrigin): void;
   /** Forgets everything that is cached. */
   clear(): void;
   stop(): Promise<void>;
-}
-
-interface Reply {
-  status: number;
-  headers: Record<string, string>;
-  body: Buffer;
 }
 
 interface Kept extends Reply {
@@ -64,13 +57,6 @@ interface Cache {
   applied: Set<string>;
 }
 
-interface Listening {
-  address: string;
-  stop: () => Promise<void>;
-}
-
-type Answer = (request: http.IncomingMessage, secure: boolean, address: string) => Promise<Reply>;
-
 /** Starts `count` edges and the address of the APIs, each of which speaks HTTP and, with `certificate`, HTTPS at one port. */
 export async function startEdges(count: number, certificate: Certificate): Promise<Edges> {
   const caches = new Map<string, Cache>();
@@ -82,18 +68,17 @@ export async function startEdges(count: number, certificate: Certificate): Promi
   const api = await listen(certificate, (request, secure) =>
     secure ? forward(request, attached()) : Promise.resolve(plain(403, "the API is reached by HTTPS only")),
   );
+  const site = (request: http.IncomingMessage, secure: boolean, name: string) => {
+    const cache = caches.get(name) ?? { kept: new Map<string, Kept>(), applied: new Set<string>() };
+    caches.set(name, cache);
+    return serve(request, secure, name, { ...attached(), api: `https://${api.address}` }, cache);
+  };
   const edges: Listening[] = [];
-  for (let index = 0; index < count; index++) {
-    const edge = await listen(certificate, (request, secure, address) => {
-      const cache = caches.get(address) ?? { kept: new Map<string, Kept>(), applied: new Set<string>() };
-      caches.set(address, cache);
-      return serve(request, secure, address, { ...attached(), api: `https://${api.address}` }, cache);
-    });
-    edges.push(edge);
-  }
+  for (let index = 0; index < count; index++) edges.push(await listen(certificate, site));
   return {
     api: `https://${api.address}`,
     addresses: edges.map(({ address }) => address),
+    site,
     attach: (found) => {
       origin = found;
     },
@@ -106,55 +91,20 @@ export async function startEdges(count: number, certificate: Certificate): Promi
   };
 }
 
-async function listen(certificate: Certificate, answer: Answer): Promise<Listening> {
-  let address = "";
-  const respond = (secure: boolean) => (request: http.IncomingMessage, response: http.ServerResponse) => {
-    answer(request, secure, address)
-      .catch((thrown: unknown) => plain(502, String(thrown)))
-      .then(({ status, headers, body }) => {
-        response.writeHead(status, { ...headers, "content-length": String(body.length) });
-        response.end(request.method === "HEAD" ? undefined : body);
-      })
-      .catch((thrown: unknown) => response.destroy(thrown instanceof Error ? thrown : undefined));
-  };
-  const open = http.createServer(respond(false));
-  const secure = https.createServer(certificate, respond(true));
-  const sockets = new Set<net.Socket>();
-  const front = net.createServer((socket) => {
-    sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
-    // A client that goes away mid-request is no matter of the test.
-    socket.on("error", () => socket.destroy());
-    socket.once("data", (first: Buffer) => {
-      socket.pause();
-      socket.unshift(first);
-      (first[0] === FIRST_BYTE_OF_TLS ? secure : open).emit("connection", socket);
-      process.nextTick(() => socket.resume());
-    });
-  });
-  front.listen(0, "127.0.0.1");
-  await once(front, "listening");
-  const bound = front.address();
-  if (bound === null || typeof bound === "string") throw new Error("the edge has no port");
-  address = `127.0.0.1:${String(bound.port)}`;
-  return {
-    address,
-    stop: async () => {
-      for (const socket of sockets) socket.destroy();
-      front.close();
-      await once(front, "close");
-    },
-  };
-}
-
 async function bodyOf(request: http.IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);
 }
 
-async function forward(request: http.IncomingMessage, { url }: EdgeOrigin): Promise<Reply> {
-  const headers = new Headers();
+/** Hands a request on as it is, to `path` where another one is meant. */
+export async function forward(
+  request: http.IncomingMessage,
+  { url }: EdgeOrigin,
+  path = request.url ?? "/",
+  added: Readonly<Record<string, string>> = {},
+): Promise<Reply> {
+  const headers = new Headers(added);
   for (const [name, value] of Object.entries(request.headers)) {
     if (value === undefined || ["host", "connection", "content-length", "transfer-encoding"].includes(name))
       continue;
@@ -162,7 +112,7 @@ async function forward(request: http.IncomingMessage, { url }: EdgeOrigin): Prom
   }
   const method = request.method ?? "GET";
   const body = method === "GET" || method === "HEAD" ? undefined : await bodyOf(request);
-  const answer = await fetch(`${url}${request.url ?? "/"}`, {
+  const answer = await fetch(`${url}${path}`, {
     method,
     headers,
     redirect: "manual",
@@ -172,14 +122,6 @@ async function forward(request: http.IncomingMessage, { url }: EdgeOrigin): Prom
   delete kept["content-length"];
   delete kept.connection;
   return { status: answer.status, headers: kept, body: Buffer.from(await answer.arrayBuffer()) };
-}
-
-function plain(status: number, text: string): Reply {
-  return {
-    status,
-    headers: { "content-type": "text/plain", server: "CloudFront" },
-    body: Buffer.from(`${text}\n`),
-  };
 }
 
 function clients(url: string): { cloudFront: CloudFrontClient; s3: S3Client } {
@@ -197,13 +139,15 @@ function clients(url: string): { cloudFront: CloudFrontClient; s3: S3Client } {
 async function serve(
   request: http.IncomingMessage,
   secure: boolean,
-  address: string,
+  name: string,
   origin: SiteOrigin,
   cache: Cache,
 ): Promise<Reply> {
   const { cloudFront, s3 } = clients(origin.url);
   const listed = await cloudFront.send(new ListDistributionsCommand({}));
-  const distribution = listed.DistributionList?.Items?.find(({ DomainName }) => DomainName === address);
+  const distribution = listed.DistributionList?.Items?.find(
+    ({ DomainName, Aliases }) => DomainName === name || Aliases?.Items?.includes(name) === true,
+  );
   if (distribution === undefined) return plain(404, "no distribution has this name");
   const found = await cloudFront.send(new GetDistributionCommand({ Id: distribution.Id }));
   const config = found.Distribution?.DistributionConfig;
@@ -212,7 +156,7 @@ async function serve(
   if (!secure && behaviour.ViewerProtocolPolicy === "redirect-to-https") {
     return {
       ...plain(301, "moved"),
-      headers: { server: "CloudFront", location: `https://${address}${request.url ?? "/"}` },
+      headers: { server: "CloudFront", location: `https://${name}${request.url ?? "/"}` },
     };
   }
   if (!secure && behaviour.ViewerProtocolPolicy === "https-only") return plain(403, "HTTPS only");

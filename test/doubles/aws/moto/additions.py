@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from moto.apigatewayv2.responses import ApiGatewayV2Response
 from moto.backup import urls as backup_urls
 from moto.backup.responses import BackupResponse
+from moto.budgets.responses import BudgetsResponse
 from moto.cloudfront import urls as cloudfront_urls
 from moto.cloudfront.exceptions import CloudFrontException
 from moto.cloudfront.models import random_id
@@ -29,6 +30,7 @@ def install() -> None:
     _edge_functions()
     _backup_selections()
     _stages()
+    _budgets()
 
 
 class NoSuchPolicy(CloudFrontException):
@@ -190,3 +192,13 @@ def _stages() -> None:
         return 200, {}, json.dumps(stage.to_json())
 
     ApiGatewayV2Response.update_stage = update
+
+
+def _budgets() -> None:
+    def update(self):
+        account, new = self._get_param("AccountId"), self._get_param("NewBudget")
+        self.backend.describe_budget(account, new["BudgetName"])
+        self.backend.budgets[account][new["BudgetName"]].budget.update(new)
+        return json.dumps({})
+
+    BudgetsResponse.update_budget = update

@@ -14,6 +14,8 @@ from moto.awslambda.models import lambda_backends
 import functions
 
 PREFIX = "/_execute-api/"
+# A request that came by a domain name of the API.
+OWN_NAME = "HTTP_X_STAND_IN_NAME"
 
 
 def _find(api_id: str):
@@ -173,6 +175,8 @@ def handle(environ, start_response):
     if found is None:
         return _say(start_response, 404, "Not Found")
     account, region, api = found
+    if api.disable_execute_api_endpoint in (True, "true") and not environ.get(OWN_NAME):
+        return _say(start_response, 404, "Not Found")
     path = "/" + rest.encode("latin-1").decode("utf-8")
     stage = path.split("/")[1]
     if stage in api.stages:

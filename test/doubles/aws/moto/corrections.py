@@ -225,6 +225,9 @@ def _cloudfront() -> None:
 
     def new_distribution(self, account_id, region_name, config):
         distribution(self, account_id, region_name, config)
+        if self.distribution_config.Aliases.get("Items"):
+            # It is reached by names of its own.
+            return
         taken = {each.domain_name for each in cloudfront.cloudfront_backends[account_id]["aws"].distributions.values()}
         free = [edge for edge in Settings.edges if edge not in taken]
         if free:

@@ -31,6 +31,7 @@ class Node:
     program = "node"
     folder = ""
     url = ""
+    trusted = ""
 
 
 _slots = threading.BoundedSemaphore(PARALLEL_FUNCTIONS)
@@ -125,6 +126,7 @@ def _environment(fn, stream: str) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": session.secret_access_key,
         "AWS_SESSION_TOKEN": session.session_token,
         "AWS_ENDPOINT_URL": Node.url,
+        **({"NODE_EXTRA_CA_CERTS": Node.trusted} if Node.trusted else {}),
         **fn.environment_vars,
     }
 

@@ -19,7 +19,9 @@ from werkzeug.serving import make_server  # noqa: E402
 
 import additions  # noqa: E402
 import api_gateway  # noqa: E402
+import caches  # noqa: E402
 import corrections  # noqa: E402
+import domains  # noqa: E402
 import faults  # noqa: E402
 import functions  # noqa: E402
 
@@ -48,15 +50,17 @@ class Application:
             functions.end_all()
             faults.reset()
             additions.reset()
+            caches.reset()
             corrections.Settings.invalidation_reads = 0
         return self.moto(environ, start_response)
 
     @staticmethod
     def control(environ, start_response):
         request = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+        answer = domains.owner(request["owner"]) if "owner" in request else faults.control(request)
         if "invalidationReads" in request:
             corrections.Settings.invalidation_reads = request["invalidationReads"]
-        body = json.dumps(faults.control(request)).encode()
+        body = json.dumps(answer).encode()
         start_response("200 OK", [("content-type", "application/json"), ("content-length", str(len(body)))])
         return [body]
 
@@ -74,20 +78,28 @@ def main() -> None:
     parser.add_argument("--node", required=True)
     parser.add_argument("--api", default="", help="where APIs are reached; this server itself when left out")
     parser.add_argument("--edge", action="append", default=[], help="host:port that a distribution may have as its domain name")
+    parser.add_argument("--authority", default="", help="file with a certificate and its key: it signs what ACM issues")
+    parser.add_argument("--trusted", default="", help="file with certificates that functions trust")
+    parser.add_argument("--cache", default="", help="address of caches")
     options = parser.parse_args()
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
     atexit.register(functions.end_all)
-    for module in (corrections, additions, functions, faults):
+    for module in (corrections, additions, domains, caches, functions, faults):
         module.install()
     threading.Thread(target=end_with_starter, args=(os.getppid(),), daemon=True).start()
     server = make_server("127.0.0.1", 0, Application(), threaded=True, request_handler=Quiet)
     url = f"http://127.0.0.1:{server.server_port}"
     os.environ["MOTO_PORT"] = str(server.server_port)
     functions.Node.program, functions.Node.folder, functions.Node.url = options.node, options.folder, url
+    functions.Node.trusted = options.trusted
     corrections.Settings.api_endpoint = options.api or url
     corrections.Settings.edges = options.edge
+    caches.Settings.address = options.cache
+    if options.authority:
+        with open(options.authority, "rb") as file:
+            domains.Settings.authority = file.read()
     print(f"Running on {url}", flush=True)
     server.serve_forever()
 

@@ -282,13 +282,16 @@ const domainName: Kind = {
         certificateArn: there?.CertificateArn,
         endpointType: there?.EndpointType,
         securityPolicy: there?.SecurityPolicy,
-        // moto makes neither.
-        targetDomainName:
-          there?.ApiGatewayDomainName ?? `d-${id}.execute-api.${clients.region}.amazonaws.com`,
-        hostedZoneId: there?.HostedZoneId ?? "ZLJJ0STANDIN",
+        targetDomainName: there?.ApiGatewayDomainName,
+        hostedZoneId: there?.HostedZoneId,
       },
       tagsAll: found.Tags ?? {},
     };
+  },
+  update: async (id, inputs, clients) => {
+    const ResourceArn = `arn:${clients.partition}:apigateway:${clients.region}::/domainnames/${id}`;
+    const command = new TagResourceCommand({ ResourceArn, Tags: tagMap(inputs) });
+    await clients.of(ApiGatewayV2Client).send(command);
   },
   delete: async (id, _, clients) =>
     void (await unlessGone(

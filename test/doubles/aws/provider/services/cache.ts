@@ -1,4 +1,5 @@
 import {
+  AddTagsToResourceCommand,
   CreateCacheSubnetGroupCommand,
   CreateReplicationGroupCommand,
   CreateUserCommand,
@@ -12,7 +13,10 @@ import {
   DescribeUserGroupsCommand,
   DescribeUsersCommand,
   ElastiCacheClient,
+  ListTagsForResourceCommand,
+  RemoveTagsFromResourceCommand,
 } from "@aws-sdk/client-elasticache";
+import type { Clients } from "../clients.ts";
 import {
   type Kind,
   maybeFlag,
@@ -20,10 +24,30 @@ import {
   maybeText,
   recordOf,
   tagList,
+  tagsFrom,
+  tagsToDrop,
   textOf,
   textsOf,
   unlessGone,
+  type Values,
 } from "../kind.ts";
+
+async function tagsOf(ResourceName: string | undefined, clients: Clients): Promise<Values> {
+  const listed = await clients.of(ElastiCacheClient).send(new ListTagsForResourceCommand({ ResourceName }));
+  return tagsFrom(listed.TagList);
+}
+
+/** Everything else means a new one: see the traits. */
+function retag(type: string): NonNullable<Kind["update"]> {
+  return async (id, inputs, clients) => {
+    const arn = `arn:${clients.partition}:elasticache:${clients.region}:${clients.accountId}:${type}:${id}`;
+    const cache = clients.of(ElastiCacheClient);
+    const TagKeys = tagsToDrop(inputs, await tagsOf(arn, clients));
+    if (TagKeys.length > 0)
+      await cache.send(new RemoveTagsFromResourceCommand({ ResourceName: arn, TagKeys }));
+    await cache.send(new AddTagsToResourceCommand({ ResourceName: arn, Tags: tagList(inputs) }));
+  };
+}
 
 const subnetGroup: Kind = {
   create: async (inputs, clients) => {
@@ -49,8 +73,10 @@ const subnetGroup: Kind = {
       description: there.CacheSubnetGroupDescription,
       vpcId: there.VpcId,
       subnetIds: there.Subnets?.map(({ SubnetIdentifier }) => SubnetIdentifier),
+      tagsAll: await tagsOf(there.ARN, clients),
     };
   },
+  update: retag("subnetgroup"),
   delete: async (id, _, clients) =>
     void (await unlessGone(
       clients.of(ElastiCacheClient).send(new DeleteCacheSubnetGroupCommand({ CacheSubnetGroupName: id })),
@@ -98,8 +124,10 @@ const replicationGroup: Kind = {
         there.NodeGroups?.[0]?.PrimaryEndpoint?.Address ?? there.ConfigurationEndpoint?.Address ?? "",
       atRestEncryptionEnabled: there.AtRestEncryptionEnabled ?? false,
       transitEncryptionEnabled: there.TransitEncryptionEnabled ?? false,
+      tagsAll: await tagsOf(there.ARN, clients),
     };
   },
+  update: retag("replicationgroup"),
   delete: async (id, _, clients) =>
     void (await unlessGone(
       clients.of(ElastiCacheClient).send(new DeleteReplicationGroupCommand({ ReplicationGroupId: id })),
@@ -134,8 +162,10 @@ const user: Kind = {
       arn: there.ARN,
       engine: there.Engine,
       accessString: there.AccessString,
+      tagsAll: await tagsOf(there.ARN, clients),
     };
   },
+  update: retag("user"),
   delete: async (id, _, clients) =>
     void (await unlessGone(
       clients.of(ElastiCacheClient).send(new DeleteUserCommand({ UserId: id })),
@@ -161,8 +191,15 @@ const userGroup: Kind = {
     const found = await unlessGone(asked, "UserGroupNotFoundFault", "UserGroupNotFound");
     const there = found?.UserGroups?.[0];
     if (there === undefined) return undefined;
-    return { userGroupId: there.UserGroupId, arn: there.ARN, engine: there.Engine, userIds: there.UserIds };
+    return {
+      userGroupId: there.UserGroupId,
+      arn: there.ARN,
+      engine: there.Engine,
+      userIds: there.UserIds,
+      tagsAll: await tagsOf(there.ARN, clients),
+    };
   },
+  update: retag("usergroup"),
   delete: async (id, _, clients) =>
     void (await unlessGone(
       clients.of(ElastiCacheClient).send(new DeleteUserGroupCommand({ UserGroupId: id })),

@@ -8,6 +8,7 @@ import {
   UpdateBudgetCommand,
 } from "@aws-sdk/client-budgets";
 import {
+  AddTagsCommand,
   CloudTrailClient,
   CreateTrailCommand,
   DeleteTrailCommand,
@@ -350,8 +351,9 @@ const trail: Kind = {
       tagsAll: tagsFrom(tags.ResourceTagList?.[0]?.TagsList),
     };
   },
-  update: async (_, inputs, clients) => {
+  update: async (id, inputs, clients) => {
     const calls = clients.of(CloudTrailClient);
+    await calls.send(new AddTagsCommand({ ResourceId: id, TagsList: tagList(inputs) }));
     await calls.send(new UpdateTrailCommand(trailSettings(inputs)));
     await calls.send(new StartLoggingCommand({ Name: textOf(inputs, "name") }));
   },
