@@ -218,6 +218,18 @@ describe("just before the change", () => {
     expect(await beginWith(id)).toMatchObject({ kind: "go" });
   });
 
+  test("a rollback that the stack agreed to beforehand asks nobody, nor does an automatic one; any other waits", async () => {
+    const id = await putWaiting(api.db, stackId, { operation: "rollback" });
+    const change: Change = { ...ADDS, operation: "rollback" };
+    const go = (more: Partial<Changing>) =>
+      api.db
+        .transaction()
+        .execute((trx) => begin(trx, { ...changing(id), ...more }, { change, seal: "sha256:one" }));
+    expect(await go({ covered: true })).toEqual({ kind: "go", detail: null });
+    expect(await go({ cause: "automatic-rollback" })).toEqual({ kind: "go", detail: null });
+    expect(await go({})).toMatchObject({ kind: "waits" });
+  });
+
   test("another seal than the approved one ends it, and so does its time", async () => {
     const [moved, late] = [await putWaiting(api.db, stackId), await putWaiting(api.db, stackId)];
     for (const id of [moved, late]) await vote(api, id, ann);

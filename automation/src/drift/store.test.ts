@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { claimStack, insertStack } from "../../../test/helpers/access.ts";
+import { claimStack, insertDeployment, insertStack } from "../../../test/helpers/access.ts";
 import type { TestApi } from "../../../test/helpers/api.ts";
 import { startTestApi } from "../../../test/helpers/api.ts";
 import { makeWorker } from "../../../test/helpers/queue-bed.ts";
@@ -184,6 +184,8 @@ test("a check that has waited for a day on a busy stack is told of, once, unless
     ).toBe(202);
   await keep();
   expect(await told(starved)).toEqual([]);
+  const overdueOf = async ({ url }: Place) => (await api.ask("GET", `${url}/drift`)).body.overdue;
+  expect(await overdueOf(starved)).toBeNull();
   await sql`update deployments set requested_at = requested_at - interval '25 hours' where status = 'queued'`.execute(
     api.db,
   );
@@ -191,6 +193,21 @@ test("a check that has waited for a day on a busy stack is told of, once, unless
   expect(await told(starved)).toEqual(["drift.cannot-check"]);
   expect(await alerts(starved)).toEqual(["cannot-check"]);
   expect([...(await told(checked)), ...(await told(paused))]).toEqual([]);
+  const { body: audit } = await api.ask("GET", "/v1/audit?action=drift.opened&limit=1");
+  expect(audit.items).toMatchObject([
+    { principal: "slipway", subject: starved.subject, details: { alerts: [{ id: expect.any(String) }] } },
+  ]);
+  // What else is asked for on the stack goes before it.
+  await insertDeployment(api.db, starved.stackId, "update");
+  expect(await overdueOf(starved)).toMatchObject({
+    deploymentId: expect.any(String),
+    why: expect.stringContaining("Waits behind deployment") as string,
+  });
+  expect(await overdueOf(checked)).toBeNull();
+  expect(await overdueOf(paused)).toMatchObject({ why: expect.stringContaining("is paused by owner") });
+  expect((await slipway("drift", "show", starved.subject)).printed).toContain(
+    "A check is overdue, asked for 1 d ago. Waits behind deployment",
+  );
   await sql`update deployments set status = 'cancelled', finished_at = now() where status = 'queued'`.execute(
     api.db,
   );
