@@ -11,6 +11,8 @@ const EMAIL_TIMEOUT_MS = 25_000;
 const STEP_TIMEOUT_MS = 10_000;
 const LONGEST_REPLY = 200;
 const AUTHENTICATION_REFUSED = "EAUTH";
+/** What nodemailer says of a step that takes too long. */
+const STEP_TIMED_OUT = "ETIMEDOUT";
 /** What nodemailer calls a reply about sender and recipients, or about the mail itself. */
 const MESSAGE_REFUSED = ["EENVELOPE", "EMESSAGE"];
 const PERMANENT = 500;
@@ -24,7 +26,7 @@ export interface EmailRequest {
 
 /**
  * Sends one e-mail. A reply 4xx, no connection or a refused login may end otherwise later; a 5xx about recipients or mail is the server's last word. Never throws for what the server does. Aborting
- * `stopping` ends the connection.
+ * `stopping` gives it up; a connection on which nothing comes ends with the time of its step.
  */
 export async function sendEmail(
   { id, to, text }: EmailRequest,
@@ -35,7 +37,7 @@ export async function sendEmail(
   const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), stopping]);
   // Only who sends e-mail pays for loading it.
   const { createTransport } = (await import("nodemailer")).default;
-  const transport = createTransport(transportOptions(settings));
+  const transport = createTransport(transportOptions(settings, Math.min(STEP_TIMEOUT_MS, timeoutMs)));
   const close = (): void => transport.close();
   const gaveUp = new Promise<never>((_, reject) => {
     const give = (): void => {
@@ -67,14 +69,18 @@ export async function sendEmail(
     };
   } catch (error) {
     if (stopping.aborted) return failed("The server was stopped during this try.");
-    if (signal.aborted) return failed("The mail server did not answer in time.");
+    if (signal.aborted || systemCode(error) === STEP_TIMED_OUT)
+      return failed("The mail server did not answer in time.");
     return resultOf(error);
   } finally {
     close();
   }
 }
 
-function transportOptions({ host, port, tls, auth, ca }: SmtpSettings): SMTPTransport.Options {
+function transportOptions(
+  { host, port, tls, auth, ca }: SmtpSettings,
+  stepTimeoutMs: number,
+): SMTPTransport.Options {
   return {
     host,
     port,
@@ -83,10 +89,10 @@ function transportOptions({ host, port, tls, auth, ca }: SmtpSettings): SMTPTran
     ignoreTLS: tls === "none",
     tls: { minVersion: "TLSv1.2", ...(ca === undefined ? {} : { ca }) },
     ...(auth === undefined ? {} : { auth }),
-    connectionTimeout: STEP_TIMEOUT_MS,
-    greetingTimeout: STEP_TIMEOUT_MS,
-    socketTimeout: STEP_TIMEOUT_MS,
-    dnsTimeout: STEP_TIMEOUT_MS,
+    connectionTimeout: stepTimeoutMs,
+    greetingTimeout: stepTimeoutMs,
+    socketTimeout: stepTimeoutMs,
+    dnsTimeout: stepTimeoutMs,
   };
 }
 
