@@ -5,44 +5,16 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { releaseAnswer } from "../../../../test/helpers/release-answer.ts";
 import { runSlipway } from "../../../../test/helpers/run-cli.ts";
 import { ReleaseShipment } from "../../contract/release-shipment.ts";
-import { Release } from "../../contract/releases.ts";
-
-const DIGEST = `sha256:${"0".repeat(64)}`;
-const idOf = (number: number) => `00000000-0000-7000-8000-00000000000${number}`;
-
-function release(number: number): Release {
-  return Release.parse({
-    id: idOf(number),
-    number,
-    deploymentId: idOf(number),
-    health: "good",
-    rollbackOf: null,
-    promotedFrom: null,
-    sourceDigest: DIGEST,
-    commit: null,
-    dirty: false,
-    lockfileDigest: null,
-    configDigest: DIGEST,
-    artifacts: [],
-    pulumiVersion: "3.250.0",
-    plugins: [],
-    outputs: {},
-    requestedBy: "user:owner",
-    message: null,
-    createdAt: "2026-11-21T12:00:00.000Z",
-    quarantined: false,
-    acceptedBy: null,
-  });
-}
 
 const file = { sha256: "f".repeat(64), contentType: "text/html", cacheControl: "no-cache" };
 function shipment(number: number, given: Partial<ReleaseShipment>): ReleaseShipment {
   const packed = { s3Key: "artifacts/a.zip", s3ObjectVersion: "1", sha256: "a".repeat(64) };
   return ReleaseShipment.parse({
     release: number,
-    deploymentId: idOf(number),
+    deploymentId: releaseAnswer(number).deploymentId,
     restoredFrom: null,
     serves: false,
     shippedAt: new Date(Date.now() - 90_000).toISOString(),
@@ -64,7 +36,7 @@ const server = createServer((request, response) => {
   const number = /\/releases\/(\d+)\/shipment$/.exec(url.pathname)?.[1];
   const found = SHIPMENTS.find((one) => one.release === Number(number));
   const isList = url.pathname === "/v1/stacks/default/shop/test/releases";
-  const body = isList ? { items: [3, 2, 1].map(release), next: null } : found;
+  const body = isList ? { items: [3, 2, 1].map((number) => releaseAnswer(number)), next: null } : found;
   const missing = { type: "about:blank", title: "not found", status: 404, code: "release_not_found" };
   response.statusCode = body === undefined ? 404 : 200;
   response.setHeader("content-type", body === undefined ? "application/problem+json" : "application/json");

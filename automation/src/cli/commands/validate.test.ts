@@ -8,12 +8,11 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { AN_AWS_MANIFEST } from "../../../../test/helpers/aws-manifest.ts";
 import { makeCertificateFor } from "../../../../test/helpers/certificate.ts";
 import { type DeskStandIn, startDesk } from "../../../../test/helpers/desk-stand-in.ts";
+import { releaseAnswer } from "../../../../test/helpers/release-answer.ts";
 import { runSlipway } from "../../../../test/helpers/run-cli.ts";
 import { ValidationReport } from "../../contract/aws/validation.ts";
-import { Release } from "../../contract/releases.ts";
 
 const API = "api.shop.test";
-const DIGEST = `sha256:${"0".repeat(64)}`;
 const functions = Object.fromEntries(
   ["audit", "templates"].map((category) => [
     category,
@@ -22,36 +21,13 @@ const functions = Object.fromEntries(
 );
 const MANIFEST = { ...AN_AWS_MANIFEST, functions, api: { ...AN_AWS_MANIFEST.api, url: `https://${API}` } };
 
-function release(number: number, health: "good" | "bad", outputs: Record<string, unknown>): Release {
-  const id = `00000000-0000-7000-8000-00000000000${number}`;
-  return Release.parse({
-    id,
-    number,
-    deploymentId: id,
-    health,
-    rollbackOf: null,
-    promotedFrom: null,
-    sourceDigest: DIGEST,
-    commit: null,
-    dirty: false,
-    lockfileDigest: null,
-    configDigest: DIGEST,
-    artifacts: [],
-    pulumiVersion: "3.250.0",
-    plugins: [],
-    outputs,
-    requestedBy: "user:owner",
-    message: null,
-    createdAt: "2026-11-21T12:00:00.000Z",
-    quarantined: false,
-    acceptedBy: null,
-  });
-}
-
 const RELEASES = [
-  release(3, "bad", { manifest: { ...MANIFEST, api: { ...MANIFEST.api, url: "https://broken.test" } } }),
-  release(2, "good", { manifest: MANIFEST }),
-  release(1, "good", { url: "http://127.0.0.1:8080" }),
+  releaseAnswer(3, {
+    health: "bad",
+    outputs: { manifest: { ...MANIFEST, api: { ...MANIFEST.api, url: "https://broken.test" } } },
+  }),
+  releaseAnswer(2, { outputs: { manifest: MANIFEST } }),
+  releaseAnswer(1, { outputs: { url: "http://127.0.0.1:8080" } }),
 ];
 
 let folder: string;
