@@ -38,7 +38,8 @@ beforeAll(async () => {
   });
   await api.ask("PUT", `${stack}/config/shop:token`, { body: { value: SECRET, secret: true } });
   await release({ url: "https://shop.example" }, "the first");
-  await release({ manifest: AN_AWS_MANIFEST }, "why | not `really`\n# a heading");
+  const okx = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:okx";
+  await release({ manifest: { ...AN_AWS_MANIFEST, secrets: { okx } } }, "why | not `really`\n# a heading");
 });
 afterAll(async () => {
   await api.close();
@@ -79,7 +80,7 @@ describe("documents of a release", () => {
       "https://api.example/audit/health",
       AN_AWS_MANIFEST.site.url,
       "`shop:token`",
-      "slipway secrets populate --stack shop/test",
+      "Put the values of the secrets (okx): `slipway secrets populate --stack shop/test` | open: okx",
       "why \\| not \\`really\\` \\# a heading",
     ])
       expect(text).toContain(part);
@@ -144,6 +145,15 @@ describe("the list of covered tasks", () => {
     expect([...new Set(missing)]).toEqual([]);
     expect(COVERED_TASKS.filter(({ proof }) => proof.length === 0)).toEqual([]);
   });
+});
+
+test("a covered task says what of it is left to people or left out", async () => {
+  const rows = String((await read("coverage", 2)).text).split("\n");
+  const row = (number: string) => rows.find((line) => line.startsWith(`| ${number} |`)) ?? "";
+  expect(row("11.1")).toContain("Left: each address confirms one mail of AWS");
+  expect(row("3.4")).not.toContain("Left:");
+  const said = COVERED_TASKS.filter(({ left }) => left !== undefined).map(({ task }) => task);
+  expect(rows.filter((line) => line.includes("Left: ")).map((line) => line.split(" ")[1])).toEqual(said);
 });
 
 describe("slipway documents", () => {

@@ -9,13 +9,17 @@ export function manualSteps(facts: DocumentFacts): { step: string; done: string 
   const slots = secrets.filter(({ arn }) => arn !== null);
   const empty = slots.filter(({ versionId }) => versionId === null);
   return [
-    {
-      step: `Put the values of the ${slots.length} secrets: \`slipway secrets populate --stack ${stack}\``,
-      done:
-        empty.length === 0
-          ? "done: every slot holds a version"
-          : `open: ${empty.map(({ slot }) => slot).join(", ")}`,
-    },
+    ...(slots.length === 0
+      ? []
+      : [
+          {
+            step: `Put the values of the secrets (${slots.map(({ slot }) => slot).join(", ")}): \`slipway secrets populate --stack ${stack}\``,
+            done:
+              empty.length === 0
+                ? "done: every slot holds a version"
+                : `open: ${empty.map(({ slot }) => slot).join(", ")}`,
+          },
+        ]),
     ...(manifest.dns === null
       ? []
       : [
