@@ -10,6 +10,7 @@ import { connectTo, findDatabaseUrl, requireOwnSchema } from "./find-database.ts
 import { collectKeyFiles } from "./key-files.ts";
 import type { Counts, Head, Keys, Manifest } from "./manifest.ts";
 import { FORMAT } from "./manifest.ts";
+import type { PassphraseCost } from "./passphrase.ts";
 import { newKey, newOpenHeader, openKeyOf } from "./passphrase.ts";
 import { openBackup } from "./read-parts.ts";
 import { beginSnapshot, copyStatement, count, describe, lackingContents } from "./snapshot-store.ts";
@@ -23,6 +24,8 @@ export interface BackupOptions {
   to: string;
   /** Null: the file is not encrypted and holds no key. */
   passphrase: string | null;
+  /** What a guess of the passphrase costs; left out: half a second and 128 MB. */
+  cost?: PassphraseCost;
   /** Leaves the key files out. Needed without a passphrase when the keys are files. */
   withoutKeys: boolean;
   withoutDependencies: boolean;
@@ -100,7 +103,7 @@ async function writeSnapshot(
     );
   }
   const counts = await count(client);
-  const sealing = options.passphrase === null ? null : await newKey(options.passphrase);
+  const sealing = options.passphrase === null ? null : await newKey(options.passphrase, options.cost);
   const leftOut: string[] = [];
   const open = newOpenHeader();
   const header = { slipway: "backup", format: FORMAT, encryption: sealing?.header ?? open } as const;

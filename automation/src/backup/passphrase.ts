@@ -3,7 +3,7 @@ import { z } from "zod";
 import { SlipwayError } from "../errors.ts";
 
 /** Of a new backup. Figures as OWASP recommends for scrypt (2^17, 8, 1): 128 MB and about half a second for each guess. */
-const COST = { n: 2 ** 17, r: 8, p: 1 } as const;
+const COST: PassphraseCost = { n: 2 ** 17, r: 8, p: 1 };
 /** Beyond it a crafted file would have the reader spend its memory. */
 const MOST_MEMORY_BYTES = 1024 * 1024 * 1024;
 const SALT_BYTES = 16;
@@ -11,6 +11,13 @@ const KEY_BYTES = 32;
 const CHECK_BYTES = 16;
 /** Shorter ones can be guessed by whoever has the file. */
 const SHORTEST_PASSPHRASE = 12;
+
+/** What a guess costs: scrypt's N, r and p. The header keeps it, so that a backup opens with what it was made with. */
+export interface PassphraseCost {
+  readonly n: number;
+  readonly r: number;
+  readonly p: number;
+}
 
 /** How a backup's key is made from its passphrase, as the file's header says it. */
 export const PassphraseHeader = z.strictObject({
@@ -45,7 +52,10 @@ export function openKeyOf({ salt }: OpenHeader): Buffer {
 }
 
 /** The key of a new backup, and what its header says of it. Throws SlipwayError `passphrase_weak`. */
-export async function newKey(passphrase: string): Promise<{ key: Buffer; header: PassphraseHeader }> {
+export async function newKey(
+  passphrase: string,
+  cost: PassphraseCost = COST,
+): Promise<{ key: Buffer; header: PassphraseHeader }> {
   if (passphrase.length < SHORTEST_PASSPHRASE) {
     throw new SlipwayError(
       "passphrase_weak",
@@ -56,8 +66,8 @@ export async function newKey(passphrase: string): Promise<{ key: Buffer; header:
     );
   }
   const salt = randomBytes(SALT_BYTES);
-  const derived = await derive(passphrase, salt, COST);
-  const header = { kdf: "scrypt", ...COST, salt: salt.toString("base64"), cipher: "aes-256-gcm" } as const;
+  const derived = await derive(passphrase, salt, cost);
+  const header = { kdf: "scrypt", ...cost, salt: salt.toString("base64"), cipher: "aes-256-gcm" } as const;
   return { key: part(derived, "frames", KEY_BYTES), header: { ...header, check: checkOf(derived) } };
 }
 
@@ -72,11 +82,7 @@ export async function keyOf(passphrase: string, header: PassphraseHeader): Promi
   });
 }
 
-function derive(
-  passphrase: string,
-  salt: Buffer,
-  { n, r, p }: { n: number; r: number; p: number },
-): Promise<Buffer> {
+function derive(passphrase: string, salt: Buffer, { n, r, p }: PassphraseCost): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     // Composed and decomposed letters of one word must not be two passphrases.
     const text = passphrase.normalize("NFKC");
