@@ -197,8 +197,11 @@ describe("a stack that takes only what was signed off", () => {
   test("is bound to the release: the next one, and a source that is not promoted, wait for one of their own", async () => {
     await require();
     const first = await waitsFor(await promote(ann));
-    await signedOffBy(bea);
+    const signOff = await signedOffBy(bea);
     await recordRelease(api.db, first, "good");
+    // Its own release makes no repetition of it.
+    expect(await approvalOf(first)).toMatchObject({ signOff: { signOffs: [{ principal: "user:bea" }] } });
+    await ask(bea, "DELETE", `sign-offs/${signOff}`);
     // What is good here already is no news: the same source comes with other config.
     const repeated = await promote(ann);
     expect(await comeToWait(api.db, repeated.body.id)).toEqual({ kind: "again" });
