@@ -32,8 +32,9 @@ interface Reply {
 }
 
 const YEAR = "public, max-age=31536000, immutable";
+const SHOWN_AFTER_MS = 500;
 const PAGE = `<!doctype html><title>Desk</title><link rel="stylesheet" href="./assets/index-B1c2d3e4.css">
-<body><h1>Strategy desk</h1><a href="#about">About</a><script type="module" src="./assets/index-D7Nyvtux.js"></script>`;
+<body><script type="module" src="./assets/index-D7Nyvtux.js"></script>`;
 const FILES: Readonly<Record<string, { type: string; cache: string; body: string }>> = {
   "/": { type: "text/html", cache: "no-cache", body: PAGE },
   "/assets/index-B1c2d3e4.css": { type: "text/css", cache: YEAR, body: "h1 { color: green }" },
@@ -144,7 +145,14 @@ function page(method: string, path: string, api: string): Reply {
   const file = FILES[path];
   if (file === undefined || (method !== "GET" && method !== "HEAD"))
     return { status: 404, headers: { "content-type": "text/html", "cache-control": "no-cache" }, body: "" };
-  const script = `fetch("https://${api}/api/templates").then((answer) => answer.json()).then(({ items }) => { document.body.append(items.length + " templates"); });`;
+  // As the sample's pages: the policy of the distribution's headers, and nothing to see before the script has run.
+  const policy = `default-src 'self'; connect-src 'self' https://${api}; style-src 'self' 'unsafe-inline'`;
+  const script = `setTimeout(() => { document.body.innerHTML = '<h1>Strategy desk</h1><a href="#about">About</a>'; }, ${SHOWN_AFTER_MS}); fetch("https://${api}/api/templates").then((answer) => answer.json()).then(({ items }) => { document.body.append(items.length + " templates"); });`;
   const body = path.endsWith(".js") ? script : file.body;
-  return { status: 200, headers: { "content-type": file.type, "cache-control": file.cache }, body };
+  const headers = {
+    "content-type": file.type,
+    "cache-control": file.cache,
+    "content-security-policy": policy,
+  };
+  return { status: 200, headers, body };
 }
