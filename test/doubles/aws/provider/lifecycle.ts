@@ -84,7 +84,16 @@ export function stateBeforeUpdate(
   changed: ReadonlySet<string>,
 ): Values {
   const unknown = traits.recomputed?.(changed) ?? [];
-  return { ...state, ...inputs, ...Object.fromEntries(unknown.map((name) => [name, UNKNOWN])) };
+  const added = Object.keys(traits.within ?? {}).map((name) => [
+    name,
+    { ...recordOf(state, name), ...recordOf(inputs, name) },
+  ]);
+  return {
+    ...state,
+    ...inputs,
+    ...Object.fromEntries(added),
+    ...Object.fromEntries(unknown.map((name) => [name, UNKNOWN])),
+  };
 }
 
 /** Inputs as they really are: what was read, cut to what the program has set. */
