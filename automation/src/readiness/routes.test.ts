@@ -383,6 +383,22 @@ describe("a sign-off", () => {
     expect((await ask(ann, "POST", "sign-offs", { comment: "x" })).body.code).toBe("checklist_open");
   });
 
+  test("is not given by checks of which nothing could be looked at: they have shown nothing", async () => {
+    const { body: deployed } = await promote(ann);
+    await recordRelease(api.db, deployed.id, "good", { manifest: { target: "aws", secrets: {} } });
+    const { stackId } = await changingOf(api.db, deployed.id);
+    const checks = [
+      { group: "data-stores", state: "not-applicable" },
+      { group: "monitoring", state: "not-applicable" },
+      { group: "monitoring", state: "passed" },
+    ];
+    await sql`insert into validation_reports (stack_id, deployment_id, attempt, gate, report)
+      values (${stackId}, ${deployed.id}, 1, 'whole', ${JSON.stringify({ checks })})`.execute(api.db);
+    const { body } = await api.ask("GET", `${at("production")}/readiness`);
+    const states = new Map((body.checklist as AnswerBody[]).map(({ name, state }) => [name, state]));
+    expect([states.get("backups"), states.get("alarms")]).toEqual(["open", "ok"]);
+  });
+
   test("names what is there: another stack, a release, an item and a sign-off that are not are problems of their own", async () => {
     await require();
     const codes = [];
