@@ -1,16 +1,12 @@
 import { readFileSync } from "node:fs";
+import { endWithCli } from "../../../../infra/providers/local/end-with-cli.ts";
 import { grpc, services } from "../../../../infra/providers/local/grpc-modules.ts";
 import type { Declarations } from "./lifecycle.ts";
 import { providerService } from "./service.ts";
 
-const PARENT_CHECK_INTERVAL_MS = 1_000;
 const MESSAGE_LIMIT_BYTES = 400 * 1024 * 1024;
 
-/** A CLI that is killed cannot end its plugins. */
-const parent = process.ppid;
-setInterval(() => {
-  if (process.ppid !== parent) process.exit(1);
-}, PARENT_CHECK_INTERVAL_MS).unref();
+endWithCli();
 
 const [declared = ""] = process.argv.slice(2);
 const server = new grpc.Server({
