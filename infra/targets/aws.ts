@@ -1,4 +1,3 @@
-import aws from "@pulumi/aws";
 import pulumi from "@pulumi/pulumi";
 import { INFLUX_SLOT } from "../../automation/src/contract/aws/function-environment.ts";
 import type { AwsManifest } from "../../automation/src/contract/aws/manifest.ts";
@@ -25,8 +24,8 @@ export interface StackOutputs {
 }
 
 /** The sample on AWS: its shape. Code, files and secrets come by shipping a release and by filling the slots. */
-export async function deployAws(config: AwsConfig, pins: ProgramPins): Promise<StackOutputs> {
-  const place = await findPlace(config);
+export function deployAws(config: AwsConfig, pins: ProgramPins, accountId: string): StackOutputs {
+  const place = placeIn(accountId, config);
   const alertEmails = config["strategyDesk:alertEmails"];
   const keepReplacedDays = config["strategyDesk:rollbackDays"];
 
@@ -104,8 +103,7 @@ export async function deployAws(config: AwsConfig, pins: ProgramPins): Promise<S
   return { url: site.url, apiUrl: pulumi.interpolate`${api.url}/api`, manifest };
 }
 
-async function findPlace(config: AwsConfig): Promise<Place> {
-  const { accountId } = await aws.getCallerIdentity();
+function placeIn(accountId: string, config: AwsConfig): Place {
   return placeOf({
     environment: config["strategyDesk:environment"],
     region: config["aws:region"],

@@ -1,6 +1,7 @@
 import pulumi from "@pulumi/pulumi";
 import type { AwsManifest } from "../../automation/src/contract/aws/manifest.ts";
 import type { ProgramPins } from "../../automation/src/contract/aws/shipment.ts";
+import { callerAccount } from "../account.ts";
 import { parseConfig } from "../config.ts";
 import { answerOf, stateOf } from "./cloud-answers.ts";
 
@@ -74,7 +75,7 @@ async function declareGraph(config: Readonly<Record<string, string>>, run: Run):
   const { deployAws } = await import("../targets/aws.ts");
   const settings = parseConfig(config, "test");
   if (settings["slipway:target"] !== "aws") throw new Error("The config is of another target.");
-  const outputs = await deployAws(settings, pins);
+  const outputs = deployAws(settings, pins, await callerAccount());
   const [manifest, url] = await Promise.all([promiseOf(outputs.manifest), promiseOf(outputs.url)]);
   // Whatever is still being registered belongs to this graph.
   await pulumi.runtime.disconnect();
