@@ -59,6 +59,7 @@ const TARGET = "infra/targets/aws.test.ts";
 const VALIDATION = "automation/src/aws/validation/validate.test.ts";
 const STEPS = "test/pipeline.test.ts";
 const ENGINE = "test/aws-engine.test.ts";
+const EVERYTHING = "test/trials/aws-everything.test.ts";
 const FUNCTIONS_BUILT = "test/sample-functions.test.ts";
 
 /** Every task of the plan that a deployment to AWS from nothing follows, by its number there. */
@@ -193,7 +194,7 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     about: "Names resolve to what was deployed",
     where: "`slipway validate --only dns`",
     left: "not applicable to a stack without a domain of its own",
-    proof: [VALIDATION, "automation/src/aws/validation/dns-rules.test.ts"],
+    proof: [VALIDATION, EVERYTHING, "automation/src/aws/validation/dns-rules.test.ts"],
     recorded: group("dns"),
   },
   {
@@ -201,7 +202,7 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     about: "Certificates are issued, last and are used",
     where: "`slipway validate --only certificates`",
     left: "not applicable to a stack without a domain of its own",
-    proof: [VALIDATION, "automation/src/aws/validation/certificate-rules.test.ts"],
+    proof: [VALIDATION, EVERYTHING, "automation/src/aws/validation/certificate-rules.test.ts"],
     recorded: group("certificates"),
   },
   {
@@ -218,6 +219,7 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     left: "the cache is asked without signing in, since nothing is kept there; LiveAnalytics is described, not written to",
     proof: [
       VALIDATION,
+      EVERYTHING,
       "automation/src/aws/validation/data-store-rules.test.ts",
       "services/strategy-api/src/functions/time-series.test.ts",
       FUNCTIONS_BUILT,
