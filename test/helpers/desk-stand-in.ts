@@ -147,7 +147,8 @@ function page(method: string, path: string, api: string): Reply {
     return { status: 404, headers: { "content-type": "text/html", "cache-control": "no-cache" }, body: "" };
   // As the sample's pages: the policy of the distribution's headers, and nothing to see before the script has run.
   const policy = `default-src 'self'; connect-src 'self' https://${api}; style-src 'self' 'unsafe-inline'`;
-  const script = `setTimeout(() => { document.body.innerHTML = '<h1>Strategy desk</h1><a href="#about">About</a>'; }, ${SHOWN_AFTER_MS}); fetch("https://${api}/api/templates").then((answer) => answer.json()).then(({ items }) => { document.body.append(items.length + " templates"); });`;
+  const asks = `fetch("https://${api}/api/templates").then((answer) => answer.json()).then(({ items }) => { document.body.append(items.length + " templates"); });`;
+  const script = `setTimeout(() => { document.body.innerHTML = '<h1>Strategy desk</h1><a href="#about">About</a>'; ${asks} }, ${SHOWN_AFTER_MS});`;
   const body = path.endsWith(".js") ? script : file.body;
   const headers = {
     "content-type": file.type,
