@@ -1,31 +1,55 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { dependencyKey } from "../../automation/src/dependencies/key.ts";
 
 const REPOSITORY = path.resolve(import.meta.dirname, "../..");
 /** Its own name, so that it is not taken for the repository itself, which every installation knows. */
 export const PROJECT = "strategy-desk";
-/** Needs a zone of somebody's own. */
-const OF_A_DOMAIN = /strategyDesk:(zone|domain|apiDomain|createZone):/;
+/** Of Pulumi.production.yaml: there are no name servers but the stand-in's that know it. */
+export const ZONE = "strategy-desk.example";
+const API = `api.${ZONE}`;
+const MOST_NAMES_BYTES = 16 * 1_048_576;
 
-/** A copy of the repository's last commit as a project of its own, whose release is validated by the groups of checks that the stand-in can answer. */
-export function writeDesk(folder: string, groups: readonly string[]): void {
-  execFileSync("git", ["clone", "--quiet", REPOSITORY, folder], { stdio: ["ignore", "ignore", "inherit"] });
+/** Where names of the project's own are looked up and reached. */
+export interface OwnNames {
+  /** `host:port` of a name server. */
+  resolver: string;
+  /** `host:port` that all of them lead to. */
+  front: string;
+}
+
+/**
+ * A copy of the repository's files, committed or not, as a project of its own. Each release is validated by all groups of checks, which are told where the names of production are; gates that ask names by the machine's own name
+ * servers could not find them.
+ */
+export function writeDesk(folder: string, { resolver, front }: OwnNames): void {
+  const listed = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
+    cwd: REPOSITORY,
+    encoding: "utf8",
+    maxBuffer: MOST_NAMES_BYTES,
+  });
+  for (const file of listed.split("\0").filter((name) => name !== "")) {
+    const [from, to] = [path.join(REPOSITORY, file), path.join(folder, file)];
+    // Deleted, and not committed yet.
+    if (!existsSync(from)) continue;
+    mkdirSync(path.dirname(to), { recursive: true });
+    copyFileSync(from, to);
+  }
   edit(folder, "Pulumi.yaml", (text) => text.replace(/^name: .*/m, `name: ${PROJECT}`));
-  edit(folder, "Pulumi.production.yaml", (text) =>
-    text
-      .split("\n")
-      .filter((line) => !OF_A_DOMAIN.test(line))
-      .join("\n")
-      // Without a domain its policies let no environment of that name pass, and rightly so.
-      .replace("strategyDesk:environment: production", "strategyDesk:environment: live"),
-  );
   edit(folder, "slipway.yaml", (text) =>
     text.replace(
-      /^gates:$/m,
-      `gates:\n  - name: validated\n    phase: after\n    validate: { only: [${groups.join(", ")}] }`,
+      /^gates:\n(?: .*\n|\n)*/m,
+      `gates:
+  - name: validated
+    phase: after
+    validate:
+      settings:
+        resolvers: ["${resolver}"]
+        connectTo: { ${ZONE}: "${front}", ${API}: "${front}" }
+
+`,
     ),
   );
 }

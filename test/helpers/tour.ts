@@ -10,8 +10,8 @@ export interface TourBlock {
 
 const FENCE = /^```(\S*)(.*)$/;
 
-/** The fenced blocks `sh tour` of a Markdown text in order; a `text` block right after one holds the lines that it prints. */
-export function tourBlocks(markdown: string): TourBlock[] {
+/** The fenced blocks `sh tour`, or `sh` and another `mark`, of a Markdown text in order; a `text` block right after one holds the lines that it prints. */
+export function tourBlocks(markdown: string, mark = "tour"): TourBlock[] {
   const blocks: TourBlock[] = [];
   let open: { language: string; info: string; lines: string[] } | undefined;
   let last: TourBlock | undefined;
@@ -21,7 +21,7 @@ export function tourBlocks(markdown: string): TourBlock[] {
     if (open === undefined && fence !== null) {
       open = { language: fence[1] ?? "", info: fence[2] ?? "", lines: [] };
     } else if (open !== undefined && line === "```") {
-      if (open.language === "sh" && /\btour\b/.test(open.info)) {
+      if (open.language === "sh" && open.info.split(" ").includes(mark)) {
         const exit = /\bexit=(\d+)/.exec(open.info);
         last = { commands: open.lines.join("\n"), chapter, expected: [], exitCode: Number(exit?.[1] ?? 0) };
         blocks.push(last);

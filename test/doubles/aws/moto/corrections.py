@@ -9,6 +9,7 @@ from moto.awslambda import models as functions
 from moto.awslambda.exceptions import InvalidParameterValueException, PreconditionFailedException
 from moto.awslambda.responses import LambdaResponse
 from moto.cloudfront import models as cloudfront
+from moto.cloudtrail.models import CloudTrailBackend
 from moto.s3.models import s3_backends
 
 
@@ -23,6 +24,7 @@ def install() -> None:
     _lambda()
     _cloudfront()
     _api_gateway()
+    _trails()
 
 
 # Lambda: a package by its object version, a version only after a change, revisions of aliases, permissions that stay with the alias.
@@ -285,3 +287,14 @@ def _api_gateway() -> None:
 
     gateway.Api.__init__ = new_api
 
+
+# CloudTrail: a trail is deleted by its ARN too.
+
+
+def _trails() -> None:
+    original = CloudTrailBackend.delete_trail
+
+    def delete_trail(self, name):
+        original(self, name.split(":trail/")[-1])
+
+    CloudTrailBackend.delete_trail = delete_trail

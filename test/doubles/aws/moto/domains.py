@@ -7,7 +7,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from moto.acm.models import CertBundle, acm_backends
 from moto.apigatewayv2 import models as gateway
+from moto.apigatewayv2 import urls as gateway_urls
 from moto.apigatewayv2.models import apigatewayv2_backends
+from moto.apigatewayv2.responses import ApiGatewayV2Response
 from moto.cloudfront.models import cloudfront_backends
 from moto.route53.models import route53_backends
 
@@ -88,6 +90,7 @@ def _api_domains() -> None:
 
     delete, tag = gateway.ApiGatewayV2Backend.delete_domain_name, gateway.ApiGatewayV2Backend.tag_resource
     gateway.ApiGatewayV2Backend.tag_resource = tag_resource
+    gateway_urls.url_paths["{0}/v2/tags/(?P<resource_arn_pt1>[^/]+)/domainnames/(?P<resource_arn_pt2>[^/]+)$"] = ApiGatewayV2Response.dispatch
     gateway.DomainName.__init__ = new_domain_name
     gateway.ApiGatewayV2Backend.delete_domain_name = delete_domain_name
 
