@@ -214,6 +214,13 @@ describe.skipIf("missing" in started)(
       expect(notPassed(await looked(["dns"]))).toEqual([]);
     });
 
+    test("its protection is taken away", async () => {
+      write({ "strategyDesk:protection": "retiring" });
+      const { changes } = await run("update");
+      expect(changes).toMatchObject({ update: expect.any(Number) });
+      expect(Object.keys(changes as object).sort()).toEqual(["same", "update"]);
+    });
+
     test("a certificate with 20 days left is seen where it is kept and where it is shown", async () => {
       const place = mkdtempSync(path.join(tmpdir(), "slipway-everything-"));
       try {
@@ -244,9 +251,7 @@ describe.skipIf("missing" in started)(
       }
     });
 
-    test("is destroyed once its protection is taken away, and nothing is left but the zone", async () => {
-      write({ "strategyDesk:protection": "retiring" });
-      await run("update");
+    test("is destroyed, and nothing is left but the zone", async () => {
       await run("destroy");
       const ec2 = root(EC2Client);
       const own = [{ Name: "tag:system", Values: ["strategy-desk"] }];
