@@ -28,6 +28,8 @@ export interface AwsSystem {
   served(): Promise<Record<string, string>>;
   /** The versions at which the aliases stand, by function. */
   aliases(): Promise<Record<string, string>>;
+  /** The shares (0 to 1) of the aliases' calls that other versions take, by function and version. */
+  shares(): Promise<Record<string, Record<string, number>>>;
   /** What people get of the site, through the edge. */
   page(path: string): Promise<{ status: number; text: string }>;
 }
@@ -121,10 +123,11 @@ export async function makeAwsSystem(aws: Aws, prefix: string): Promise<AwsSystem
       url: `https://${domain}`,
     },
   };
-  const each = async (what: (name: string) => Promise<string>): Promise<Record<string, string>> =>
+  const each = async <T>(what: (name: string) => Promise<T>): Promise<Record<string, T>> =>
     Object.fromEntries(
       await Promise.all(FUNCTIONS.map(async (name) => [name, await what(`${prefix}-${name}`)] as const)),
     );
+  const aliasOf = (FunctionName: string) => lambda.send(new GetAliasCommand({ FunctionName, Name: "live" }));
   return {
     roleArn: role.Role?.Arn ?? "",
     manifest,
@@ -133,11 +136,8 @@ export async function makeAwsSystem(aws: Aws, prefix: string): Promise<AwsSystem
         const { Payload } = await lambda.send(new InvokeCommand({ FunctionName: name, Qualifier: "live" }));
         return (JSON.parse(Buffer.from(Payload ?? []).toString("utf8")) as { body: string }).body;
       }),
-    aliases: () =>
-      each(async (name) => {
-        const alias = await lambda.send(new GetAliasCommand({ FunctionName: name, Name: "live" }));
-        return alias.FunctionVersion ?? "";
-      }),
+    aliases: () => each(async (name) => (await aliasOf(name)).FunctionVersion ?? ""),
+    shares: () => each(async (name) => (await aliasOf(name)).RoutingConfig?.AdditionalVersionWeights ?? {}),
     page: async (path) => {
       const answer = await fetch(new URL(path, manifest.site.url));
       return { status: answer.status, text: await answer.text() };

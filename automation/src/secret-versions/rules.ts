@@ -30,7 +30,7 @@ export function slotStates(
   arns: Readonly<Record<string, string>>,
   recorded: readonly RecordedVersion[],
 ): SecretSlotState[] {
-  const known = new Map<string, { title: string; kind: "exchange" | "ai" }>(
+  const known = new Map<string, Pick<SecretSlotState, "title" | "kind">>(
     SECRET_SLOTS.map(({ name, title, kind }) => [name, { title, kind }]),
   );
   return [...known].map(([slot, { title, kind }]) => {
