@@ -3,6 +3,7 @@ import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { AnswerBody, TestApi } from "./helpers/api.ts";
 import { startTestApi } from "./helpers/api.ts";
+import { group, person, setRules, vote } from "./helpers/approvals.ts";
 import type { Aws } from "./helpers/aws.ts";
 import { startAws } from "./helpers/aws.ts";
 import type { AwsVersion } from "./helpers/aws-project.ts";
@@ -265,6 +266,36 @@ describe.skipIf("missing" in started)("a stack on AWS", () => {
       Object.values(shipped.functions as Record<string, AnswerBody>).map(({ sha256 }) => sha256);
     expect(digests(await shipmentOf(1, production))).toEqual(digests(await shipmentOf(1)));
     expect(await productionSystem.served()).toMatchObject({ audit: "v1 of audit on production" });
+  });
+
+  test("other code alone asks for votes, also by a rollback, and nothing serves before; what serves already asks nobody", async () => {
+    const ann = await person(api, "ann");
+    await group(api, "deciders", ["ann"]);
+    await setRules(api, stack, { rules: [{ name: "deciders", need: 1, from: ["deciders"] }] });
+    const asksFor = async (body: Record<string, unknown>): Promise<string> => {
+      const { body: asked } = await api.ask("POST", `${stack}/deployments`, { body });
+      const waiting = await eventually("it waits for votes", ENDS_WITHIN_MS, async () => {
+        const { body: now } = await api.ask("GET", `/v1/deployments/${asked.id}`);
+        return (now.status === "waiting_approval" || now.finishedAt !== null) && now;
+      });
+      expect(waiting, told(waiting)).toMatchObject({ status: "waiting_approval" });
+      const approval = await api.ask("GET", `/v1/deployments/${asked.id}/approval`);
+      expect(approval.body).toMatchObject({ risk: { tier: "medium", counts: { ship: 1 } }, missing: 1 });
+      return asked.id;
+    };
+    write({ version: "v10" });
+    const id = await asksFor({ operation: "update" });
+    await serves("v1");
+    expect((await vote(api, id, ann)).status).toBe(200);
+    const body = await settled(id);
+    expect(body, told(body)).toMatchObject({ status: "succeeded" });
+    await serves("v10");
+    const same = await deploy();
+    expect(same, told(same)).toMatchObject({ status: "succeeded", attempts: 1 });
+    const back = await asksFor({ operation: "rollback", release: 1 });
+    await serves("v10");
+    await api.ask("POST", `/v1/deployments/${back}/cancel`, { body: {} });
+    expect(await settled(back)).toMatchObject({ status: "cancelled" });
   });
 
   test("no credential that the worker passes on is in an event", async () => {

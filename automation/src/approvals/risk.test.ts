@@ -27,6 +27,17 @@ const DATABASE = "aws:rds/instance:Instance";
 const COMPONENT = { provider: null };
 const MOVED = [{ path: "size", kind: "update", replaces: false, before: 1, after: 2, known: true }] as const;
 
+test("what is shipped beside an empty plan is a change of medium risk, and lowers nothing that is worse", () => {
+  expect(riskOf([step("same", FUNCTION)], "update", { ships: true })).toEqual({
+    tier: "medium",
+    reasons: ["Other functions or another site are put in place, of which the preview tells nothing."],
+    counts: { ship: 1 },
+  });
+  expect(riskOf([step("create", FUNCTION)], "update", { ships: true }).tier).toBe("medium");
+  const worse = riskOf([step("delete", DATABASE)], "update", { ships: true });
+  expect(worse).toMatchObject({ tier: "highest", counts: { delete: 1, ship: 1 } });
+});
+
 describe("the tier of a change is that of its worst step", () => {
   const shapes: [string, string, PlannedStep[], RiskTier][] = [
     ["nothing at all", "update", [], "none"],

@@ -34,17 +34,24 @@ const TIER_OF_STEP: ReadonlyMap<string, RiskTier> = new Map([
   ["delete", "high"],
 ]);
 
+/** Counted like a kind of step, so that no automatic rule votes for what it cannot see. */
+const SHIP = "ship";
+const SHIPS = "Other functions or another site are put in place, of which the preview tells nothing.";
+/** Code that serves is another one afterwards, in place. */
+const TIER_OF_SHIPPING: RiskTier = "medium";
+
 /** So many resources are named in one reason. */
 const MOST_NAMES = 5;
 
 /**
  * The risk of a change by its preview's steps. Replacing or deleting something is `high`; when it is of a stateful or a protected type, or a step is of a kind that nobody here knows,
- * `highest`. `operation`: of the deployment, in its words. `statefulTypes`: globs that the stack adds to the known ones.
+ * `highest`. `operation`: of the deployment, in its words. `statefulTypes`: globs that the stack adds to the known ones. `ships`: other
+ * functions or another site than what serves are put in place as well, of which no preview tells.
  */
 export function riskOf(
   steps: readonly PlannedStep[],
   operation: string,
-  { statefulTypes = [] }: { statefulTypes?: readonly string[] } = {},
+  { statefulTypes = [], ships = false }: { statefulTypes?: readonly string[]; ships?: boolean } = {},
 ): Risk {
   const counts: Record<string, number> = {};
   const found = new Map<string, { tier: RiskTier; why: string; names: string[] }>();
@@ -57,16 +64,24 @@ export function riskOf(
     else group.names.push(step.name);
   }
   const groups = [...found.values()].sort((a, b) => rank(b.tier) - rank(a.tier));
-  const worst = groups[0];
-  if (worst === undefined) return { tier: "none", reasons: ["Nothing is to be changed."], counts };
   const reasons = groups.map((group) => sentence(group));
+  if (ships) {
+    counts[SHIP] = 1;
+    reasons.push(SHIPS);
+  }
+  const worst = groups[0] ?? (ships ? { tier: TIER_OF_SHIPPING } : undefined);
+  if (worst === undefined) return { tier: "none", reasons: ["Nothing is to be changed."], counts };
   // Whoever takes a stack away must not get through with what each of its deletions asks for.
   const isDestroy = operation === "destroy" && rank(worst.tier) < rank("high");
   return {
-    tier: isDestroy ? "high" : worst.tier,
+    tier: isDestroy ? "high" : higher(worst.tier, ships ? TIER_OF_SHIPPING : "none"),
     reasons: isDestroy ? ["The stack is taken away.", ...reasons] : reasons,
     counts,
   };
+}
+
+function higher(one: RiskTier, other: RiskTier): RiskTier {
+  return rank(one) < rank(other) ? other : one;
 }
 
 /** Where a tier stands: 0 for `none` to 4 for `highest`. */

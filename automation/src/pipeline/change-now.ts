@@ -4,6 +4,7 @@ import { readGuard } from "../approvals/rule-sets-store.ts";
 import { sealOf } from "../approvals/store.ts";
 import type { Database } from "../database.ts";
 import type { AttemptRun } from "./attempt-run.ts";
+import { shippedTypes } from "./shipped-types.ts";
 
 /** The deployment of an attempt as approvals know it. */
 export function changingOf({ claim, results }: AttemptRun): Changing {
@@ -20,12 +21,13 @@ export async function changeNow(run: AttemptRun, db: Database): Promise<ChangeNo
     return { seal, change: { operation: claim.operation, risk: null, types: [] } };
   const { steps } = results.previewed;
   const guard = await readGuard(db, claim.stackId);
+  const shipped = await shippedTypes(run, db);
   const { tier, reasons, counts } = riskOf(steps, claim.operation, {
     statefulTypes: guard?.rules.statefulTypes ?? [],
+    ships: shipped.length > 0,
   });
-  const types = new Set(
-    steps.filter(({ operation }) => counts[operation] !== undefined).map(({ type }) => type),
-  );
+  const planned = steps.filter(({ operation }) => counts[operation] !== undefined).map(({ type }) => type);
+  const types = new Set([...planned, ...shipped]);
   return {
     seal,
     change: {

@@ -54,6 +54,22 @@ export function shipmentOf(db: Database, releaseId: string): Promise<KeptShipmen
   return one(db, sql`s.release_id = ${releaseId}`);
 }
 
+/** The digests of the artifacts whose functions and site serve on a stack, by their service; undefined when nothing was ever shipped. */
+export async function servingArtifacts(
+  db: Database,
+  stackId: string,
+): Promise<ReadonlyMap<string, string> | undefined> {
+  const { rows } = await sql<{ name: string | null; digest: string | null }>`
+    select a.name, a.digest from stack_pins p join shipments s on s.id = p.shipment_id
+    left join release_artifacts a on a.release_id = s.release_id
+    where p.stack_id = ${stackId}
+  `.execute(db);
+  if (rows.length === 0) return undefined;
+  return new Map(
+    rows.flatMap(({ name, digest }) => (name === null || digest === null ? [] : [[name, digest]])),
+  );
+}
+
 const Row = z.object({
   id: z.string(),
   releaseId: z.string(),
