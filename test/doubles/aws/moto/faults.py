@@ -11,6 +11,7 @@ import threading
 import time
 from urllib.parse import unquote
 
+import xmltodict
 from moto.core.authorization import ActionAuthenticatorMixin
 from moto.core.exceptions import AccessDeniedError, ServiceException
 from moto.core.responses import ActionResult, BaseResponse
@@ -142,6 +143,12 @@ def _authorize(self, iam_request_cls, resource: str = "*") -> None:
             request._action = part
             request.check_action_permitted(_table_arn(self, table))
         return
+    if service == "s3" and self.is_delete_keys():
+        # Policies speak of objects; moto would ask for the bucket.
+        for part, key in _parts_of_deletion(self):
+            request._action = part
+            request.check_action_permitted(f"{resource}/{key}")
+        return
     try:
         request.check_action_permitted(_resource(self, service, resource))
     except AccessDeniedError as denied:
@@ -152,6 +159,12 @@ def _authorize(self, iam_request_cls, resource: str = "*") -> None:
         )
         refused.status = 403
         raise refused from denied
+
+
+def _parts_of_deletion(self) -> list[tuple[str, str]]:
+    named = xmltodict.parse(self.body, strip_whitespace=False)["Delete"].get("Object", [])
+    objects = named if isinstance(named, list) else [named]
+    return [("s3:DeleteObjectVersion" if "VersionId" in each else "s3:DeleteObject", each["Key"]) for each in objects]
 
 
 def _parts_of_transaction(self) -> list[tuple[str, str]]:

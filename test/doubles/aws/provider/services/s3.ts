@@ -90,7 +90,12 @@ const bucket: Kind = {
         ({ Key, VersionId }) => ({ Key, VersionId }),
       );
       if (objects.length === 0) break;
-      await s3.send(new DeleteObjectsCommand({ Bucket: id, Delete: { Objects: objects, Quiet: true } }));
+      const { Errors: [refused] = [] } = await s3.send(
+        new DeleteObjectsCommand({ Bucket: id, Delete: { Objects: objects, Quiet: true } }),
+      );
+      // Listed again and again otherwise.
+      if (refused !== undefined)
+        throw new Error(`${refused.Code ?? ""} for ${refused.Key ?? ""} of ${id}: ${refused.Message ?? ""}`);
     }
     await unlessGone(s3.send(new DeleteBucketCommand({ Bucket: id })), "NoSuchBucket");
   },
