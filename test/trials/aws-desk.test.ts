@@ -111,6 +111,7 @@ for (const name of readdirSync("dist/functions"))
   writeFileSync("dist/functions/" + name + "/version.json", JSON.stringify({ name: "strategy-api", version: "${version}" }));
 mkdirSync("dist/site", { recursive: true });
 writeFileSync("dist/site/index.html", "<!doctype html><title>${version}</title>");
+writeFileSync("dist/site/${version}.txt", "of this release alone");
 `,
       );
     }
@@ -348,6 +349,9 @@ writeFileSync("dist/site/index.html", "<!doctype html><title>${version}</title>"
       const shipped = await deploy();
       expect(shipped, told(shipped)).toMatchObject({ status: "succeeded" });
       await serves("1.0.4");
+      // What left is taken away, by the role too.
+      const files = ["1.0.4.txt", "1.0.1.txt"].map((name) => fetch(`${manifest.site.url}/${name}`));
+      expect((await Promise.all(files)).map(({ ok }) => ok)).toEqual([true, false]);
     });
 
     test("a destroy by the role leaves nothing of it, with all that was shipped", async () => {

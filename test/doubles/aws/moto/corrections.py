@@ -10,7 +10,7 @@ from moto.awslambda.exceptions import InvalidParameterValueException, Preconditi
 from moto.awslambda.responses import LambdaResponse
 from moto.cloudfront import models as cloudfront
 from moto.cloudtrail.models import CloudTrailBackend
-from moto.s3.models import s3_backends
+from moto.s3.models import S3Backend, s3_backends
 
 
 class Settings:
@@ -25,6 +25,7 @@ def install() -> None:
     _cloudfront()
     _api_gateway()
     _trails()
+    _s3()
 
 
 # Lambda: a package by its object version, a version only after a change, revisions of aliases, permissions that stay with the alias.
@@ -289,6 +290,24 @@ def _api_gateway() -> None:
 
 
 # CloudTrail: a trail is deleted by its ARN too.
+
+
+def _s3() -> None:
+    """Of a bucket whose versions are suspended, as one is that a stack gives up, moto takes a key away whatever version is named, and breaks at a delete marker."""
+    delete = S3Backend.delete_object
+
+    def delete_object(self, bucket_name, key_name, version_id=None, bypass=False):
+        bucket = self.get_bucket(bucket_name)
+        if version_id is None or getattr(bucket, "versioning_status", None) != "Suspended":
+            return delete(self, bucket_name, key_name, version_id=version_id, bypass=bypass)
+        there = bucket.keys.getlist(key_name, default=[])
+        left = [one for one in there if str(one.version_id) != str(version_id)]
+        bucket.keys.setlist(key_name, left)
+        if not left:
+            bucket.keys.pop(key_name)
+        return True, {"version-id": version_id}
+
+    S3Backend.delete_object = delete_object
 
 
 def _trails() -> None:
