@@ -296,7 +296,7 @@ describe("going back", () => {
     const { audit } = first.functions;
     const { audit: now } = second.functions;
     if (audit === undefined || now === undefined) throw new Error("nothing was shipped");
-    // As after the function was made anew: its recorded number is another version's.
+    // As a record would have it that is of another function by the same name.
     const target = { ...first, functions: { audit: { ...audit, version: now.version } } };
     const third = shipped(await goBack(target, second));
     expect(third.functions.audit).toEqual({ ...audit, version: "4" });

@@ -7,11 +7,10 @@ import type {
 import { FUNCTIONS, secretsOf } from "../../../automation/src/contract/aws/function-environment.ts";
 import type { ProgramPin, ProgramPins } from "../../../automation/src/contract/aws/shipment.ts";
 import type { DataStores } from "./data-stores.ts";
-import { ARTIFACTS } from "./foundation.ts";
 import { functionStatements } from "./function-policy.ts";
 import { type FunctionSettings, functionVariables, partsOf } from "./function-variables.ts";
 import type { Network } from "./network.ts";
-import { globalNameOf, nameOf, type Place } from "./place.ts";
+import { ARTIFACTS, globalNameOf, nameOf, type Place } from "./place.ts";
 import { policyDocument } from "./policy-document.ts";
 import type { SecretSlots } from "./secret-slots.ts";
 import { serviceRole } from "./service-role.ts";
@@ -54,7 +53,7 @@ export class ApiFunction extends pulumi.ComponentResource {
     const { place, category, logRetentionDays = 90 } = args;
     super("slipway:aws:ApiFunction", category, {}, options);
     const own = { parent: this };
-    const name = nameOf(place, category);
+    const name = functionNameOf(place, category);
     const { usesCache, usesTimeSeries } = FUNCTIONS[category];
     const { stores } = args;
     const entersNetwork =
@@ -141,13 +140,18 @@ export class ApiFunction extends pulumi.ComponentResource {
   }
 }
 
+/** What the function is called in AWS, as pins name it. Another name is another function: it has none of the versions of this one. */
+function functionNameOf(place: Place, category: FunctionCategory): string {
+  return nameOf(place, category);
+}
+
 /** What shipping a release changes by itself. */
 const CODE = ["code", "s3Bucket", "s3Key", "s3ObjectVersion"];
 
 /** The pin that was made for the function of this name: another has no such version, and an alias that pointed to it could not be made. */
 function pinOf({ category, pins, place }: ApiFunctionArgs): ProgramPin | undefined {
   const pin = pins[category];
-  return pin?.functionName === nameOf(place, category) ? pin : undefined;
+  return pin?.functionName === functionNameOf(place, category) ? pin : undefined;
 }
 
 function codeOf({ place, artifactsBucket }: ApiFunctionArgs, pin: ProgramPin | undefined) {

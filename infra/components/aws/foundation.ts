@@ -1,6 +1,6 @@
 import aws from "@pulumi/aws";
 import pulumi from "@pulumi/pulumi";
-import { arnOf, nameOf, type Place } from "./place.ts";
+import { ARTIFACTS, arnOf, nameOf, type Place } from "./place.ts";
 import { policyDocument, type Statement } from "./policy-document.ts";
 import { PrivateBucket } from "./private-bucket.ts";
 
@@ -16,9 +16,6 @@ export interface FoundationArgs {
   /** Days that packages of functions can be restored after they were replaced. Default: 90. */
   keepReplacedDays?: number;
 }
-
-/** Bucket of the functions' packages. */
-export const ARTIFACTS = "artifacts";
 
 /** What everything else stands on: the stack's key, its zone, the bucket of the functions' packages, and the watch over costs and calls. */
 export class Foundation extends pulumi.ComponentResource {

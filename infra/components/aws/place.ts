@@ -18,6 +18,9 @@ export interface Place {
 
 const SYSTEM = "strategy-desk";
 
+/** The bucket of packages, as `globalNameOf` names it: no other has a longer name. */
+export const ARTIFACTS = "artifacts";
+
 /** The place of a stack. `owner` is whom to ask about a resource that is found in the account. */
 export function placeOf(where: {
   environment: string;

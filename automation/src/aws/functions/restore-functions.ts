@@ -48,7 +48,7 @@ async function prepareRecorded(
   };
 }
 
-/** A number alone proves nothing: a function that was made anew counts from 1. */
+/** A number alone proves nothing: what is there must be the code that was recorded. */
 async function isThere(
   shipping: Shipping,
   declared: ManifestFunction,

@@ -1,5 +1,6 @@
 """Where moto 5.2.5 answers otherwise than AWS, corrected: only what the tests of the AWS target meet."""
 
+import copy
 import json
 import uuid
 from urllib.parse import unquote
@@ -28,7 +29,16 @@ def install() -> None:
     _s3()
 
 
-# Lambda: a package by its object version, a version only after a change, revisions of aliases, permissions that stay with the alias.
+# Lambda: a package by its object version, a version only after a change and under a number that was never used, revisions of aliases, permissions that stay
+# with the alias.
+
+# The highest number of a version that a function of this name ever had.
+_numbers: dict[tuple[str, str, str], int] = {}
+
+
+def reset() -> None:
+    Settings.invalidation_reads = 0
+    _numbers.clear()
 
 
 def _lambda() -> None:
@@ -158,6 +168,22 @@ def _lambda() -> None:
         self.get_function(function_name.split(":function:")[-1].split(":")[0], None).code_or_config_updated = False
         return version
 
+    def numbered_version(self, name_or_arn, description=""):
+        known = self.get_function_by_name_or_arn_forbid_qualifier(name_or_arn)
+        there = self._functions[known.function_name]["versions"]
+        if there and not known.code_or_config_updated:
+            return there[-1]
+        known.code_or_config_updated = False
+        key = (self.account_id, self.region_name, known.function_name)
+        _numbers[key] = _numbers.get(key, 0) + 1
+        version = copy.copy(known)
+        version.set_version(_numbers[key])
+        if description:
+            version.description = description
+        there.append(version)
+        self._arns[version.function_arn] = version
+        return version
+
     read_parameter = response._get_param
 
     def parameter(self, name, if_none=None):
@@ -175,6 +201,7 @@ def _lambda() -> None:
     backend.add_permission = add_permission
     backend.get_policy = get_policy
     backend.publish_version = publish_version
+    functions.LambdaStorage.publish_version = numbered_version
     response.publish_version = publish
     response.update_alias = update_alias
     functions.LambdaAlias.update = changed_alias
