@@ -1,3 +1,4 @@
+import { peopleWhoDeploy } from "../access/groups-store.ts";
 import type { Actor } from "../access/rules.ts";
 import { appendAudit } from "../audit/store.ts";
 import type { RequestEmergency } from "../contract/approvals.ts";
@@ -94,10 +95,15 @@ export async function recordEmergency(
   );
 }
 
-/** Whoever could have voted by any rule of the stack, and the owner of the installation, in the order of their names. */
-async function askedPeople(trx: Transaction, { organisation, production, rules }: Guard): Promise<string[]> {
-  // What no rule matches on a stack of production is for whoever may deploy there.
-  const asked = production ? [...rules.rules, { name: "production", from: [] }] : rules.rules;
-  const members = await membersOf(trx, organisation, asked);
-  return [...new Set([...members.values()].flatMap((people) => [...people])).add(OWNER)].sort();
+/** Whoever could have voted by any rule of the stack or signed off, and the owner of the installation, in the order of their names. */
+async function askedPeople(
+  trx: Transaction,
+  { organisation, production, signOff, rules }: Guard,
+): Promise<string[]> {
+  const members = await membersOf(trx, organisation, rules.rules);
+  // What no rule matches on a stack of production is for whoever may deploy there, and so is every sign-off.
+  const deployers = production || signOff ? await peopleWhoDeploy(trx, organisation) : [];
+  return [
+    ...new Set([...[...members.values()].flatMap((people) => [...people]), ...deployers, OWNER]),
+  ].sort();
 }

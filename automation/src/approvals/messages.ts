@@ -78,7 +78,7 @@ export async function tellEmergency(
   }: { by: string; reason: string; incident: string; approvers: readonly string[] },
 ): Promise<void> {
   await tellDeployment(trx, about, "approval.emergency", {
-    what: `${by} passes the votes of a deployment by, in an emergency.`,
+    what: `${by} passes the approval of a deployment by, in an emergency.`,
     who: by,
     why: `${reason} (${incident})`,
     nextAction: `Review it within 72 hours (slipway emergencies review ${about.deploymentId}). Asked: ${approvers.length === 0 ? "nobody is in the groups of the rules" : approvers.join(", ")}.`,

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bearer, insertDeployment, insertStack, tokenOf } from "../../../test/helpers/access.ts";
-import type { TestApi } from "../../../test/helpers/api.ts";
+import type { AnswerBody, TestApi } from "../../../test/helpers/api.ts";
 import { startTestApi } from "../../../test/helpers/api.ts";
 import type { TestPerson } from "../../../test/helpers/approvals.ts";
 import { group, person, setRules, signIn } from "../../../test/helpers/approvals.ts";
@@ -214,21 +214,48 @@ describe("an emergency", () => {
     expect(await ask(await signIn(api, deployer.token))).toBe("release_not_found");
   });
 
-  test("on a stack of production without rules tells whoever may deploy there, and the owner", async () => {
-    const { stackId: other } = await insertStack(api.db, { project: "shop", stack: "bare" });
-    await api.ask("PUT", "/v1/stacks/default/shop/bare/tags", {
-      body: { tags: { environment: "production" } },
-    });
-    const deploymentId = await insertDeployment(api.db, other, "update");
+  /** Uses one on a stack; answers who is told, after it was found in the message too. */
+  async function toldOf(stack: string): Promise<unknown> {
+    const { rows: stacks } = await sql<{ id: string }>`select id from stacks where name = ${stack}`.execute(
+      api.db,
+    );
+    const on = stacks[0]?.id ?? "";
+    const deploymentId = await insertDeployment(api.db, on, "update");
     const actor = await findActorOfPrincipal(api.db, deployer.principal);
     if (actor === undefined) throw new Error("dot is not there");
-    const one = { deploymentId, stackId: other, actor, asked: INCIDENT, requestId: null };
+    const one = { deploymentId, stackId: on, actor, asked: INCIDENT, requestId: null };
     await api.db.transaction().execute((trx) => recordEmergency(trx, one));
     const { rows } = await sql<{ kind: string; body: { nextAction: string } }>`
       select kind, body from notifications where starts_with(dedupe_key, ${deploymentId})`.execute(api.db);
     expect(rows.map(({ kind }) => kind)).toEqual(["approval.emergency"]);
-    expect(rows[0]?.body.nextAction).toContain("Asked: owner, user:ada, user:ann, user:dot.");
     const { body } = await api.ask("GET", "/v1/audit?action=emergency.used&limit=1");
-    expect(body.items).toMatchObject([{ details: { told: ["owner", "user:ada", "user:ann", "user:dot"] } }]);
+    const [used] = body.items as AnswerBody[];
+    const { told } = (used?.details ?? { told: [] }) as { told: string[] };
+    expect(rows[0]?.body.nextAction).toContain(`Asked: ${told.join(", ")}.`);
+    return told;
+  }
+
+  test("on a stack of production without rules tells whoever may deploy there, and the owner", async () => {
+    await insertStack(api.db, { project: "shop", stack: "bare" });
+    await api.ask("PUT", "/v1/stacks/default/shop/bare/tags", {
+      body: { tags: { environment: "production" } },
+    });
+    expect(await toldOf("bare")).toEqual(["owner", "user:ada", "user:ann", "user:dot"]);
+  });
+
+  test("on a stack whose rules ask for sign-offs alone tells whoever could have signed off, as one with votes tells whoever could have voted", async () => {
+    await insertStack(api.db, { project: "shop", stack: "signed" });
+    const at = "/v1/stacks/default/shop/signed";
+    expect(await toldOf("signed"), "nothing is asked for").toEqual(["owner"]);
+    const { status, text } = await api.ask("PUT", `${at}/readiness/settings`, {
+      body: { required: true, manual: [] },
+    });
+    expect(status, text).toBe(200);
+    expect(await toldOf("signed")).toEqual(["owner", "user:ada", "user:ann", "user:dot"]);
+    // Whoever may vote need not be somebody who may sign off, and the other way round.
+    await person(api, "vic", { default: "viewer" });
+    await group(api, "watch", ["vic"]);
+    await setRules(api, at, { rules: [{ name: "production", need: 1, from: ["watch"] }] });
+    expect(await toldOf("signed")).toEqual(["owner", "user:ada", "user:ann", "user:dot", "user:vic"]);
   });
 });
