@@ -21,7 +21,9 @@ export async function requestersOf(
   const { rows } = await sql<Requester>`
     with about as (
       select d.requested_by, d.source_digest, s.project_id, p.organisation, p.organisation || '/' || p.name as project, p.organisation || '/' || p.name || '/' || s.name as subject,
-        coalesce((select max(r.created_at) from releases r where r.stack_id = d.stack_id and r.health = 'good'), '-infinity') as since
+        -- What a good release brought it took when it was requested. A rollback and a remediation bring what an older one took, so that edits since that are still to come.
+        coalesce((select max(u.requested_at) from releases r join deployments u on u.id = r.deployment_id
+          where r.stack_id = d.stack_id and r.health = 'good' and u.operation = 'update'), '-infinity') as since
       from deployments d join stacks s on s.id = d.stack_id join projects p on p.id = s.project_id
       where d.id = ${deploymentId}
     ), askers as (
@@ -77,4 +79,31 @@ export async function recordAuthors(
     .values(authors.map(({ name, email }) => ({ source_digest: sourceDigest, name, email })))
     .onConflict((conflict) => conflict.doNothing())
     .execute();
+}
+
+/**
+ * Keeps with the source of a release who wrote what it brings to another stack: beside its own commits those of the releases before it, back to the one that the other stack has. A stack without a good release gets
+ * all of it from the last commit, as one that is deployed from its folder.
+ */
+export async function recordPromotedAuthors(
+  trx: Transaction,
+  { stackId, releaseId }: { stackId: string; releaseId: string },
+): Promise<void> {
+  await sql`
+    with taken as (select stack_id, number, source_digest from releases where id = ${releaseId}),
+    there as (
+      select source_digest, git_commit, created_at from releases
+      where stack_id = ${stackId} and health = 'good' order by number desc limit 1
+    ),
+    base as (
+      select max(b.number) as number from taken t, there h, releases b
+      where b.stack_id = t.stack_id and b.number < t.number and (b.source_digest = h.source_digest or b.git_commit = h.git_commit)
+    )
+    insert into source_authors (source_digest, name, email)
+    select distinct t.source_digest, a.name, a.email
+    from taken t, there h, base, releases b join source_authors a on a.source_digest = b.source_digest
+    where b.stack_id = t.stack_id and b.number < t.number
+      and case when base.number is null then b.created_at > h.created_at else b.number > base.number end
+    on conflict do nothing
+  `.execute(trx);
 }

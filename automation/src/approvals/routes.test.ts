@@ -1,11 +1,13 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { insertStack, tokenOf } from "../../../test/helpers/access.ts";
+import { insertDeployment, insertStack, tokenOf } from "../../../test/helpers/access.ts";
 import type { AnswerBody, TestApi } from "../../../test/helpers/api.ts";
 import { startTestApi } from "../../../test/helpers/api.ts";
 import type { TestPerson } from "../../../test/helpers/approvals.ts";
 import { group, person, putWaiting, setRules, signIn, vote } from "../../../test/helpers/approvals.ts";
+import { recordRelease } from "../../../test/helpers/records.ts";
 import { created, stackClient } from "../../../test/helpers/state-client.ts";
+import { eventually } from "../../../test/helpers/waiting.ts";
 import type { Changing } from "./begin.ts";
 import { begin, setAside } from "./begin.ts";
 import type { Change } from "./matching.ts";
@@ -463,6 +465,51 @@ describe("whoever has a part in a change", () => {
       ]),
     );
     await sql`delete from source_authors`.execute(api.db);
+  });
+
+  test("is still who changed what a release has not brought: one that was requested before, a rollback, a remediation", async () => {
+    const edit = async (by: TestPerson): Promise<void> => {
+      const body = { value: by.principal };
+      await api.ask("PUT", `${stack}/config/shop:${by.principal.slice(5)}`, { headers: by.token, body });
+    };
+    const editors = async (): Promise<string[]> => {
+      const id = await putWaiting(api.db, stackId);
+      const { requesters } = await approvalOf(id);
+      return (requesters as { principal: string; why: string }[])
+        .filter(({ why }) => why.includes("config"))
+        .map(({ principal }) => principal);
+    };
+    await edit(ann);
+    const update = await insertDeployment(api.db, stackId);
+    // Its config was taken already; it only runs still.
+    await edit(bea);
+    await recordRelease(api.db, update, "good");
+    expect(await editors()).toEqual(["user:bea"]);
+    for (const operation of ["rollback", "remediate-drift"])
+      await recordRelease(api.db, await insertDeployment(api.db, stackId, operation), "good");
+    expect(await editors()).toEqual(["user:bea"]);
+    expect((await vote(api, await putWaiting(api.db, stackId), bea)).body.code).toBe("requester_cannot_vote");
+    await recordRelease(api.db, await insertDeployment(api.db, stackId), "good");
+    expect(await editors()).toEqual([]);
+  });
+
+  test("is also who changed the config in the moment in which what was released last was requested", async () => {
+    let editing: Promise<unknown> | undefined;
+    const update = await api.db.transaction().execute(async (trx) => {
+      await sql`select 1 from stacks where id = ${stackId} for update`.execute(trx);
+      editing = api.ask("PUT", `${stack}/config/shop:size`, { headers: rob.token, body: { value: "9" } });
+      await eventually("the edit waits for the request", 10_000, async () => {
+        const { rows } = await sql`select 1 from pg_stat_activity
+          where datname = current_database() and wait_event_type = 'Lock'`.execute(api.db);
+        return rows.length > 0 ? true : undefined;
+      });
+      const id = await insertDeployment(trx, stackId);
+      await sql`update deployments set requested_at = clock_timestamp() where id = ${id}`.execute(trx);
+      return id;
+    });
+    await editing;
+    await recordRelease(api.db, update, "good");
+    expect((await vote(api, await putWaiting(api.db, stackId), rob)).body.code).toBe("requester_cannot_vote");
   });
 
   test("is also who made the schedule that asked for it, and whoever made the token of the account that did", async () => {

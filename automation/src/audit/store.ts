@@ -17,11 +17,15 @@ export interface AuditFact {
   requestId: string | null;
 }
 
-/** Writes one entry in the transaction of the change it tells of, so that neither is there without the other. */
+/**
+ * Writes one entry in the transaction of the change it tells of, so that neither is there without the other. Its time is that of the change, not of the transaction's start, which may have waited for a lock: who
+ * changed what before a deployment was requested, and who after it, is told by that.
+ */
 export async function appendAudit(trx: Transaction, fact: AuditFact): Promise<void> {
   await trx
     .insertInto("audit_entries")
     .values({
+      at: sql<Date>`clock_timestamp()`,
       principal: fact.principal,
       action: fact.action,
       organisation: fact.organisation,

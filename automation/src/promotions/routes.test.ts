@@ -1,10 +1,12 @@
-import { rm } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
+import path from "node:path";
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { bearer, tokenOf } from "../../../test/helpers/access.ts";
 import type { AnswerBody, TestAnswer, TestApi } from "../../../test/helpers/api.ts";
 import { startTestApi } from "../../../test/helpers/api.ts";
 import { endDeployment, recordRelease } from "../../../test/helpers/records.ts";
+import { requestersOf } from "../approvals/requesters-store.ts";
 
 let api: TestApi;
 let project: string;
@@ -80,6 +82,39 @@ describe("a promotion", () => {
     expect(audit.items.find(({ action }) => action === "deployment.requested")).toMatchObject({
       details: { promotedFrom: { stack: "local", release: 1 } },
     });
+  });
+
+  test("has a part of everybody who wrote what it brings to the stack, not only of who wrote the last commit", async () => {
+    const wrote = async ({ sourceDigest }: AnswerBody, name: string): Promise<void> => {
+      await sql`insert into source_authors values (${sourceDigest}, ${name}, ${`${name}@example.com`})`.execute(
+        api.db,
+      );
+    };
+    const writers = async (id: string): Promise<string[]> =>
+      (await requestersOf(api.db, id, []))
+        .filter(({ why }) => why.includes("commits"))
+        .map(({ principal }) => principal);
+    for (const name of ["ann", "bea", "cem"]) await tokenOf(api, name, { default: "deployer" });
+    const { body: known } = await api.ask("GET", `/v1/projects/default/${project}`);
+    const next = async (author: string): Promise<void> => {
+      await writeFile(path.join(String(known.folder), "note.txt"), author);
+      await wrote(await release("local"), author);
+    };
+    const promoted = async (to: string, from: string): Promise<AnswerBody> => {
+      const { status, body, text } = await update(to, { promote: { stack: from } });
+      expect(status, text).toBe(202);
+      return body;
+    };
+    await next("ann");
+    await recordRelease(api.db, (await promoted("test", "local")).id, "good");
+    await recordRelease(api.db, (await promoted("production", "test")).id, "good");
+    await next("bea");
+    await next("cem");
+    const { id } = await promoted("test", "local");
+    expect(await writers(id)).toEqual(["user:bea", "user:cem"]);
+    await recordRelease(api.db, id, "good");
+    const last = await promoted("production", "test");
+    expect(await writers(last.id), "two stacks on").toEqual(["user:bea", "user:cem"]);
   });
 
   test("is only of a good release that is quarantined on neither stack", async () => {

@@ -77,17 +77,19 @@ export interface CommitAuthor {
 const MOST_COMMITS = 1_000;
 
 /**
- * Who wrote what a folder got since an earlier commit: authors, committers and co-authors. Of a history that does not lead from there, or of no earlier commit, those of the last
- * commit alone.
+ * Who wrote what a folder got since an earlier commit: authors, committers and co-authors. Of a history that does not lead from there, as after a change of branch, all that the earlier commit has not. Where
+ * that is nothing, or the clone has no such commit, those of the last commit alone.
  */
 export async function commitAuthors(
   folder: string,
   { commit, since }: { commit: string; since: string | null },
 ): Promise<CommitAuthor[]> {
-  const range =
-    since !== null && (await leadsTo(folder, since, commit)) ? [`${since}..${commit}`] : ["-1", commit];
   const format = "--format=%an <%ae>%n%cn <%ce>%n%(trailers:key=Co-authored-by,valueonly)";
-  const out = await git(folder, ["log", `--max-count=${MOST_COMMITS}`, format, ...range, "--", "."]);
+  const log = (count: number, range: string): Promise<string> =>
+    git(folder, ["log", `--max-count=${count}`, format, range, "--", "."]);
+  const isKnown = since !== null && (await hasCommit(folder, since));
+  const news = isKnown ? await log(MOST_COMMITS, `${since}..${commit}`) : "";
+  const out = news.trim() === "" ? await log(1, commit) : news;
   const authors = new Map<string, CommitAuthor>();
   for (const line of out.split("\n")) {
     const [, name = "", email = ""] = /^(.*?)\s*<([^<>]*)>\s*$/.exec(line.trim()) ?? [];
@@ -97,10 +99,9 @@ export async function commitAuthors(
   return [...authors.values()];
 }
 
-async function leadsTo(folder: string, earlier: string, commit: string): Promise<boolean> {
-  if (earlier === commit) return false;
-  // Its exit code is the answer, also for a commit that this clone does not have.
-  const { exitCode } = await execa("git", [...SAFE, "merge-base", "--is-ancestor", earlier, commit], {
+async function hasCommit(folder: string, commit: string): Promise<boolean> {
+  // Its exit code is the answer.
+  const { exitCode } = await execa("git", [...SAFE, "cat-file", "-e", `${commit}^{commit}`], {
     cwd: folder,
     timeout: GIT_TIMEOUT_MS,
     stdin: "ignore",
