@@ -93,6 +93,8 @@ export async function mayUse(
  * preview. The first approved one begins, and every other one of the stack that waits is stale.
  */
 export async function begin(trx: Transaction, changing: Changing, now: ChangeNow): Promise<Begin> {
+  // Whoever signs off decides about all that waits on the stack, and so does this: one after the other, or each would hold what the other one needs.
+  await holdSignOffs(trx, changing.stackId, { gives: false });
   const standing = await standingOf(trx, changing, now.change);
   if (standing.kind === "free") return { kind: "go", detail: null };
   if (standing.kind === "emergency") {

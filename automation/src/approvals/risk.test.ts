@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { PlannedStep } from "../contract/previews.ts";
+import { automaticVote } from "./matching.ts";
 import type { RiskTier } from "./risk.ts";
 import { riskOf } from "./risk.ts";
 import { isStateful, matchesType } from "./stateful-types.ts";
@@ -36,6 +37,35 @@ test("what is shipped beside an empty plan is a change of medium risk, and lower
   expect(riskOf([step("create", FUNCTION)], "update", { ships: true }).tier).toBe("medium");
   const worse = riskOf([step("delete", DATABASE)], "update", { ships: true });
   expect(worse).toMatchObject({ tier: "highest", counts: { delete: 1, ship: 1 } });
+});
+
+test("what is dropped from the state beside an empty preview is a change that people decide about", () => {
+  expect(riskOf([step("refresh", FUNCTION)], "refresh", { clears: 2 })).toEqual({
+    tier: "medium",
+    reasons: ["Creates that were begun and may have taken effect are dropped from the state: 2."],
+    counts: { "clear-pending-create": 2 },
+  });
+  expect(riskOf([step("delete", DATABASE)], "refresh", { clears: 1 }).tier).toBe("highest");
+});
+
+test("what is protected no more is of the highest risk, although the engine calls it the same, and no rule votes for it", () => {
+  const changes = [
+    { path: "options.protect", kind: "update", replaces: false, before: true, after: false, known: true },
+  ] as const;
+  const same = riskOf([step("same", FUNCTION, { protect: true, changes: [...changes] })], "update");
+  expect(same).toEqual({
+    tier: "highest",
+    reasons: ["Protection taken away: it."],
+    counts: { unprotect: 1 },
+  });
+  expect(riskOf([step("update", FUNCTION, { changes: [...changes] })], "update").tier).toBe("highest");
+  expect(
+    automaticVote("in-place-only", {
+      operation: "update",
+      risk: { ...same, reasons: [...same.reasons], counts: { ...same.counts } },
+      types: [FUNCTION],
+    }).votes,
+  ).toBe(false);
 });
 
 describe("the tier of a change is that of its worst step", () => {

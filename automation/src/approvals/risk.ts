@@ -1,5 +1,6 @@
 import { RiskTier } from "../contract/approvals.ts";
 import type { PlannedStep } from "../contract/previews.ts";
+import { PROTECT_OPTION } from "../contract/previews.ts";
 import { isStateful } from "./stateful-types.ts";
 
 export type { RiskTier } from "../contract/approvals.ts";
@@ -40,25 +41,37 @@ const SHIPS = "Other functions or another site are put in place, of which the pr
 /** Code that serves is another one afterwards, in place. */
 const TIER_OF_SHIPPING: RiskTier = "medium";
 
+/** So is this: what is dropped from the state is in no step. */
+const CLEAR = "clear-pending-create";
+const TIER_OF_CLEARING: RiskTier = "medium";
+
+/** And this, of which the engine says that the resource stays the same. */
+const UNPROTECT = "unprotect";
+
 /** So many resources are named in one reason. */
 const MOST_NAMES = 5;
 
 /**
  * The risk of a change by its preview's steps. Replacing or deleting something is `high`; when it is of a stateful or a protected type, or a step is of a kind that nobody here knows,
  * `highest`. `operation`: of the deployment, in its words. `statefulTypes`: globs that the stack adds to the known ones. `ships`: other
- * functions or another site than what serves are put in place as well, of which no preview tells.
+ * functions or another site than what serves are put in place as well, of which no preview tells. `clears`: so many creates that were begun are dropped from the state.
  */
 export function riskOf(
   steps: readonly PlannedStep[],
   operation: string,
-  { statefulTypes = [], ships = false }: { statefulTypes?: readonly string[]; ships?: boolean } = {},
+  {
+    statefulTypes = [],
+    ships = false,
+    clears = 0,
+  }: { statefulTypes?: readonly string[]; ships?: boolean; clears?: number } = {},
 ): Risk {
   const counts: Record<string, number> = {};
   const found = new Map<string, { tier: RiskTier; why: string; names: string[] }>();
   for (const step of steps) {
     const { tier, why } = classify(step, statefulTypes);
     if (tier === "none") continue;
-    counts[step.operation] = (counts[step.operation] ?? 0) + 1;
+    const counted = step.operation === "same" ? UNPROTECT : step.operation;
+    counts[counted] = (counts[counted] ?? 0) + 1;
     const group = found.get(why);
     if (group === undefined) found.set(why, { tier, why, names: [step.name] });
     else group.names.push(step.name);
@@ -69,12 +82,17 @@ export function riskOf(
     counts[SHIP] = 1;
     reasons.push(SHIPS);
   }
-  const worst = groups[0] ?? (ships ? { tier: TIER_OF_SHIPPING } : undefined);
-  if (worst === undefined) return { tier: "none", reasons: ["Nothing is to be changed."], counts };
+  if (clears > 0) {
+    counts[CLEAR] = clears;
+    reasons.push(`Creates that were begun and may have taken effect are dropped from the state: ${clears}.`);
+  }
+  const beside = higher(ships ? TIER_OF_SHIPPING : "none", clears > 0 ? TIER_OF_CLEARING : "none");
+  const worst = higher(groups[0]?.tier ?? "none", beside);
+  if (worst === "none") return { tier: "none", reasons: ["Nothing is to be changed."], counts };
   // Whoever takes a stack away must not get through with what each of its deletions asks for.
-  const isDestroy = operation === "destroy" && rank(worst.tier) < rank("high");
+  const isDestroy = operation === "destroy" && rank(worst) < rank("high");
   return {
-    tier: isDestroy ? "high" : higher(worst.tier, ships ? TIER_OF_SHIPPING : "none"),
+    tier: isDestroy ? "high" : worst,
     reasons: isDestroy ? ["The stack is taken away.", ...reasons] : reasons,
     counts,
   };
@@ -89,10 +107,16 @@ export function rank(tier: RiskTier): number {
   return RiskTier.options.indexOf(tier);
 }
 
+/** Whether a step takes the option away that keeps a resource from being deleted. */
+export function losesProtection({ changes }: Pick<PlannedStep, "changes">): boolean {
+  return changes.some(({ path }) => path === PROTECT_OPTION);
+}
+
 function classify(step: PlannedStep, statefulTypes: readonly string[]): { tier: RiskTier; why: string } {
   const tier = TIER_OF_STEP.get(step.operation);
   if (tier === undefined)
     return { tier: "highest", why: `'${step.operation}', a kind of step that nobody here knows` };
+  if (losesProtection(step)) return { tier: "highest", why: "protection taken away" };
   // What a refresh read is other than what the state has: the state is changed.
   if (step.operation === "refresh" && step.changes.length > 0)
     return { tier: "medium", why: "update of the state" };

@@ -6,6 +6,14 @@ import { SlipwayError } from "../errors.ts";
 /** What passes others by asks for a sign-in of so many minutes: a session that somebody left open for the day is not the person. */
 export const FRESH_SIGN_IN_MINUTES = 5;
 
+/** Throws SlipwayError `forbidden` for whoever is no person: a program must not answer for what nobody can undo, or for what gates could not tell. `what`: what only a person does, in words. */
+export function requirePerson(actor: Actor | undefined, what: string): void {
+  if (actor?.kind === "user" || actor?.kind === "owner") return;
+  throw new SlipwayError("forbidden", `Only a person ${what}; ${actor?.name ?? "this"} is none.`, {
+    remedy: "Have somebody who may deploy here look at it and decide.",
+  });
+}
+
 /** The session of a person who signed in. Throws SlipwayError `sign_in_required` for every token: of a service account, a worker, an attempt, and also of the person. */
 export function requireSignIn(actor: Actor): { id: string } {
   if (actor.signIn !== undefined && (actor.kind === "user" || actor.kind === "owner")) return actor.signIn;

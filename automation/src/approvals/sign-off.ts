@@ -1,4 +1,5 @@
 import type { Transaction } from "../database.ts";
+import { holdSignOffs } from "../readiness/asked-store.ts";
 import { apply, ask, lockAsked } from "./decide.ts";
 import type { ApprovalEvent } from "./rules.ts";
 import { othersWaiting } from "./store.ts";
@@ -18,6 +19,7 @@ export interface SignOffChange extends Omit<Extract<ApprovalEvent, { kind: "sign
  */
 export async function countSignOffs(trx: Transaction, change: SignOffChange): Promise<number> {
   const { stackId, candidate, what, by, comment, requestId } = change;
+  await holdSignOffs(trx, stackId, { gives: true });
   let count = 0;
   for (const id of await othersWaiting(trx, stackId, null)) {
     const asked = await lockAsked(trx, id);

@@ -30,6 +30,9 @@ export const OPERATIONS_BY_DANGER: readonly string[] = [
   "same",
 ];
 
+/** Path of a change that is none of a property: the option that keeps a resource from being deleted is taken away. The engine calls that `same`. */
+export const PROTECT_OPTION = "options.protect";
+
 /** What a preview says about one resource. */
 export const PlannedStep = z
   .object({

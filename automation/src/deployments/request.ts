@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { Actor } from "../access/rules.ts";
 import { allowEmergency, recordEmergency } from "../approvals/emergency.ts";
 import { refuseSkippedPreview } from "../approvals/refuse.ts";
-import { recordAuthors } from "../approvals/requesters-store.ts";
+import { recordAuthors, recordPromotedAuthors } from "../approvals/requesters-store.ts";
+import { requirePerson } from "../approvals/sign-in.ts";
 import { recordArtifact } from "../artifacts/store.ts";
 import { appendAudit } from "../audit/store.ts";
 import type { Clock } from "../clock.ts";
@@ -45,7 +46,7 @@ export interface DeploymentRequest {
   source: RequestedSource | null;
   /** Where that came from, when it is another stack's release. */
   promotion?: Promotion | null;
-  /** Who answers for the emergency that the body asks for, which passes votes and a freeze. Without them it is refused. */
+  /** Who answers for the emergency that the body asks for, which passes votes and a freeze, and for consent beforehand. Without them both are refused. */
   actor?: Actor;
   /** Of a schedule no request did. */
   caller: Pick<Caller, "principal"> & { requestId: string | null };
@@ -64,6 +65,7 @@ export async function queueDeployment(
   const promotion = request.promotion ?? null;
   await refuseUnreconciled(trx, { ...name, stackId }, body.operation);
   refuseRollbackOptions(body);
+  if (body.consent !== undefined) requirePerson(request.actor, "agrees to what cannot be undone");
   await refuseAfterFailedRollback(trx, stackId, {
     operation: body.operation,
     acknowledges: body.acknowledge ?? null,
@@ -91,7 +93,8 @@ export async function queueDeployment(
           : await rollbackContent(trx, stackId, body.release)
       : { content: await overlaidContent(trx, keyring, stackId, source), targetRelease: null };
   const { sourceDigest } = chosen.content;
-  if (body.options.skipPreview === true && body.emergency === undefined)
+  // Also in an emergency: it passes the sign-off by, and not the seal.
+  if (body.options.skipPreview === true)
     await refuseUnsealed(trx, stackId, { operation: body.operation, sourceDigest });
   // What really is there is read first: without it the engine takes the state's word, and changes nothing.
   const options = body.operation === "remediate-drift" ? { ...body.options, refresh: true } : body.options;
@@ -102,6 +105,7 @@ export async function queueDeployment(
     await recordArtifact(trx, { digest: source.sourceDigest, kind: "source", sizeBytes: source.sizeBytes });
   }
   if (source !== null) await recordAuthors(trx, source.sourceDigest, source.authors ?? []);
+  if (promotion !== null) await recordPromotedAuthors(trx, { stackId, releaseId: promotion.releaseId });
 
   const boundTo =
     body.seal === undefined

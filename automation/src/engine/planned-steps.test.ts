@@ -64,6 +64,23 @@ describe("what a preview's events say", () => {
     expect(JSON.stringify(changes)).not.toContain("ciphertext");
   });
 
+  test("a resource that stays the same but for its protection says that this is taken away, and nothing when it is given", () => {
+    const sides = (before: boolean, after: boolean) => ({
+      before: { inputs: { text: "a" }, protect: before },
+      after: { inputs: { text: "a" }, protect: after },
+    });
+    const lost = { path: "options.protect", kind: "update", before: true, after: false };
+    expect(changesOf({ op: "same", ...sides(true, false) })).toMatchObject([lost]);
+    expect(changesOf({ op: "update", ...sides(true, false) })).toMatchObject([lost]);
+    for (const [before, after] of [
+      [false, true],
+      [true, true],
+      [false, false],
+    ] as const)
+      expect(changesOf({ op: "same", ...sides(before, after) })).toEqual([]);
+    expect(changesOf({ op: "delete", before: { inputs: {}, protect: true } })).toEqual([]);
+  });
+
   test("a replacement's three parts are one step that names the property behind it", () => {
     const collector = collectSteps("preview");
     const before = { inputs: { text: "a" }, protect: true };

@@ -1,4 +1,5 @@
 import type { PlannedStep } from "../contract/previews.ts";
+import { PROTECT_OPTION } from "../contract/previews.ts";
 import type { FoundDifference } from "./property-changes.ts";
 import { isSealedValue, propertyChanges } from "./property-changes.ts";
 
@@ -88,7 +89,10 @@ function stepOf(metadata: Json, isRefresh: boolean): PlannedStep | null {
     dependencies: [],
     // What is deleted or replaced was protected by what the state says.
     protect: before?.protect === true || after?.protect === true,
-    changes: changesOf(op, before, after, detailedDiff, keys, isRefresh),
+    changes: [
+      ...changesOf(op, before, after, detailedDiff, keys, isRefresh),
+      ...(op === "same" || op === "update" ? lostProtection(before, after) : []),
+    ],
   };
 }
 
@@ -108,6 +112,12 @@ function changesOf(
   const isNew = new Set(inputs.map(({ path }) => path));
   const outputs = propertyChanges(before?.outputs, after.outputs);
   return [...inputs, ...outputs.filter(({ path }) => !isNew.has(path))];
+}
+
+/** What is protected no more can be deleted by whoever comes next; no diff of properties tells it. */
+function lostProtection(before: Json | null, after: Json | null): PlannedStep["changes"] {
+  if (before?.protect !== true || after === null || after.protect === true) return [];
+  return [{ path: PROTECT_OPTION, kind: "update", replaces: false, before: true, after: false, known: true }];
 }
 
 function noteProvider(metadata: Json, providers: Map<string, PlannedProvider>): void {

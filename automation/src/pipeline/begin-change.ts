@@ -1,5 +1,9 @@
 import { begin } from "../approvals/begin.ts";
+import type { Transaction } from "../database.ts";
+import type { Failure } from "../deployments/completion.ts";
 import { appendEvents } from "../deployments/events-store.ts";
+import { readPromoted } from "../promotions/store.ts";
+import { quarantined, refusedMeanwhile } from "../rollbacks/refusals.ts";
 import type { AttemptRun, StepOutcome } from "./attempt-run.ts";
 import { changeNow, changingOf } from "./change-now.ts";
 import type { StepName } from "./operations.ts";
@@ -13,6 +17,9 @@ import { markUpdating } from "./verification.ts";
 export async function beginChange(run: AttemptRun, step: StepName): Promise<StepOutcome | undefined> {
   await run.events.flush();
   return inFence(run, async (trx) => {
+    // Build, preview and gates take their time, in which somebody may have refused what this brings.
+    const refused = await refusedSince(trx, run);
+    if (refused !== null) return { state: "failed", failure: refused } as const;
     const decision = await begin(trx, changingOf(run), await changeNow(run, trx));
     switch (decision.kind) {
       case "waits":
@@ -42,4 +49,11 @@ export async function beginChange(run: AttemptRun, step: StepName): Promise<Step
       }
     }
   });
+}
+
+async function refusedSince(trx: Transaction, { claim, promoted }: AttemptRun): Promise<Failure | null> {
+  const refused = await refusedMeanwhile(trx, claim);
+  if (refused !== null || promoted === null) return refused;
+  const refusal = (await readPromoted(trx, claim.deploymentId))?.refusal ?? null;
+  return refusal === null ? null : quarantined(refusal);
 }

@@ -1,5 +1,5 @@
 import type { ChangeNow, Changing } from "../approvals/begin.ts";
-import { riskOf } from "../approvals/risk.ts";
+import { losesProtection, riskOf } from "../approvals/risk.ts";
 import { readGuard } from "../approvals/rule-sets-store.ts";
 import { sealOf } from "../approvals/store.ts";
 import type { Database } from "../database.ts";
@@ -25,8 +25,11 @@ export async function changeNow(run: AttemptRun, db: Database): Promise<ChangeNo
   const { tier, reasons, counts } = riskOf(steps, claim.operation, {
     statefulTypes: guard?.rules.statefulTypes ?? [],
     ships: shipped.length > 0,
+    clears: claim.options.clearPendingCreates?.length ?? 0,
   });
-  const planned = steps.filter(({ operation }) => counts[operation] !== undefined).map(({ type }) => type);
+  const planned = steps
+    .filter((step) => counts[step.operation] !== undefined || losesProtection(step))
+    .map(({ type }) => type);
   const types = new Set([...planned, ...shipped]);
   return {
     seal,

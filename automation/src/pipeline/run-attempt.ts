@@ -13,7 +13,7 @@ import { readRequiredGates } from "../gates/required-store.ts";
 import { readPromoted } from "../promotions/store.ts";
 import type { PinnedRelease } from "../releases/store.ts";
 import { pinnedRelease, releaseOf } from "../releases/store.ts";
-import { refusedMeanwhile } from "../rollbacks/refusals.ts";
+import { quarantined, refusedMeanwhile } from "../rollbacks/refusals.ts";
 import { hasManifest } from "../shipments/rules.ts";
 import type { AttemptRun, Step, StepOutcome } from "./attempt-run.ts";
 import { failureOf } from "./attempt-run.ts";
@@ -312,17 +312,8 @@ function stepsOfClaim({ operation, options, operationVersion }: Claim): StepName
 async function runSteps(run: AttemptRun, startedSteps: string[]): Promise<Result> {
   if (run.halted !== null && run.completed === undefined)
     return { kind: "failed", step: "prepare", failure: run.halted };
-  if (run.refusal !== null && run.completed === undefined) {
-    return {
-      kind: "failed",
-      step: "prepare",
-      failure: {
-        code: "quarantined",
-        detail: `This source with this config is quarantined: ${run.refusal}`,
-        remedy: "Change the source or the config, or lift the quarantine: slipway quarantine list.",
-      },
-    };
-  }
+  if (run.refusal !== null && run.completed === undefined)
+    return { kind: "failed", step: "prepare", failure: quarantined(run.refusal) };
   for (const name of stepsOfClaim(run.claim)) {
     if (name === "release") break;
     // The last look at what ran before; a stop that comes meanwhile finds nothing begun.

@@ -349,6 +349,12 @@ describe("a stack that takes only what was signed off", () => {
       kind: "go",
       detail: expect.stringContaining("an emergency of user:ann"),
     });
+    // It passes the sign-off by, and not the seal.
+    const unseen = await api.ask("POST", `${at("production")}/deployments`, {
+      headers: ann.session,
+      body: { operation: "update", promote: { stack: "test" }, emergency, options: { skipPreview: true } },
+    });
+    expect(unseen).toMatchObject({ status: 409, body: { code: "approval_required" } });
   });
 });
 

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
+import { requirePerson } from "../approvals/sign-in.ts";
 import { appendAudit } from "../audit/store.ts";
 import { endpoints } from "../contract/endpoints.ts";
 import { InstantPlace } from "../database/instant-cursor.ts";
@@ -96,8 +97,9 @@ export function releaseRoutes(app: FastifyInstance, { db }: { db: Database }): v
     }),
   );
 
-  serve(app, endpoints.liftQuarantine, async ({ params, body, caller }) =>
+  serve(app, endpoints.liftQuarantine, async ({ params, body, caller, actor }) =>
     withTransaction(db, async (trx) => {
+      requirePerson(actor, "lifts a quarantine");
       const stack = found(await referStack(trx, params, { lock: true }), params);
       const { principal } = caller;
       const lifted = await liftQuarantine(trx, {

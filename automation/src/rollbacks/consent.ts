@@ -23,6 +23,10 @@ interface Locked extends StackSubject {
 }
 
 async function lock(trx: Transaction, id: string): Promise<Locked | undefined> {
+  // First the stack, as whoever decides about the hold does: that one goes from what is held to its rollback, and this one the other way.
+  await sql`select 1 from stacks where id = (select stack_id from deployments where id = ${id}) for update`.execute(
+    trx,
+  );
   const { rows } = await sql<Locked>`
     select d.id as "deploymentId", d.stack_id as "stackId", p.organisation, p.name as project, s.name as stack, d.status,
       (select coalesce(max(a.number), 0) from attempts a where a.deployment_id = d.id) as attempt, d.caused_by as "causedBy",

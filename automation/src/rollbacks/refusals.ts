@@ -59,15 +59,18 @@ export async function refusedMeanwhile(
   `.execute(trx);
   const [row] = rows;
   if (row === undefined) return null;
-  if (row.reason !== null) {
-    return {
-      code: "quarantined",
-      detail: `This source with this config is quarantined: ${row.reason}`,
-      remedy: "Change the source or the config, or lift the quarantine: slipway quarantine list.",
-    };
-  }
+  if (row.reason !== null) return quarantined(row.reason);
   const failed = await openFailedRollback(trx, claim.stackId);
   return failed !== null && isFrozenFor(failed, { ...claim, acknowledges: row.acknowledges })
     ? frozenBy(failed)
     : null;
+}
+
+/** Why source and config that are refused do not run. */
+export function quarantined(reason: string): Refusal {
+  return {
+    code: "quarantined",
+    detail: `This source with this config is quarantined: ${reason}`,
+    remedy: "Change the source or the config, or lift the quarantine: slipway quarantine list.",
+  };
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { missing } from "../access/missing.ts";
+import { requirePerson } from "../approvals/sign-in.ts";
 import { appendAudit } from "../audit/store.ts";
 import type { Deployment } from "../contract/deployments.ts";
 import { endpoints } from "../contract/endpoints.ts";
@@ -20,15 +21,17 @@ export function rollbackRoutes(app: FastifyInstance, { db }: { db: Database }): 
     return { items: await listMoves(db, params.id) };
   });
 
-  serve(app, endpoints.decideHold, ({ params, body, caller }) =>
+  serve(app, endpoints.decideHold, ({ params, body, caller, actor }) =>
     withTransaction(db, async (trx) => {
+      requirePerson(actor, "decides about a held deployment");
       await decideHold(trx, params.id, body, caller);
       return foundDeployment(trx, params.id);
     }),
   );
 
-  serve(app, endpoints.giveConsent, ({ params, body, caller }) =>
+  serve(app, endpoints.giveConsent, ({ params, body, caller, actor }) =>
     withTransaction(db, async (trx) => {
+      requirePerson(actor, "agrees to what cannot be undone");
       await giveConsent(trx, params.id, body, caller);
       return foundDeployment(trx, params.id);
     }),
