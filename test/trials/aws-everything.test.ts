@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { ACMClient, ImportCertificateCommand, ListCertificatesCommand } from "@aws-sdk/client-acm";
 import { BudgetsClient, DescribeBudgetsCommand } from "@aws-sdk/client-budgets";
+import { CloudFrontClient, GetDistributionCommand } from "@aws-sdk/client-cloudfront";
 import { CloudTrailClient, DescribeTrailsCommand } from "@aws-sdk/client-cloudtrail";
 import { DescribeVpcEndpointsCommand, DescribeVpcsCommand, EC2Client } from "@aws-sdk/client-ec2";
 import {
@@ -27,6 +28,11 @@ import {
   type ValidationGroup,
   ValidationSettings,
 } from "../../automation/src/contract/aws/validation.ts";
+import { clientsFor } from "../doubles/aws/provider/clients.ts";
+import { callJson } from "../doubles/aws/provider/json-call.ts";
+import { recordOf, recordsOf, type Values } from "../doubles/aws/provider/kind.ts";
+import { WAF } from "../doubles/aws/provider/services/firewall.ts";
+import { INFLUX } from "../doubles/aws/provider/services/influx.ts";
 import type { AnswerBody, TestApi } from "../helpers/api.ts";
 import { startTestApi } from "../helpers/api.ts";
 import type { Aws } from "../helpers/aws.ts";
@@ -37,6 +43,7 @@ import { makeCertificateFor } from "../helpers/certificate.ts";
 import { endedWithin } from "../helpers/deployments.ts";
 import { writeInfraProject } from "../helpers/infra-project.ts";
 import { register } from "../helpers/ledger-project.ts";
+import { everythingIn, wordsIn } from "../helpers/traces.ts";
 import type { TestWorker } from "../helpers/worker.ts";
 import { startWorkerOf } from "../helpers/worker.ts";
 
@@ -46,6 +53,8 @@ const EDGE_REGION = "us-east-1";
 const ACCOUNT = "123456789012";
 const ZONE = "desk.example";
 const API = `api.${ZONE}`;
+/** No other text in the world holds it. */
+const FIRST_PASSWORD = "C4n4ryOfTheFirstPasswordOfInflux";
 /** Everything that a stack can have beside what every one has. */
 const WITH_EVERYTHING = {
   "strategyDesk:zone": ZONE,
@@ -54,6 +63,7 @@ const WITH_EVERYTHING = {
   "strategyDesk:cache": "redis",
   "strategyDesk:timeSeries": "liveanalytics",
   "strategyDesk:egress": "nat",
+  "strategyDesk:firewall": "managed",
   "strategyDesk:trail": "true",
   "strategyDesk:monthlyBudgetUsd": "200",
   "strategyDesk:alertEmails": "'[\"alerts@desk.example\"]'",
@@ -68,7 +78,7 @@ test("the stand-in for AWS can be had", { skip: process.env.CI !== "true" && "mi
 });
 
 describe.skipIf("missing" in started)(
-  "a stack with domain, network, cache, time series, trail and budget, deployed by its deployer",
+  "a stack with domain, network, firewall, cache, time series, trail and budget, deployed by its deployer",
   () => {
     let aws: Aws;
     let api: TestApi;
@@ -102,6 +112,28 @@ describe.skipIf("missing" in started)(
 
     const root = <Client>(type: Parameters<typeof rootClient<Client>>[2], region = REGION): Client =>
       rootClient(aws, region, type);
+
+    /** Clients with the rights of the account itself, for services that have none of their own here. */
+    const rootIn = (region: string) =>
+      clientsFor({
+        region,
+        endpoint: aws.url,
+        credentials: { accessKeyId: "testing", secretAccessKey: "testing" },
+        accountId: ACCOUNT,
+        partition: "aws",
+        defaultTags: {},
+      });
+    const askFirewall = (operation: string, input: Values) =>
+      callJson(rootIn(EDGE_REGION), WAF, operation, { Scope: "CLOUDFRONT", ...input });
+    const firewalls = async () => recordsOf(await askFirewall("ListWebACLs", {}), "WebACLs");
+    /** The one firewall that there is. */
+    async function firewall(): Promise<Values> {
+      const [{ Id, Name } = {}, ...more] = await firewalls();
+      expect(more).toEqual([]);
+      return askFirewall("GetWebACL", { Id, Name });
+    }
+    const databases = async () =>
+      recordsOf(await callJson(rootIn(REGION), INFLUX, "ListDbInstances", {}), "items");
 
     function write(config: Record<string, string>): void {
       rmSync(folder, { recursive: true, force: true });
@@ -161,6 +193,12 @@ describe.skipIf("missing" in started)(
       expect((await root(BudgetsClient).send(budgets)).Budgets).toMatchObject([
         { BudgetLimit: { Amount: "200", Unit: "USD" } },
       ]);
+      const { WebACL: acl } = await firewall();
+      expect(acl).toMatchObject({ DefaultAction: { Allow: {} }, Rules: [{ Priority: 0 }, {}, {}] });
+      const { Distribution: site } = await root(CloudFrontClient).send(
+        new GetDistributionCommand({ Id: found.site.distributionId }),
+      );
+      expect(site?.DistributionConfig?.WebACLId).toBe((acl as Values).ARN);
     });
 
     test("its names, certificates and data stores are as a validation wants them", async () => {
@@ -197,7 +235,13 @@ describe.skipIf("missing" in started)(
       ]);
     });
 
-    test("a record that leads elsewhere is found, in the zone and by whoever asks for the name", async () => {
+    test("a record that leads elsewhere is found, in the zone and by whoever asks for the name; so is a firewall that lets everybody in", async () => {
+      const before = await firewall();
+      const { Id, Name, DefaultAction, VisibilityConfig } = recordOf(before, "WebACL");
+      const { LockToken } = before;
+      const open = { Id, Name, LockToken, DefaultAction, VisibilityConfig, Rules: [] };
+      await askFirewall("UpdateWebACL", open);
+
       const zoneId = (await manifest()).dns?.zoneId;
       const elsewhere = { DNSName: "elsewhere.cloudfront.net", HostedZoneId: "Z2FDTNDATAQYW2" };
       const change = { Name: ZONE, AliasTarget: { ...elsewhere, EvaluateTargetHealth: false } };
@@ -210,8 +254,18 @@ describe.skipIf("missing" in started)(
       expect(notPassed(await looked(["dns"]))).toEqual([
         expect.stringContaining(`dns record ${ZONE}: failed, the A record of ${ZONE} leads to elsewhere`),
       ]);
+      await run("detect-drift");
+      const { latest } = (await api.ask("GET", `${stack}/drift`)).body;
+      const found = ((latest as AnswerBody).resources as AnswerBody[])
+        .filter((one) => one.class !== "output-only")
+        .map((one) => [one.resourceType, one.class, String(one.changedProperties)]);
+      expect(found.sort()).toEqual([
+        ["aws:route53/record:Record", "input-changed", "aliases[0].name"],
+        ["aws:wafv2/webAcl:WebAcl", "input-changed", expect.stringMatching(/^rules/)],
+      ]);
       await run("remediate-drift");
       expect(notPassed(await looked(["dns"]))).toEqual([]);
+      expect(recordOf(await firewall(), "WebACL").Rules).toEqual(recordOf(before, "WebACL").Rules);
     });
 
     test("its protection is taken away", async () => {
@@ -219,6 +273,43 @@ describe.skipIf("missing" in started)(
       const { changes } = await run("update");
       expect(changes).toMatchObject({ update: expect.any(Number) });
       expect(Object.keys(changes as object).sort()).toEqual(["same", "update"]);
+    });
+
+    test("its time series becomes an InfluxDB in its network, whose first password is nowhere to be read", async () => {
+      const key = "strategyDesk:influxFirstPassword";
+      const body = { value: FIRST_PASSWORD, secret: true };
+      const set = await api.ask("PUT", `${stack}/config/${key}`, { body });
+      expect(set.status, set.text).toBe(200);
+      const influx = { "strategyDesk:protection": "retiring", "strategyDesk:timeSeries": "influxdb" };
+      write(influx);
+      const { changes } = await run("update");
+      expect(changes).toMatchObject({ create: expect.any(Number), delete: 2 });
+      const [there, ...more] = await databases();
+      expect(more).toEqual([]);
+      expect(there).toMatchObject({ name: "strategy-desk-test-market-data", status: "AVAILABLE" });
+      const found = await manifest();
+      expect(found.dataStores.timeSeries).toEqual({
+        kind: "influxdb",
+        id: there?.id,
+        endpoint: `${String(there?.endpoint)}:8086`,
+      });
+      expect(found.secrets.influxdb).toContain(":secret:strategy-desk-test-secret/influxdb");
+      const everything = await everythingIn(api.db);
+      expect(everything).toContain("strategy-desk-test-market-data");
+      expect(wordsIn(`${everything}\n${worker.output()}`, [FIRST_PASSWORD])).toEqual([]);
+
+      write({
+        ...influx,
+        "strategyDesk:influxInstanceType": "db.influx.large",
+        "strategyDesk:influxStorageGiB": "40",
+        "strategyDesk:firewallRequests": "500",
+      });
+      const changed = await run("update");
+      expect(changed.changes).toMatchObject({ update: 2 });
+      expect(Object.keys(changed.changes as object).sort()).toEqual(["same", "update"]);
+      expect(await databases()).toMatchObject([{ id: there?.id, dbInstanceType: "db.influx.large" }]);
+      const [tooOften] = recordsOf(recordOf(await firewall(), "WebACL"), "Rules");
+      expect(tooOften).toMatchObject({ Statement: { RateBasedStatement: { Limit: 500 } } });
     });
 
     test("a certificate with 20 days left is seen where it is kept and where it is shown", async () => {
@@ -268,6 +359,8 @@ describe.skipIf("missing" in started)(
       expect(
         (await root(BudgetsClient).send(new DescribeBudgetsCommand({ AccountId: ACCOUNT }))).Budgets ?? [],
       ).toEqual([]);
+      expect(await firewalls()).toEqual([]);
+      expect(await databases()).toEqual([]);
       expect((await root(TimestreamWriteClient).send(new ListDatabasesCommand({}))).Databases).toEqual([]);
       for (const region of [REGION, EDGE_REGION])
         expect(

@@ -24,6 +24,7 @@ import corrections  # noqa: E402
 import domains  # noqa: E402
 import faults  # noqa: E402
 import functions  # noqa: E402
+import guards  # noqa: E402
 
 
 STARTER_CHECK_S = 1
@@ -51,7 +52,7 @@ class Application:
             faults.reset()
             additions.reset()
             caches.reset()
-            corrections.Settings.invalidation_reads = 0
+            corrections.reset()
         return self.moto(environ, start_response)
 
     @staticmethod
@@ -86,7 +87,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
     atexit.register(functions.end_all)
-    for module in (corrections, additions, domains, caches, functions, faults):
+    for module in (corrections, additions, domains, caches, guards, functions, faults):
         module.install()
     threading.Thread(target=end_with_starter, args=(os.getppid(),), daemon=True).start()
     server = make_server("127.0.0.1", 0, Application(), threaded=True, request_handler=Quiet)

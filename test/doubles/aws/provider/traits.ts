@@ -13,7 +13,9 @@ export interface Traits {
     | "messaging"
     | "monitoring"
     | "network"
-    | "cache";
+    | "cache"
+    | "influx"
+    | "firewall";
   /** Inputs in which a change means a new resource. */
   replacedBy: readonly string[];
   /** Input that names it: the provider makes one up when it is left out, and deletes before it makes anew when it is given. */
@@ -177,11 +179,6 @@ export const TRAITS: Readonly<Record<string, Traits>> = {
     service: "cache",
     replacedBy: ["userGroupId", "engine", "userIds"],
   },
-  "aws:iam/openIdConnectProvider:OpenIdConnectProvider": {
-    service: "iam",
-    replacedBy: ["url", "clientIdLists", "thumbprintLists"],
-  },
-  "aws:iam/policy:Policy": { service: "iam", named: "name", replacedBy: ["name", "path", "description"] },
   "aws:iam/role:Role": {
     service: "iam",
     named: "name",
@@ -240,6 +237,21 @@ export const TRAITS: Readonly<Record<string, Traits>> = {
   },
   "aws:sqs/queue:Queue": { service: "messaging", named: "name", replacedBy: ["name"] },
   "aws:sqs/queuePolicy:QueuePolicy": { service: "messaging", replacedBy: ["queueUrl"] },
+  "aws:timestreaminfluxdb/dbInstance:DbInstance": {
+    service: "influx",
+    named: "name",
+    // All but size and kind of the machine: another of these is another database.
+    replacedBy: [
+      "name",
+      "organization",
+      "bucket",
+      "username",
+      "password",
+      "publiclyAccessible",
+      "vpcSubnetIds",
+      "vpcSecurityGroupIds",
+    ],
+  },
   "aws:timestreamwrite/database:Database": { service: "data", replacedBy: ["databaseName"] },
   "aws:timestreamwrite/table:Table": { service: "data", replacedBy: ["databaseName", "tableName"] },
   "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": {
@@ -266,5 +278,11 @@ export const TRAITS: Readonly<Record<string, Traits>> = {
       "cidrIpv4",
       "referencedSecurityGroupId",
     ],
+  },
+  "aws:wafv2/webAcl:WebAcl": {
+    service: "firewall",
+    named: "name",
+    replacedBy: ["name", "scope", "region"],
+    recomputed: () => ["lockToken", "capacity"],
   },
 };

@@ -155,6 +155,7 @@ const distribution: Kind = {
       httpVersion: config.HttpVersion,
       priceClass: config.PriceClass,
       defaultRootObject: config.DefaultRootObject,
+      webAclId: config.WebACLId,
       aliases: config.Aliases?.Items ?? [],
       origins: (config.Origins?.Items ?? []).map((origin) => ({
         originId: origin.Id,

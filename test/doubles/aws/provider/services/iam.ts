@@ -1,24 +1,14 @@
 import {
   AttachRolePolicyCommand,
-  CreateOpenIDConnectProviderCommand,
-  CreatePolicyCommand,
-  CreatePolicyVersionCommand,
   CreateRoleCommand,
-  DeleteOpenIDConnectProviderCommand,
-  DeletePolicyCommand,
-  DeletePolicyVersionCommand,
   DeleteRoleCommand,
   DeleteRolePermissionsBoundaryCommand,
   DeleteRolePolicyCommand,
   DetachRolePolicyCommand,
-  GetOpenIDConnectProviderCommand,
-  GetPolicyCommand,
-  GetPolicyVersionCommand,
   GetRoleCommand,
   GetRolePolicyCommand,
   IAMClient,
   ListAttachedRolePoliciesCommand,
-  ListPolicyVersionsCommand,
   PutRolePermissionsBoundaryCommand,
   PutRolePolicyCommand,
   TagRoleCommand,
@@ -34,7 +24,6 @@ import {
   tagsFrom,
   tagsToDrop,
   textOf,
-  textsOf,
   unlessGone,
 } from "../kind.ts";
 
@@ -149,78 +138,8 @@ const rolePolicyAttachment: Kind = {
   },
 };
 
-const policy: Kind = {
-  create: async (inputs, clients) => {
-    const made = await clients.of(IAMClient).send(
-      new CreatePolicyCommand({
-        PolicyName: textOf(inputs, "name"),
-        PolicyDocument: textOf(inputs, "policy"),
-        Path: maybeText(inputs, "path"),
-        Description: maybeText(inputs, "description"),
-        Tags: tagList(inputs),
-      }),
-    );
-    return made.Policy?.Arn ?? "";
-  },
-  read: async (id, clients) => {
-    const iam = clients.of(IAMClient);
-    const found = await unlessGone(iam.send(new GetPolicyCommand({ PolicyArn: id })), ...GONE);
-    if (found?.Policy === undefined) return undefined;
-    const VersionId = found.Policy.DefaultVersionId;
-    const version = await iam.send(new GetPolicyVersionCommand({ PolicyArn: id, VersionId }));
-    return {
-      arn: id,
-      name: found.Policy.PolicyName,
-      path: found.Policy.Path,
-      policyId: found.Policy.PolicyId,
-      description: found.Policy.Description ?? "",
-      policy: decodeURIComponent(version.PolicyVersion?.Document ?? ""),
-      tagsAll: tagsFrom(found.Policy.Tags),
-    };
-  },
-  update: async (id, inputs, clients) => {
-    const iam = clients.of(IAMClient);
-    const versions = await iam.send(new ListPolicyVersionsCommand({ PolicyArn: id }));
-    for (const { VersionId, IsDefaultVersion } of versions.Versions ?? []) {
-      if (IsDefaultVersion !== true)
-        await iam.send(new DeletePolicyVersionCommand({ PolicyArn: id, VersionId }));
-    }
-    const PolicyDocument = textOf(inputs, "policy");
-    await iam.send(new CreatePolicyVersionCommand({ PolicyArn: id, PolicyDocument, SetAsDefault: true }));
-  },
-  delete: async (id, _, clients) =>
-    void (await unlessGone(clients.of(IAMClient).send(new DeletePolicyCommand({ PolicyArn: id })), ...GONE)),
-};
-
-const openIdConnectProvider: Kind = {
-  create: async (inputs, clients) => {
-    const made = await clients.of(IAMClient).send(
-      new CreateOpenIDConnectProviderCommand({
-        Url: textOf(inputs, "url"),
-        ClientIDList: textsOf(inputs, "clientIdLists"),
-        ThumbprintList: textsOf(inputs, "thumbprintLists"),
-        Tags: tagList(inputs),
-      }),
-    );
-    return made.OpenIDConnectProviderArn ?? "";
-  },
-  read: async (id, clients) => {
-    const asked = new GetOpenIDConnectProviderCommand({ OpenIDConnectProviderArn: id });
-    const found = await unlessGone(clients.of(IAMClient).send(asked), ...GONE);
-    if (found === undefined) return undefined;
-    return { arn: id, clientIdLists: found.ClientIDList, tagsAll: tagsFrom(found.Tags) };
-  },
-  delete: async (id, _, clients) =>
-    void (await unlessGone(
-      clients.of(IAMClient).send(new DeleteOpenIDConnectProviderCommand({ OpenIDConnectProviderArn: id })),
-      ...GONE,
-    )),
-};
-
 export const kinds: Readonly<Record<string, Kind>> = {
   "aws:iam/role:Role": role,
   "aws:iam/rolePolicy:RolePolicy": rolePolicy,
   "aws:iam/rolePolicyAttachment:RolePolicyAttachment": rolePolicyAttachment,
-  "aws:iam/policy:Policy": policy,
-  "aws:iam/openIdConnectProvider:OpenIdConnectProvider": openIdConnectProvider,
 };
