@@ -48,6 +48,11 @@ describe("of the target aws", () => {
   });
 
   test.each([
+    [
+      "an environment is too long for its buckets",
+      { "strategyDesk:environment": "staging-of-europe" },
+      "strategyDesk:environment: is 4 too long: ",
+    ],
     ["a region is missing", { "aws:region": undefined }, "aws:region: is missing"],
     [
       "a domain has no zone",

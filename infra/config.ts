@@ -2,6 +2,7 @@ import pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { ProgramPins } from "../automation/src/contract/aws/shipment.ts";
 import { LOG_RETENTION_DAYS } from "./components/aws/log-retention.ts";
+import { ARTIFACTS, globalNameOf, placeOf } from "./components/aws/place.ts";
 
 /** Pulumi keeps config values as text; what is no text there is JSON. */
 const JsonText = z.string().transform((text, context): unknown => {
@@ -41,6 +42,10 @@ export type LocalConfig = z.infer<typeof LocalConfig>;
 const Domain = z.string().regex(/^([a-z0-9-]+\.)+[a-z]{2,}$/, "must be a domain name");
 const Switch = z.enum(["true", "false"]).transform((text) => text === "true");
 const Count = z.coerce.number().int();
+
+const ACCOUNT_DIGITS = 12;
+/** Characters of a bucket's name. */
+const MOST_OF_BUCKET = 63;
 
 export const AwsConfig = z
   .object({
@@ -121,6 +126,23 @@ export const AwsConfig = z
   .superRefine((config, context) => {
     const complain = (key: string, message: string) =>
       context.addIssue({ code: "custom", path: [key], message, input: undefined });
+    const longest = globalNameOf(
+      placeOf({
+        environment: config["strategyDesk:environment"],
+        region: config["aws:region"],
+        accountId: "0".repeat(ACCOUNT_DIGITS),
+        owner: "",
+        keepsData: true,
+      }),
+      ARTIFACTS,
+    );
+    if (longest.length > MOST_OF_BUCKET) {
+      const over = longest.length - MOST_OF_BUCKET;
+      complain(
+        "strategyDesk:environment",
+        `is ${over} too long: with the account and the region it is part of a bucket's name, which has ${MOST_OF_BUCKET} characters at most`,
+      );
+    }
     const zone = config["strategyDesk:zone"];
     for (const key of ["strategyDesk:domain", "strategyDesk:apiDomain"] as const) {
       const domain = config[key];
