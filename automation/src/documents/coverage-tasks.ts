@@ -60,6 +60,11 @@ const VALIDATION = "automation/src/aws/validation/validate.test.ts";
 const STEPS = "test/pipeline.test.ts";
 const ENGINE = "test/aws-engine.test.ts";
 const EVERYTHING = "test/trials/aws-everything.test.ts";
+/** The sample on a stack of its own: releases, secrets that are put and put again, rights that are missing. */
+const DESK = "test/trials/aws-desk.test.ts";
+/** Two stacks from nothing, of which production waits for a vote and a sign-off. */
+const TOUR = "test/trials/tour-aws.test.ts";
+const RENAME = "test/trials/aws-rename.test.ts";
 const FUNCTIONS_BUILT = "test/sample-functions.test.ts";
 
 /** Every task of the plan that a deployment to AWS from nothing follows, by its number there. */
@@ -148,7 +153,7 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     task: "4.3",
     about: "Functions read the new values, and it is seen that they do",
     where: "`slipway secrets refresh`, `slipway secrets verify`",
-    proof: [SECRETS, "automation/src/aws/secrets/epoch.test.ts"],
+    proof: [SECRETS, DESK, "automation/src/aws/secrets/epoch.test.ts"],
   },
   {
     task: "5.1",
@@ -320,7 +325,7 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     task: "14.1",
     about: "Functions go back to earlier versions",
     where: "`slipway releases versions`, `slipway rollback`",
-    proof: [FUNCTIONS, PIPELINE, "automation/src/cli/commands/releases-versions.test.ts"],
+    proof: [FUNCTIONS, PIPELINE, RENAME, "automation/src/cli/commands/releases-versions.test.ts"],
     recorded: ({ release }) =>
       release.rollbackOf === null ? null : `goes back to release ${release.rollbackOf}`,
   },
@@ -336,42 +341,42 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     task: "15",
     about: "Checkpoint: deployed, validated and rolled back on a test stack",
     where: "`npm run tour:aws`",
-    proof: [PIPELINE],
+    proof: [DESK, TOUR, PIPELINE],
     recorded: released,
   },
   {
     task: "16.1",
     about: "Test: infrastructure",
     where: "`slipway deploy --stack <project>/test`",
-    proof: [PIPELINE, ENGINE],
+    proof: [DESK, TOUR, ENGINE],
     recorded: step("update"),
   },
   {
     task: "16.2",
     about: "Test: functions",
     where: "step ship of the same deployment; logs: `slipway validate --only monitoring`",
-    proof: [PIPELINE, VALIDATION],
+    proof: [DESK, TOUR, VALIDATION],
     recorded: step("ship"),
   },
   {
     task: "16.3",
     about: "Test: secrets",
     where: "`slipway secrets populate --stack <project>/test`",
-    proof: [SECRETS],
+    proof: [DESK, TOUR, SECRETS],
     recorded: filled,
   },
   {
     task: "16.4",
     about: "Test: user interface",
     where: "step ship of the same deployment",
-    proof: [PIPELINE],
+    proof: [DESK, TOUR],
     recorded: shipped,
   },
   {
     task: "16.5",
     about: "Test: validation",
     where: "gate kind `validate`, `slipway validate`",
-    proof: [VALIDATION],
+    proof: [TOUR, VALIDATION],
     recorded: whole,
   },
   {
@@ -379,49 +384,49 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     about: "Checkpoint: the test stack as people see it",
     where: "the stack's page of the console, `slipway documents`",
     left: "people look at it themselves",
-    proof: [DOCUMENTS],
+    proof: [TOUR, DOCUMENTS],
     recorded: released,
   },
   {
     task: "18.1",
     about: "Production: the checklist is done and signed off",
     where: "`slipway readiness sign-off`; an update waits for it",
-    proof: [READINESS],
+    proof: [TOUR, READINESS],
     recorded: signed,
   },
   {
     task: "18.2",
     about: "Production: infrastructure",
     where: "`slipway promote`",
-    proof: [PIPELINE, "automation/src/promotions/routes.test.ts"],
+    proof: [TOUR, EVERYTHING, "automation/src/promotions/routes.test.ts"],
     recorded: step("update"),
   },
   {
     task: "18.3",
     about: "Production: functions",
     where: "step ship of the same deployment; logs: `slipway validate --only monitoring`",
-    proof: [PIPELINE, VALIDATION],
+    proof: [TOUR, PIPELINE, VALIDATION],
     recorded: step("ship"),
   },
   {
     task: "18.4",
     about: "Production: secrets",
     where: "`slipway secrets populate --stack <project>/production`",
-    proof: [SECRETS],
+    proof: [TOUR, SECRETS],
     recorded: filled,
   },
   {
     task: "18.5",
     about: "Production: user interface",
     where: "step ship of the same deployment",
-    proof: [PIPELINE],
+    proof: [TOUR, PIPELINE],
     recorded: shipped,
   },
   {
     task: "18.6",
     about: "Production: validation and monitoring",
     where: "gate kind `validate`, `slipway validate`",
-    proof: [VALIDATION],
+    proof: [TOUR, EVERYTHING, VALIDATION],
     recorded: whole,
   },
   {
@@ -436,7 +441,7 @@ export const COVERED_TASKS: readonly CoveredTask[] = [
     about: "Checkpoint: production works, alerts and backups are active",
     where: "`slipway validate`, `slipway readiness show`",
     left: "what went wrong is in history, audit and the deployment's log; nobody writes it down twice",
-    proof: [VALIDATION, READINESS],
+    proof: [TOUR, VALIDATION, READINESS],
     recorded: ({ release, ...facts }) =>
       facts.validation.length === 0 ? null : `${release.health}; ${whole({ release, ...facts }) ?? ""}`,
   },
