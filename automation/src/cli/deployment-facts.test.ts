@@ -204,3 +204,29 @@ test("a difference is printed without any value of a secret and without anything
     "  + }",
   ]);
 });
+
+test("what failed is shown with its remedy and where all of it is told; a cancel is no failure", () => {
+  const failure = {
+    code: "build_failed",
+    detail: "'npm run build' exited with 1",
+    remedy: "Run the command.",
+  };
+  const shown = (status: Deployment["status"]) => ({
+    deployment: { ...deployment, status, failure },
+    preview: null,
+    approval: null,
+    moved: [],
+  });
+  expect(factsOf(shown("failed"), NOW)).toEqual(
+    expect.arrayContaining([
+      ["failure", failure.detail],
+      ["remedy", failure.remedy],
+    ]),
+  );
+  expect(nextCommand(shown("failed"))).toEqual([
+    `slipway logs ${ID}`,
+    "prints all that happened, with what programs said",
+  ]);
+  expect(factsOf(shown("cancelled"), NOW)).toContainEqual(["ended", failure.detail]);
+  expect(nextCommand(shown("cancelled"))).toBeNull();
+});

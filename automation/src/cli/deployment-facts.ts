@@ -30,7 +30,7 @@ export function factsOf({ deployment, preview, approval, moved }: Shown, now: nu
     ["who", `${personOf(deployment.requestedBy)}, ${formatAge(deployment.requestedAt, now)}`],
   ];
   if (deployment.waiting !== null) facts.push(["waits", deployment.waiting.detail]);
-  if (deployment.failure !== null) facts.push(["failure", deployment.failure.detail]);
+  if (deployment.failure !== null) facts.push(...failureFacts(deployment.status, deployment.failure));
   if (approval !== null) facts.push(...approvalFacts(approval, now));
   for (const one of moved.slice(0, MOST_MOVED)) {
     const { what, path, was, is } = movedWords(one);
@@ -39,6 +39,18 @@ export function factsOf({ deployment, preview, approval, moved }: Shown, now: nu
   if (moved.length > MOST_MOVED)
     facts.push(["moved", `and ${moved.length - MOST_MOVED} more; --json has all`]);
   return facts.map(([word, text]) => [word, clean(text)]);
+}
+
+/** How it ended when it did not succeed, and what to do about that. A cancel is nobody's failure. */
+function failureFacts(
+  status: Deployment["status"],
+  { detail, remedy }: NonNullable<Deployment["failure"]>,
+): [string, string][] {
+  const isFailure = status === "failed" || status === "rolled_back" || status === "interrupted";
+  return [
+    [isFailure ? "failure" : "ended", detail],
+    ...(remedy === null ? [] : [["remedy", remedy] satisfies [string, string]]),
+  ];
 }
 
 function whatOf(deployment: Deployment, preview: DeploymentPreview | null): string {
@@ -117,6 +129,8 @@ export function nextCommand({
       "previews it again on what there is now; nothing was changed",
     ];
   if (!isOver) return [`slipway logs ${id} --follow`, "follows it to its end"];
+  if (status === "failed" || status === "rolled_back")
+    return [`slipway logs ${id}`, "prints all that happened, with what programs said"];
   return null;
 }
 

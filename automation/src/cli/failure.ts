@@ -1,3 +1,5 @@
+import { ProblemError } from "../client/problem-error.ts";
+import { remedyInCommands } from "../client/remedies.ts";
 import { PROBLEMS } from "../contract/problems.ts";
 import { messageOf, SlipwayError } from "../errors.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
@@ -22,8 +24,11 @@ const AUTH = new Set(["unauthenticated", "forbidden"]);
 const UNREACHABLE = new Set(["server_unreachable", "not_ready"]);
 const SERVER_ERROR_STATUS = 500;
 
+/** Where a command line took its token from, when it names that itself; null: from `login`, or this machine's own. */
+export type TokenSource = "--token-file" | "SLIPWAY_TOKEN" | null;
+
 /** The failure that anything thrown by a command stands for. */
-export function failureOf(thrown: unknown): Failure {
+export function failureOf(thrown: unknown, tokenFrom: TokenSource = null): Failure {
   if (!(thrown instanceof SlipwayError))
     return {
       code: "unexpected",
@@ -35,14 +40,27 @@ export function failureOf(thrown: unknown): Failure {
   return {
     code: thrown.code,
     message: thrown.message,
-    remedy: thrown.remedy ?? REMEDIES[thrown.code] ?? null,
+    remedy: remedyOf(thrown, tokenFrom),
     issues: issuesOf(thrown.details.issues),
     exitCode: exitCodeOf(thrown.code),
   };
 }
 
+function remedyOf(thrown: SlipwayError, tokenFrom: TokenSource): string | null {
+  // The server's own names a header, which nobody types here.
+  if (thrown instanceof ProblemError && thrown.code === "unauthenticated")
+    return TOKEN_REMEDIES[tokenFrom ?? "login"];
+  return thrown.remedy === undefined ? (REMEDIES[thrown.code] ?? null) : remedyInCommands(thrown.remedy);
+}
+
+const TOKEN_REMEDIES: Readonly<Record<NonNullable<TokenSource> | "login", string>> = {
+  "--token-file":
+    "It is the one that --token-file names: name another file, or leave that out and run `slipway login`.",
+  SLIPWAY_TOKEN: "It is the one in SLIPWAY_TOKEN: correct that, or unset it and run `slipway login`.",
+  login: "Run `slipway login`, or pass --token-file.",
+};
+
 const REMEDIES: Readonly<Record<string, string>> = {
-  unauthenticated: "Run `slipway login`, or pass --token-file.",
   forbidden: "Use a token that has this permission.",
   not_ready: "Wait a moment and try again; `slipway doctor` says what is missing.",
   rate_limited: "Wait a minute and try again.",

@@ -78,6 +78,10 @@ export function printList<Item>(
   );
 }
 
+function wordsOf(text: string): string {
+  return text.replaceAll(/[:.](?=\s|$)/g, "");
+}
+
 /** Prints a failure on stderr: one sentence, the fields concerned, the remedy; with `json` one JSON document instead. */
 export function printFailure(context: CliContext, failure: Failure, json: boolean): void {
   if (json) {
@@ -86,9 +90,10 @@ export function printFailure(context: CliContext, failure: Failure, json: boolea
   }
   const paint = painter(context, context.stderr);
   context.stderr.write(`${paint(["red", "bold"], "error:")} ${clean(failure.message)}\n`);
-  for (const issue of failure.issues)
-    context.stderr.write(
-      `  ${clean(issue.path === "" ? issue.message : `${issue.path}: ${issue.message}`)}\n`,
-    );
+  for (const issue of failure.issues) {
+    const line = issue.path === "" ? issue.message : `${issue.path}: ${issue.message}`;
+    // Of a refusal of one field the message often is the issue.
+    if (wordsOf(line) !== wordsOf(failure.message)) context.stderr.write(`  ${clean(line)}\n`);
+  }
   if (failure.remedy !== null) context.stderr.write(`${paint("dim", "→")} ${clean(failure.remedy)}\n`);
 }

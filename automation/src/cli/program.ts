@@ -1,7 +1,9 @@
 import { Command, CommanderError } from "commander";
+import { tokenSource, usageOf, wantsJson } from "./command-line.ts";
 import type { CliContext } from "./context.ts";
-import { failureOf, usageError } from "./failure.ts";
+import { failureOf } from "./failure.ts";
 import { printFailure } from "./output.ts";
+import { withIdExplained } from "./wrong-id.ts";
 
 /** Adds one command, with its arguments, options and action, to the program. */
 export type Register = (program: Command, context: CliContext) => void;
@@ -283,7 +285,11 @@ export async function runCli(argv: readonly string[], context: CliContext, versi
     await program.parseAsync([...argv], { from: "user" });
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return;
-    const failure = failureOf(thrown instanceof CommanderError ? usageOf(thrown, argv) : thrown);
+    const failed = failureOf(
+      thrown instanceof CommanderError ? usageOf(thrown, argv, Object.keys(COMMANDS)) : thrown,
+      tokenSource(argv, context),
+    );
+    const failure = withIdExplained(failed, argv);
     printFailure(context, failure, wantsJson(argv));
     context.finish(failure.exitCode);
   }
@@ -320,24 +326,4 @@ export async function buildProgram(
   );
   if (argv.length === 0) program.help();
   return program;
-}
-
-function usageOf(error: CommanderError, argv: readonly string[]) {
-  // `slipway projects` alone prints its help; that is no error of a sentence, but it did nothing either.
-  if (error.code === "commander.help") return usageError("No command was given.", "See `slipway --help`.");
-  const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
-  const suggestion = rest
-    .join(" ")
-    .trim()
-    .replace(/^\(|\)$/g, "");
-  const command = argv.find((word) => word in COMMANDS);
-  const help = command === undefined ? "See `slipway --help`." : `See \`slipway help ${command}\`.`;
-  const sentence = `${first.charAt(0).toUpperCase()}${first.slice(1)}`.replace(/\.?$/, ".");
-  return usageError(sentence, suggestion === "" ? help : `${suggestion} ${help}`);
-}
-
-/** Whether the words before a `--` ask for JSON; also right for a command line that cannot be parsed. */
-function wantsJson(argv: readonly string[]): boolean {
-  const end = argv.indexOf("--");
-  return (end < 0 ? argv : argv.slice(0, end)).includes("--json");
 }

@@ -21,6 +21,7 @@ export * from "./preview-graph.ts";
 export { ProblemError } from "./problem-error.ts";
 export * from "./progress.ts";
 export * from "./property-diff.ts";
+export * from "./remedies.ts";
 export * from "./resource-tree.ts";
 
 type Endpoints = typeof endpoints;

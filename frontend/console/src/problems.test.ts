@@ -19,6 +19,26 @@ test("a problem is shown with its detail and remedy, and its issue at the field"
   expect(issueFor(null, "name")).toBeNull();
 });
 
+test("a server that does not answer is told to the reader of a page, not of a terminal", () => {
+  const away = Object.assign(new Error("The server does not answer at /v1/stacks: Failed to fetch."), {
+    code: "server_unreachable",
+    remedy: "Start it with `npm start`, or name another server.",
+  });
+  const late = new DOMException("signal timed out", "TimeoutError");
+  for (const thrown of [away, late]) {
+    const { code, title, remedy } = explain(thrown);
+    expect([code, title]).toEqual(["server_unreachable", "The server does not answer."]);
+    expect(remedy).toMatch(/by themselves/);
+  }
+});
+
+test("a remedy names a command in the place of a route", () => {
+  const remedy = "GET /v1/stacks lists them; POST /v1/stacks creates one.";
+  expect(explain(Object.assign(new Error("There is no such stack."), { remedy })).remedy).toBe(
+    "`slipway stacks list` lists them; `slipway stacks create` creates one.",
+  );
+});
+
 test("anything else that was thrown is shown by its message", () => {
   expect(explain(new Error("broken"))).toEqual({ code: null, title: "broken", remedy: null, issues: [] });
   expect(explain("text").title).toBe("text");

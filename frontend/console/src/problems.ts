@@ -1,3 +1,5 @@
+import { remedyInCommands } from "@slipway/automation/client";
+
 /** What a person is told about something that failed. */
 export interface Explanation {
   readonly code: string | null;
@@ -7,14 +9,24 @@ export interface Explanation {
   readonly issues: readonly { readonly path: string; readonly message: string }[];
 }
 
+const UNREACHABLE: Explanation = {
+  code: "server_unreachable",
+  title: "The server does not answer.",
+  remedy:
+    "It may be starting or overloaded, or the network between it and this browser is down. Open pages ask it again by themselves.",
+  issues: [],
+};
+
 /** Reads the detail, remedy and issues out of anything that a call of the client threw. */
 export function explain(thrown: unknown): Explanation {
   if (!(thrown instanceof Error)) return { code: null, title: String(thrown), remedy: null, issues: [] };
   const { code, remedy, details } = thrown as { code?: unknown; remedy?: unknown; details?: unknown };
+  // Its own words are for a terminal: an address, and another server to name.
+  if (code === "server_unreachable" || thrown.name === "TimeoutError") return UNREACHABLE;
   return {
     code: typeof code === "string" ? code : null,
     title: thrown.message,
-    remedy: typeof remedy === "string" ? remedy : null,
+    remedy: typeof remedy === "string" ? remedyInCommands(remedy) : null,
     issues: issuesOf(details),
   };
 }

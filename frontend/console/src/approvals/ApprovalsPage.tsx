@@ -6,6 +6,7 @@ import { Link } from "@tanstack/react-router";
 import { useClient } from "../api.ts";
 import type { Column as TableColumn } from "../components/DataTable.tsx";
 import { PagedTable } from "../components/PagedTable.tsx";
+import { usePageTitle } from "../components/page-title.ts";
 import { queries } from "../queries.ts";
 import { Countdown } from "./Countdown.tsx";
 import { Emergencies } from "./Emergencies.tsx";
@@ -14,6 +15,7 @@ import { RiskTierMark } from "./Risk.tsx";
 
 /** What waits for the caller's vote or sign-off, and what waits for others. They are given on the deployment's own page, which shows what they are for. */
 export function ApprovalsPage() {
+  usePageTitle("Approvals");
   const client = useClient();
   const mine = useInfiniteQuery(queries.approvals(client, "me"));
   const all = useInfiniteQuery(queries.approvals(client, "anybody"));

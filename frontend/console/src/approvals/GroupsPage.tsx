@@ -15,10 +15,12 @@ import { type FormEvent, useState } from "react";
 import { useClient } from "../api.ts";
 import { Loading } from "../components/Loading.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
+import { usePageTitle } from "../components/page-title.ts";
 import { queries } from "../queries.ts";
 
 /** The groups of an organisation and who is in each: rules of stacks ask for votes of them. */
 export function GroupsPage() {
+  usePageTitle("Groups");
   const organisations = useQuery(queries.organisations(useClient()));
   const [chosen, setChosen] = useState<string | null>(null);
   const names = organisations.data?.items.map(({ name }) => name) ?? [];
@@ -32,6 +34,7 @@ export function GroupsPage() {
         People who decide together. The rules of a stack say how many votes of which groups a change needs.
       </Text>
       {organisations.error !== null && <ProblemAlert error={organisations.error} />}
+      {organisations.isPending && <Loading what="the organisations" />}
       {names.length > 1 && (
         <Select
           label="Organisation"

@@ -1,12 +1,14 @@
 import { Group, Stack, TextInput, Title } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useState } from "react";
+import { usePageTitle } from "../components/page-title.ts";
 import { AuditTable } from "./AuditTable.tsx";
 
 const TYPING_MS = 300;
 
 /** The audit log of the whole server. */
 export function AuditPage() {
+  usePageTitle("Audit");
   const [typed, setTyped] = useState("");
   const [action] = useDebouncedValue(typed.trim(), TYPING_MS);
   return (

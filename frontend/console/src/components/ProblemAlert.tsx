@@ -1,5 +1,6 @@
-import { Alert, List, Text } from "@mantine/core";
+import { Alert, List } from "@mantine/core";
 import { explain } from "../problems.ts";
+import { Remedy } from "./Remedy.tsx";
 
 /** What went wrong and what to do about it. */
 export function ProblemAlert({ error }: { error: unknown }) {
@@ -15,7 +16,7 @@ export function ProblemAlert({ error }: { error: unknown }) {
           ))}
         </List>
       )}
-      {remedy !== null && <Text size="sm">{remedy}</Text>}
+      {remedy !== null && <Remedy text={remedy} />}
     </Alert>
   );
 }

@@ -31,6 +31,8 @@ const LOOKS: Readonly<Record<string, Look>> = {
   left_out: { tone: "calm", sign: "–", text: "left out" },
   stopped: { tone: "bad", sign: "■", text: "stopped" },
   bad: { tone: "bad", sign: "✗", text: "bad" },
+  unproven: { tone: "warn", sign: "!", text: "not good" },
+  quarantined: { tone: "warn", sign: "■", text: "quarantined" },
   clean: { tone: "good", sign: "✓", text: "clean" },
   drifted: { tone: "bad", sign: "≠", text: "drifted" },
   unknown: { tone: "warn", sign: "?", text: "unknown" },
@@ -46,6 +48,7 @@ const LOOKS: Readonly<Record<string, Look>> = {
   fail: { tone: "bad", sign: "✗", text: "fail" },
   inconclusive: { tone: "warn", sign: "?", text: "inconclusive" },
   error: { tone: "bad", sign: "!", text: "error" },
+  warning: { tone: "warn", sign: "!", text: "warning" },
 };
 
 /** A status, health, state or verdict as a word with a sign; colour alone says nothing. */

@@ -6,12 +6,14 @@ import { useClient } from "../api.ts";
 import { Age } from "../components/Age.tsx";
 import type { Column as TableColumn } from "../components/DataTable.tsx";
 import { PagedTable } from "../components/PagedTable.tsx";
+import { usePageTitle } from "../components/page-title.ts";
 import { Status } from "../components/Status.tsx";
 import type { ProjectPath } from "../promotions/queries.ts";
 import { promotionQueries } from "../promotions/queries.ts";
 
 /** Deliveries of all projects. */
 export function DeliveriesPage() {
+  usePageTitle("Deliveries");
   return (
     <Column gap="lg">
       <Title order={1} size="h2">

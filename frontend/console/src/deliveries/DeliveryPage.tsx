@@ -8,6 +8,7 @@ import type { Column as TableColumn } from "../components/DataTable.tsx";
 import { DataTable } from "../components/DataTable.tsx";
 import { Loading } from "../components/Loading.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
+import { usePageTitle } from "../components/page-title.ts";
 import { Status } from "../components/Status.tsx";
 import { promotionQueries } from "../promotions/queries.ts";
 
@@ -15,6 +16,7 @@ type DeliveredStack = StackDelivery["stacks"][number];
 
 /** One delivery: what it brings, where it is, and what can be done about it. */
 export function DeliveryPage({ id }: { id: string }) {
+  usePageTitle(`Delivery ${id.slice(0, 8)}`);
   const client = useClient();
   const cache = useQueryClient();
   const read = useQuery(promotionQueries.delivery(client, id));

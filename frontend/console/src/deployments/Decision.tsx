@@ -5,6 +5,7 @@ import { useClient } from "../api.ts";
 import { ApprovalPanel } from "../approvals/ApprovalPanel.tsx";
 import { Moved } from "../approvals/Moved.tsx";
 import { MyVote } from "../approvals/MyVote.tsx";
+import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { isTerminal, queries } from "../queries.ts";
 import { ConsentForm } from "./ConsentForm.tsx";
 import { DeployThis } from "./DeployThis.tsx";
@@ -38,6 +39,7 @@ export function Decision({
         <Column gap="md">
           <Facts deployment={deployment} approval={approval} planned={planned} />
           <Moved moved={moved} isOver={isOver} />
+          {isBound && seal.error !== null && <ProblemAlert error={seal.error} />}
           {action === "consent" && deployment.consent !== null && (
             <ConsentForm id={deployment.id} consent={deployment.consent} />
           )}

@@ -7,6 +7,8 @@ import { useEffect } from "react";
 import { useClient } from "../api.ts";
 import { Loading } from "../components/Loading.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
+import { usePageTitle } from "../components/page-title.ts";
+import { Remedy } from "../components/Remedy.tsx";
 import { Status } from "../components/Status.tsx";
 import { PreviewSection } from "../previews/PreviewSection.tsx";
 import { isTerminal, queries } from "../queries.ts";
@@ -30,6 +32,7 @@ export function DeploymentPage({ id }: { id: string }) {
   const cache = useQueryClient();
   const options = queries.deployment(client, id);
   const read = useQuery(options);
+  usePageTitle(read.data === undefined ? null : titleOf(read.data));
   const { progress, error } = useProgress(id);
   useEffect(() => {
     // The row holds what events do not: release, failure, the rollback that follows.
@@ -76,6 +79,11 @@ export function DeploymentPage({ id }: { id: string }) {
       <Log lines={progress.log} ended={isOver} />
     </Column>
   );
+}
+
+/** What and how it is first: the end of a tab's name is cut off. */
+function titleOf({ operation, number, status, project, stack }: Deployment): string {
+  return `${operation} #${number} ${status.replaceAll("_", " ")}: ${project}/${stack}`;
 }
 
 function Head({ deployment }: { deployment: Deployment }) {
@@ -132,7 +140,7 @@ function Failure({ deployment, line }: { deployment: Deployment; line: string | 
   if (deployment.status === "succeeded" || detail === null) return null;
   return (
     <Alert role="alert" color="red" variant="default" className="alert-red" title={detail}>
-      {deployment.failure?.remedy != null && <Text size="sm">{deployment.failure.remedy}</Text>}
+      {deployment.failure?.remedy != null && <Remedy text={deployment.failure.remedy} />}
       {deployment.rolledBackBy !== null && (
         <Text size="sm">
           {isTerminal(deployment)

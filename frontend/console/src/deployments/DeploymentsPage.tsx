@@ -5,6 +5,7 @@ import { Link } from "@tanstack/react-router";
 import { useClient } from "../api.ts";
 import type { Column } from "../components/DataTable.tsx";
 import { PagedTable } from "../components/PagedTable.tsx";
+import { usePageTitle } from "../components/page-title.ts";
 import { queries } from "../queries.ts";
 import { deploymentColumns } from "./columns.tsx";
 
@@ -26,6 +27,7 @@ const COLUMNS: Column<DeploymentSummary>[] = [
 
 /** The deployments of all stacks. */
 export function DeploymentsPage() {
+  usePageTitle("Deployments");
   return (
     <Stack gap="lg">
       <Title order={1} size="h2">

@@ -5,6 +5,7 @@ import { Link } from "@tanstack/react-router";
 import { useClient } from "../api.ts";
 import { Age } from "../components/Age.tsx";
 import { DataTable } from "../components/DataTable.tsx";
+import { exactTime } from "../components/instants.ts";
 import { Loading } from "../components/Loading.tsx";
 import { PagedTable } from "../components/PagedTable.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
@@ -164,7 +165,7 @@ export function DriftLine({ stack }: { stack: StackPath }) {
       {data.overdue !== null && <Status value="overdue" />}
       {data.next !== null && (
         <span>
-          next check <time dateTime={data.next.at}>{new Date(data.next.at).toLocaleString()}</time>
+          next check <time dateTime={data.next.at}>{exactTime(data.next.at)}</time>
         </span>
       )}
     </Text>

@@ -4,6 +4,8 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useClient } from "../api.ts";
 import { Age } from "../components/Age.tsx";
 import { DataTable } from "../components/DataTable.tsx";
+import { exactTime } from "../components/instants.ts";
+import { Loading } from "../components/Loading.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { queries } from "../queries.ts";
 
@@ -23,19 +25,22 @@ export function Quiet({ stack }: { stack: StackPath }) {
     onSettled: () => cache.invalidateQueries({ queryKey: queries.driftVolatile(client, stack).queryKey }),
   });
   const error = rules.error ?? learned.error ?? remove.error ?? turn.error;
+  // Nothing is said to be quiet, or not, before it is known.
+  if (rules.data === undefined || learned.data === undefined)
+    return error === null ? <Loading what="what is quiet" /> : <ProblemAlert error={error} />;
   return (
     <Column gap="md">
       {error !== null && <ProblemAlert error={error} />}
       <DataTable
         caption="Rules that ignore drift"
-        rows={(rules.data?.items ?? []).filter(({ status }) => status === "active")}
+        rows={rules.data.items.filter(({ status }) => status === "active")}
         keyOf={(one) => one.id}
         empty="No rule ignores anything."
         columns={[
           { label: "Resources", wide: true, cell: (one) => <code>{one.urn}</code> },
           { label: "Property", cell: (one) => (one.path === null ? "all of it" : <code>{one.path}</code>) },
           { label: "Why", wide: true, cell: (one) => <Why rule={one} /> },
-          { label: "Until", cell: (one) => new Date(one.expiresAt).toLocaleDateString() },
+          { label: "Until", cell: (one) => exactTime(one.expiresAt) },
           {
             label: "Actions",
             cell: (one) => (
@@ -54,7 +59,7 @@ export function Quiet({ stack }: { stack: StackPath }) {
       />
       <DataTable
         caption="Outputs that move by themselves"
-        rows={learned.data?.items ?? []}
+        rows={learned.data.items}
         keyOf={(one) => `${one.urn} ${one.path}`}
         empty="No output was learned to move by itself."
         columns={[

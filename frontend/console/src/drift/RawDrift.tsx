@@ -3,6 +3,7 @@ import type { StackPath } from "@slipway/automation/contract";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useClient } from "../api.ts";
+import { Loading } from "../components/Loading.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { queries } from "../queries.ts";
 import { Value } from "./Value.tsx";
@@ -23,11 +24,12 @@ export function RawDrift({ stack, check }: { stack: StackPath; check: string }) 
       </Button>
     );
   }
-  if (error !== null) return <ProblemAlert error={error} />;
+  if (data === undefined)
+    return error === null ? <Loading what="what was read" /> : <ProblemAlert error={error} />;
   return (
     <Column gap="xs">
-      {data?.items.length === 0 && <Text c="dimmed">Nothing differed at all.</Text>}
-      {data?.items.map(({ urn, class: kind, values }) => (
+      {data.items.length === 0 && <Text c="dimmed">Nothing differed at all.</Text>}
+      {data.items.map(({ urn, class: kind, values }) => (
         <section key={urn} aria-label={urn}>
           <Text size="sm">
             {urn} ({kind})
@@ -39,7 +41,7 @@ export function RawDrift({ stack, check }: { stack: StackPath; check: string }) 
           ))}
         </section>
       ))}
-      {data?.complete === false && <Text c="dimmed">There was more than is kept.</Text>}
+      {!data.complete && <Text c="dimmed">There was more than is kept.</Text>}
     </Column>
   );
 }

@@ -4,10 +4,12 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useClient } from "../api.ts";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
+import { usePageTitle } from "../components/page-title.ts";
 import { type CliLogin, callbackUrl, readCliLogin, tokenName } from "./cli-login.ts";
 
 /** Where `pulumi login` sends a browser: asks the signed-in person, then hands a token of theirs to the CLI. Nothing happens without the click. */
 export function CliLoginPage() {
+  usePageTitle("Log in on the command line");
   const [login] = useState(() => readCliLogin(window.location.search, window.location.port));
   return login === null ? <NoLogin /> : <Confirm login={login} />;
 }

@@ -1,8 +1,10 @@
 import { Stack, Text, Title } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
+import { usePageTitle } from "../components/page-title.ts";
 
 /** Where the CLI sends the browser once it has its token. */
 export function WelcomePage() {
+  usePageTitle("Logged in on the command line");
   return (
     <Stack gap="xs">
       <Title order={1} size="h2">

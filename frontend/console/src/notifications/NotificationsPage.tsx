@@ -4,12 +4,14 @@ import { useNavigate } from "@tanstack/react-router";
 import { useClient } from "../api.ts";
 import { Loading } from "../components/Loading.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
+import { usePageTitle } from "../components/page-title.ts";
 import { Deliveries } from "./Deliveries.tsx";
 import { Destinations } from "./Destinations.tsx";
 import { notificationQueries } from "./queries.ts";
 
 /** Who is told of what, and whether it arrives. */
 export function NotificationsPage({ organisation }: { organisation: string | undefined }) {
+  usePageTitle("Notifications");
   const navigate = useNavigate();
   const read = useQuery(notificationQueries.organisations(useClient()));
   if (read.data === undefined)

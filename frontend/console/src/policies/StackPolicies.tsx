@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useClient } from "../api.ts";
 import { Age } from "../components/Age.tsx";
 import { DataTable } from "../components/DataTable.tsx";
+import { Loading } from "../components/Loading.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { policyQueries } from "./policy-queries.ts";
 
@@ -18,6 +19,7 @@ export function StackPolicies({ stack }: { stack: StackPath }) {
         Policies
       </Title>
       {policies.error !== null && <ProblemAlert error={policies.error} />}
+      {policies.isPending && <Loading what="the policies" />}
       {policies.data !== undefined && (
         <DataTable
           caption="Policies that the stack must satisfy"
@@ -39,6 +41,7 @@ export function StackPolicies({ stack }: { stack: StackPath }) {
         Freezes
       </Title>
       {freezes.error !== null && <ProblemAlert error={freezes.error} />}
+      {freezes.isPending && <Loading what="the freezes" />}
       {freezes.data !== undefined && (
         <DataTable
           caption="Windows in which nothing may change the stack"

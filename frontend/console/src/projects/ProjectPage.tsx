@@ -9,6 +9,7 @@ import type { Column as TableColumn } from "../components/DataTable.tsx";
 import { DataTable } from "../components/DataTable.tsx";
 import { Loading } from "../components/Loading.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
+import { usePageTitle } from "../components/page-title.ts";
 import { Status } from "../components/Status.tsx";
 import { DeliveriesTable } from "../deliveries/DeliveriesPage.tsx";
 import type { ProjectPath } from "../promotions/queries.ts";
@@ -20,6 +21,7 @@ const DAYS = 30;
 
 /** One project: the order of its stacks, how its steps went, and its deliveries. */
 export function ProjectPage({ project }: { project: ProjectPath }) {
+  usePageTitle(project.project);
   const client = useClient();
   const order = useQuery(promotionQueries.environments(client, project));
   const figures = useQuery(promotionQueries.figures(client, project, DAYS));
@@ -41,7 +43,7 @@ export function ProjectPage({ project }: { project: ProjectPath }) {
         Environments
       </Title>
       {order.data === undefined ? (
-        <Loading what="the order of the stacks" />
+        order.isPending && <Loading what="the order of the stacks" />
       ) : (
         <DataTable
           caption="What is good on one stack may be promoted to the next"
@@ -56,7 +58,7 @@ export function ProjectPage({ project }: { project: ProjectPath }) {
         Figures
       </Title>
       {figures.data === undefined ? (
-        <Loading what="figures" />
+        figures.isPending && <Loading what="figures" />
       ) : (
         <DataTable
           caption={`Steps of the last ${DAYS} days, as a whole and by service`}

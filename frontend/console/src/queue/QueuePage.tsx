@@ -7,7 +7,9 @@ import { useClient } from "../api.ts";
 import { Age } from "../components/Age.tsx";
 import type { Column as TableColumn } from "../components/DataTable.tsx";
 import { DataTable } from "../components/DataTable.tsx";
+import { Loading } from "../components/Loading.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
+import { usePageTitle } from "../components/page-title.ts";
 import { Status } from "../components/Status.tsx";
 import { queries } from "../queries.ts";
 import { PauseDialog } from "./PauseDialog.tsx";
@@ -15,6 +17,7 @@ import { WaitingFor } from "./WaitingFor.tsx";
 
 /** What runs and what waits, with the limits and the workers. */
 export function QueuePage() {
+  usePageTitle("Queue");
   const client = useClient();
   const queue = useQuery(queries.queue(client));
   const limits = useQuery(queries.limits(client));
@@ -37,6 +40,9 @@ export function QueuePage() {
         )}
       </Group>
       {error !== null && <ProblemAlert error={error} />}
+      {error === null && (queue.data ?? limits.data ?? workers.data) === undefined && (
+        <Loading what="the queue" />
+      )}
       {queue.data !== undefined && (
         <DataTable
           caption="What runs, and what waits in the order in which it is claimed"

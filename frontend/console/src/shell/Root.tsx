@@ -2,6 +2,7 @@ import { QueryClientProvider } from "@tanstack/react-query";
 import { Outlet } from "@tanstack/react-router";
 import { useEffect, useMemo } from "react";
 import { ClientProvider, clientFor, createQueryClient } from "../api.ts";
+import { Loading } from "../components/Loading.tsx";
 import { isUnauthenticated } from "../problems.ts";
 import { keepSignIn, stayWithToken, tokenRefused, useSession } from "../session.ts";
 import { Frame } from "./Frame.tsx";
@@ -19,7 +20,12 @@ export function Root() {
     [token, isNew],
   );
   if (token === null) return <SignInPage refused={refused} />;
-  if (tools === null) return null;
+  if (tools === null)
+    return (
+      <main className="page">
+        <Loading what="who you are" />
+      </main>
+    );
   return (
     <QueryClientProvider client={tools.queries}>
       <ClientProvider value={tools.client}>

@@ -2,12 +2,14 @@ import { Alert, Button, Checkbox, Code, Paper, PasswordInput, Stack, Text, Title
 import { type FormEvent, useState } from "react";
 import { clientFor } from "../api.ts";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
+import { usePageTitle } from "../components/page-title.ts";
 import { isUnauthenticated } from "../problems.ts";
 import { signIn } from "../session.ts";
 import { Wordmark } from "./Wordmark.tsx";
 
 /** Asks for a token and checks it with the server before it is kept. */
 export function SignInPage({ refused }: { refused: boolean }) {
+  usePageTitle("Sign in");
   const [token, setToken] = useState("");
   const [remember, setRemember] = useState(false);
   const [error, setError] = useState<unknown>(null);

@@ -17,6 +17,7 @@ import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { useClient } from "../api.ts";
 import { Age } from "../components/Age.tsx";
+import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { Source } from "../components/Source.tsx";
 import { Status } from "../components/Status.tsx";
 import { DriftLine } from "../drift/DriftPanel.tsx";
@@ -226,6 +227,7 @@ function CurrentRelease({ path, stack }: { path: StackPath; stack: Stack }) {
             </Text>
           </>
         )}
+        {release.data === undefined && release.error !== null && <ProblemAlert error={release.error} />}
         {release.data !== undefined && (
           <ChangedSince update={stack.lastUpdate} since={release.data.createdAt} />
         )}

@@ -7,6 +7,7 @@ import { RulesPanel } from "../approvals/RulesPanel.tsx";
 import { AuditTable } from "../audit/AuditTable.tsx";
 import { Loading } from "../components/Loading.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
+import { usePageTitle } from "../components/page-title.ts";
 import { DriftPanel } from "../drift/DriftPanel.tsx";
 import { FreezeAlert } from "../policies/FreezeAlert.tsx";
 import { StackPolicies } from "../policies/StackPolicies.tsx";
@@ -45,6 +46,7 @@ export function tabOf(given: unknown): StackTab {
 
 /** One stack: what runs, since when and why, what can be done, and what was done. */
 export function StackPage({ stack, tab }: { stack: StackPath; tab: StackTab }) {
+  usePageTitle(`${stack.project}/${stack.stack}`);
   const read = useQuery(queries.stack(useClient(), stack));
   const navigate = useNavigate();
   if (read.data === undefined)

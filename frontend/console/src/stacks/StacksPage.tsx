@@ -8,12 +8,14 @@ import { EmergencyNotice } from "../approvals/EmergencyNotice.tsx";
 import { Age } from "../components/Age.tsx";
 import type { Column as TableColumn } from "../components/DataTable.tsx";
 import { PagedTable } from "../components/PagedTable.tsx";
+import { usePageTitle } from "../components/page-title.ts";
 import { Status } from "../components/Status.tsx";
 import { queries } from "../queries.ts";
 import { CreateStackDialog } from "./CreateStackDialog.tsx";
 
 /** All stacks with how they are. */
 export function StacksPage() {
+  usePageTitle("Stacks");
   const stacks = useInfiniteQuery(queries.stacks(useClient()));
   const [creating, setCreating] = useState(false);
   return (

@@ -6,6 +6,7 @@ import { Link } from "@tanstack/react-router";
 import { useClient } from "../api.ts";
 import { Age } from "../components/Age.tsx";
 import { CancelRun } from "../components/CancelRun.tsx";
+import { exactTime } from "../components/instants.ts";
 import { useNow } from "../components/now.ts";
 import { queries } from "../queries.ts";
 
@@ -96,7 +97,7 @@ function Holder({ holder }: { holder: StackWriter["holder"] }) {
 function Until({ writer }: { writer: StackWriter }) {
   const now = useNow(TICK_MS);
   const { expiresAt, expired } = writer;
-  const at = new Date(expiresAt).toLocaleTimeString();
+  const at = exactTime(expiresAt);
   if (expired)
     return (
       <span className="failure-line">

@@ -9,6 +9,7 @@ import { CancelRun } from "../components/CancelRun.tsx";
 import { Elapsed } from "../components/Elapsed.tsx";
 import { Loading } from "../components/Loading.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
+import { usePageTitle } from "../components/page-title.ts";
 import { Status } from "../components/Status.tsx";
 import { Diagnostics } from "../deployments/Diagnostics.tsx";
 import { Resources } from "../deployments/Resources.tsx";
@@ -21,6 +22,11 @@ import { changesOfUpdate, updateName } from "./names.ts";
 /** One run of the Pulumi CLI: how it ended, who holds the stack while it runs, its resources as they happen, what the client says of itself. */
 export function UpdatePage({ id }: { id: string }) {
   const read = useQuery(queries.update(useClient(), id));
+  usePageTitle(
+    read.data === undefined
+      ? null
+      : `${updateName(read.data)} ${read.data.status}: ${read.data.project}/${read.data.stack}`,
+  );
   if (read.data === undefined)
     return read.error === null ? <Loading what="the update" /> : <ProblemAlert error={read.error} />;
   const update = read.data;
