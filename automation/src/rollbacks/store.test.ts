@@ -14,10 +14,11 @@ import {
   putAttempt,
   putDeployment,
 } from "../../../test/helpers/queue-bed.ts";
+import { eventually } from "../../../test/helpers/waiting.ts";
 import { claimNext } from "../attempts/claim-store.ts";
 import { startAttempt } from "../attempts/store.ts";
 import { Verification } from "../contract/verification.ts";
-import type { OpenDatabase } from "../database.ts";
+import type { OpenDatabase, Transaction } from "../database.ts";
 import { openDatabase } from "../database.ts";
 import type { EndingDeployment } from "../deployments/completion.ts";
 import { endDeployment, settleOrphanedCauses } from "../deployments/completion.ts";
@@ -479,35 +480,36 @@ describe("a held deployment", () => {
   });
 });
 
+const STEPS = [{ id: "delete urn:x", kind: "delete" as const, urn: "urn:x", detail: "Deletes x." }];
+
+/** A first rollback that waits for consent, and the deployment that it is for, which is held meanwhile. */
+async function waitsForConsent(): Promise<{ cause: EndingDeployment; rollback: EndingDeployment }> {
+  await good("a");
+  const cause = await goWrong("b");
+  const rollback = await mustClaim();
+  await open.db.transaction().execute(async (trx) => {
+    await sql`update deployments set status = 'waiting_approval' where id = ${rollback.deploymentId}`.execute(
+      trx,
+    );
+    await sql`update attempts set status = 'succeeded', finished_at = now() where id = ${rollback.attemptId}`.execute(
+      trx,
+    );
+    await sql`update stack_writers set holder = null, holder_kind = null, expires_at = null where stack_id = ${stackId}`.execute(
+      trx,
+    );
+    await sql`insert into deployment_steps (deployment_id, position, name) values (${rollback.deploymentId}, 3, 'consent')
+      on conflict do nothing`.execute(trx);
+    await askConsent(trx, rollback.deploymentId, STEPS, false);
+    await holdForConsent(trx, { ...rollback, cause: "automatic-rollback" }, STEPS, "worker:test");
+  });
+  return { cause, rollback };
+}
+const consent = (id: string, steps: string[]) =>
+  open.db.transaction().execute((trx) => giveConsent(trx, id, { steps }, CALLER));
+
 describe("a rollback with steps that nobody can undo", () => {
-  const STEPS = [{ id: "delete urn:x", kind: "delete" as const, urn: "urn:x", detail: "Deletes x." }];
-
-  async function asked(): Promise<{ cause: EndingDeployment; rollback: EndingDeployment }> {
-    await good("a");
-    const cause = await goWrong("b");
-    const rollback = await mustClaim();
-    await open.db.transaction().execute(async (trx) => {
-      await sql`update deployments set status = 'waiting_approval' where id = ${rollback.deploymentId}`.execute(
-        trx,
-      );
-      await sql`update attempts set status = 'succeeded', finished_at = now() where id = ${rollback.attemptId}`.execute(
-        trx,
-      );
-      await sql`update stack_writers set holder = null, holder_kind = null, expires_at = null where stack_id = ${stackId}`.execute(
-        trx,
-      );
-      await sql`insert into deployment_steps (deployment_id, position, name) values (${rollback.deploymentId}, 3, 'consent')
-        on conflict do nothing`.execute(trx);
-      await askConsent(trx, rollback.deploymentId, STEPS, false);
-      await holdForConsent(trx, { ...rollback, cause: "automatic-rollback" }, STEPS, "worker:test");
-    });
-    return { cause, rollback };
-  }
-  const consent = (id: string, steps: string[]) =>
-    open.db.transaction().execute((trx) => giveConsent(trx, id, { steps }, CALLER));
-
   test("waits until somebody agrees to each of them, and holds what it is for", async () => {
-    const { cause, rollback } = await asked();
+    const { cause, rollback } = await waitsForConsent();
     expect(await rowOf(cause.deploymentId)).toMatchObject({ status: "running", verification: "held" });
     expect(await claimed(), "it is not begun without consent").toBeNull();
     await expect(consent(rollback.deploymentId, ["delete urn:y"])).rejects.toThrow(
@@ -527,7 +529,7 @@ describe("a rollback with steps that nobody can undo", () => {
   });
 
   test("is dropped when nobody agrees in time, or somebody keeps what runs: nothing was tried, nothing is frozen", async () => {
-    const first = await asked();
+    const first = await waitsForConsent();
     await expire(first.cause.deploymentId);
     expect(await endHolds(open.db)).toBe(1);
     expect((await rowOf(first.rollback.deploymentId)).status).toBe("expired");
@@ -537,12 +539,104 @@ describe("a rollback with steps that nobody can undo", () => {
     });
     expect(await openFailedRollback(open.db, stackId)).toBeNull();
     stackId = await makeStack(open.db, await makeProject(open.db));
-    const second = await asked();
+    const second = await waitsForConsent();
     await decide(second.cause.deploymentId, "keep");
     expect((await rowOf(second.rollback.deploymentId)).status).toBe("cancelled");
     expect((await rowOf(second.cause.deploymentId)).status).toBe("failed");
   });
 });
+
+/** Waits until so many connections of the test's database wait for a lock. */
+const locked = (many: number): Promise<true> =>
+  eventually(`${many} wait for a lock`, 10_000, async () => {
+    const { rows } = await sql`select 1 from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'`.execute(open.db);
+    return rows.length >= many ? true : undefined;
+  });
+
+describe("at the same moment", () => {
+  test("what was held is kept by one and rolled back by another: the first of them decides, and neither waits for ever", async () => {
+    const { cause, rollback } = await waitsForConsent();
+    let both: Promise<PromiseSettledResult<void>[]> | undefined;
+    await open.db.transaction().execute(async (trx) => {
+      await sql`select 1 from deployments where id = ${cause.deploymentId} for update`.execute(trx);
+      const keeping = decide(cause.deploymentId, "keep");
+      await locked(1);
+      both = Promise.allSettled([keeping, consent(rollback.deploymentId, ["delete urn:x"])]);
+      await locked(2);
+    });
+    expect(await both).toMatchObject([
+      { status: "fulfilled" },
+      { status: "rejected", reason: { code: "conflict", message: "The deployment waits for no consent." } },
+    ]);
+    expect((await rowOf(rollback.deploymentId)).status).toBe("cancelled");
+    expect((await rowOf(cause.deploymentId)).status).toBe("failed");
+  });
+
+  test.each([1, 2, 3, 4])(
+    "consent, a decision to keep and the end of its time lead to one end (%s)",
+    async () => {
+      const { cause, rollback } = await waitsForConsent();
+      await expire(cause.deploymentId);
+      const [agreed, kept, ended] = await Promise.allSettled([
+        consent(rollback.deploymentId, ["delete urn:x"]),
+        decide(cause.deploymentId, "keep"),
+        endHolds(open.db),
+      ]);
+      for (const one of [agreed, kept])
+        if (one.status === "rejected") expect(one.reason).toMatchObject({ code: "conflict" });
+      expect(ended.status).toBe("fulfilled");
+      const { status } = await rowOf(rollback.deploymentId);
+      expect(agreed.status === "fulfilled").toBe(status === "queued");
+      expect(kept.status === "fulfilled").toBe(status === "cancelled");
+      const { verification } = await rowOf(cause.deploymentId);
+      expect(verification).toBe(status === "queued" ? "rolling_back" : "verification_failed");
+    },
+  );
+
+  test.each([1, 2, 3])(
+    "an automatic rollback begins and not what is requested in that moment (%s)",
+    async () => {
+      await good("a");
+      const wrong = await running("b");
+      await move(wrong, "verifying");
+      const made = await release(wrong, "b");
+      const undoing = open.db.transaction().execute((trx) =>
+        undo(trx, { keyring }, wrong, {
+          as: "verification_failed",
+          failure: FAILURE,
+          evidence: {},
+          content: { sourceDigest: digest("b"), configDigest: digest("b") },
+          release: made,
+          principal: "worker:test",
+        }),
+      );
+      const requesting = open.db.transaction().execute((trx) => requestUpdate(trx));
+      const claiming = Array.from({ length: 4 }, () =>
+        claimNext(open.db, { workerId, attemptId: randomUUID() }),
+      );
+      const [, update, ...early] = await Promise.all([undoing, requesting, ...claiming]);
+      const claims = [...early, await claimed()].filter((claim) => claim !== null);
+      const { rolledBackBy } = await rowOf(wrong.deploymentId);
+      expect(claims.filter((claim) => claim.stackId === stackId).map((claim) => claim.deploymentId)).toEqual([
+        rolledBackBy,
+      ]);
+      expect((await rowOf(update)).status).toBe("queued");
+    },
+  );
+});
+
+/** Queues an update of the stack, as a request does. */
+async function requestUpdate(trx: Transaction): Promise<string> {
+  const id = randomUUID();
+  await sql`
+    with numbered as (update stacks set next_deployment = next_deployment + 1 where id = ${stackId} returning next_deployment - 1 as number)
+    insert into deployments (id, stack_id, number, operation, requested_by, source_digest, config_digest)
+    select ${id}, ${stackId}, number, 'update', 'owner', ${digest("c")}, ${digest("c")} from numbered`.execute(
+    trx,
+  );
+  return id;
+}
 
 describe("a rollback that does not help", () => {
   test.each(["failed", "cancelled", "interrupted"] as const)(
