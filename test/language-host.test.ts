@@ -139,6 +139,38 @@ test("a JavaScript program runs with its config, its arguments for Node and Node
   });
 });
 
+test("what only closures need is loaded when one needs it, and frames of the program keep their maps", async () => {
+  // In the made file line 2 is line 7 of what it was made from.
+  const map = { version: 3, sources: ["made-from.ts"], names: [], mappings: ";AAMA" };
+  const inline = Buffer.from(JSON.stringify(map)).toString("base64");
+  await files({
+    "Pulumi.yaml": `name: lean\n${STRIPPING}\n`,
+    "package.json": '{"name": "lean", "private": true, "main": "index.js"}',
+    "made.js": `\nexports.stack = () => new Error("where").stack;\n//# sourceMappingURL=data:application/json;base64,${inline}\n`,
+    "index.js": `const pulumi = require("@pulumi/pulumi");
+      const loaded = () => ["/@npmcli/arborist/lib/arborist/index.js", "/typescript/lib/typescript.js"].map((part) =>
+        Object.keys(require.cache).some((file) => file.endsWith(part)));
+      module.exports = async () => {
+        const before = loaded();
+        const answer = 42;
+        const { text } = await pulumi.runtime.serializeFunction(() => answer);
+        await pulumi.runtime.computeCodePaths();
+        return {
+          before, after: loaded(), text: text.includes("42"),
+          stack: require("./made.js").stack().split("\\n")[1],
+        };
+      };`,
+  });
+  await pulumi("stack", "init", "dev");
+  await pulumi("up", "--yes", "--skip-preview");
+  expect(await outputs()).toEqual({
+    before: [false, false],
+    after: [true, true],
+    text: true,
+    stack: expect.stringMatching(/made-from\.ts:7/),
+  });
+});
+
 test.each(["infra", "infra/index.ts"])(
   "a TypeScript program in ES modules runs by type stripping with main: %s",
   async (main) => {

@@ -10,6 +10,8 @@ import { locateSdkModule } from "./modules.ts";
 import { type RuntimeOptions, readRuntimeOptions, typescriptEnvironment } from "./options.ts";
 import { startPolicyProxy } from "./policy-proxy.ts";
 
+/** Loaded into every plugin before its own code. */
+const KEEP_COMPILED = ["--import", new URL("keep-compiled.ts", import.meta.url).href];
 /** Kind of a plugin that is a policy pack. */
 const ANALYZER = "analyzer";
 
@@ -66,7 +68,8 @@ async function runPolicyPack(
   try {
     output.stdout(Buffer.from(`${proxy.port}\n`));
     const stackEnvironment = await proxy.stackEnvironment(signal);
-    const child = spawn(host.nodePath, [...options.nodeArguments, runner, ...request.getArgsList(), folder], {
+    const argv = [...KEEP_COMPILED, ...options.nodeArguments, runner, ...request.getArgsList(), folder];
+    const child = spawn(host.nodePath, argv, {
       cwd: folder,
       env: { ...environment, ...stackEnvironment },
       stdio: ["ignore", "pipe", "pipe"],
@@ -93,7 +96,7 @@ function pluginArguments(info: ProgramInfo, options: RuntimeOptions, args: reado
   const program = options.typescript
     ? [locateSdkModule("@pulumi/pulumi/cmd/run-plugin", folder), folder]
     : [entryFile(folder, info.getEntryPoint())];
-  return [...options.nodeArguments, ...program, ...args];
+  return [...KEEP_COMPILED, ...options.nodeArguments, ...program, ...args];
 }
 
 /** The file that a plugin folder starts with: `main` of its package.json, else index.ts, index.js, index.mjs, index.cjs. */

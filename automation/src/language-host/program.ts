@@ -6,6 +6,8 @@ import type { Host } from "./host.ts";
 import { locateSdkModule } from "./modules.ts";
 import { readRuntimeOptions, typescriptEnvironment } from "./options.ts";
 
+/** Loaded into every program before the SDK. */
+const LEAN_SDK = ["--import", new URL("lean-sdk.ts", import.meta.url).href];
 /** Exit code by which the SDK's runner says that it has already shown the error to the user. */
 const EXIT_CODE_ERROR_ALREADY_SHOWN = 32;
 
@@ -34,7 +36,7 @@ async function startProgram(host: Host, request: RunRequest, signal: AbortSignal
   const runner = locateSdkModule("@pulumi/pulumi/cmd/run", programDirectory);
   const child = spawn(
     host.nodePath,
-    [...options.nodeArguments, runner, ...runnerArguments(host, request, programDirectory)],
+    [...LEAN_SDK, ...options.nodeArguments, runner, ...runnerArguments(host, request, programDirectory)],
     {
       env: {
         ...host.env,
