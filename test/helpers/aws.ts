@@ -39,6 +39,8 @@ export interface Aws {
   front: string;
   /** `host:port` of a name server that answers what Route 53 holds. */
   resolver: string;
+  /** Whether caches can be reached: not where the loopback has one address alone. */
+  hasCache: boolean;
   /** Base address of an API, over HTTPS as at AWS. */
   apiUrl(apiId: string): string;
   fail(fault: AwsFault): Promise<void>;
@@ -102,6 +104,7 @@ export async function startAws(): Promise<Aws | { missing: string }> {
     env: { ...moto.env, NODE_EXTRA_CA_CERTS: trusted },
     front: front.address,
     resolver: names.address,
+    hasCache: cache !== undefined,
     apiUrl: (apiId) => `${edges.api}/_execute-api/${apiId}`,
     fail: async (fault) => void (await control({ fault })),
     clearFaults: async () => void (await control({ clearFaults: true })),

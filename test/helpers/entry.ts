@@ -1,10 +1,9 @@
 import { spawn } from "node:child_process";
 import path from "node:path";
 import { createInterface } from "node:readline";
+import { COMPILE_CACHE } from "./compiled.ts";
 
 const ENTRIES = path.resolve(import.meta.dirname, "../../automation/src");
-/** Compiling the same files anew takes each server and worker half a second of processor time. */
-export const COMPILE_CACHE = path.resolve(import.meta.dirname, "../../node_modules/.cache/slipway-compile");
 
 /** One of the product's entries in a process of its own. Whoever started it ends it. */
 export interface RunningEntry {

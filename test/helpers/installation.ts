@@ -6,6 +6,7 @@ import { createClient } from "../../automation/src/client/index.ts";
 import { loadCredentials } from "../../automation/src/postgres/credentials.ts";
 import { readPostmasterFile } from "../../automation/src/postgres/postmaster-file.ts";
 import { connectionUrl } from "../../automation/src/postgres/roles.ts";
+import { COMPILE_CACHE, shareCompiled } from "./compiled.ts";
 import { freePort } from "./sample.ts";
 
 const REPOSITORY = path.resolve(import.meta.dirname, "../..");
@@ -88,6 +89,7 @@ export async function newPlace(name: string): Promise<Place> {
 /** Starts a Slipway and waits until it says that it is running. Throws with its output when it does not. */
 export async function startInstallation(options: StartOptions = {}): Promise<Installation> {
   const place = options.place ?? (await newPlace("installation"));
+  shareCompiled(place.dataDir);
   const env = { ...environmentOf(place), ...options.env };
   const entry = [process.execPath, path.join(REPOSITORY, "automation/src/start.ts")];
   const beganMs = performance.now();
@@ -201,7 +203,7 @@ export function environmentOf(place: Place): Record<string, string | undefined> 
     XDG_CACHE_HOME: XDG_CACHE_HOME ?? path.join(HOME, ".cache"),
     XDG_CONFIG_HOME: path.join(place.home, ".config"),
     // As start.mjs has it; else vite makes a folder of its own in TMPDIR.
-    NODE_COMPILE_CACHE: path.join(REPOSITORY, "node_modules", ".cache", "slipway-compile"),
+    NODE_COMPILE_CACHE: COMPILE_CACHE,
     npm_config_cache: npm_config_cache ?? path.join(HOME, ".npm"),
     SLIPWAY_DATA_DIR: place.dataDir,
     SLIPWAY_PORT: String(place.port),

@@ -8,7 +8,7 @@ import { pulumiEnvironment } from "../../automation/src/engine/pulumi-cli/enviro
 import type { PulumiInstallation } from "../../automation/src/engine/pulumi-cli/installation.ts";
 import { pulumiForTests } from "../../automation/src/engine/pulumi-cli/testing.ts";
 import type { TestApi } from "./api.ts";
-import { COMPILE_CACHE } from "./entry.ts";
+import { COMPILE_CACHE } from "./compiled.ts";
 
 const REPOSITORY = path.resolve(import.meta.dirname, "../..");
 /** A run that needs longer hangs. */

@@ -4,8 +4,9 @@ import path from "node:path";
 import { dependencyKey } from "../../automation/src/dependencies/key.ts";
 import { pulumiForTests } from "../../automation/src/engine/pulumi-cli/testing.ts";
 import type { TestApi } from "./api.ts";
+import { shareCompiled } from "./compiled.ts";
 import type { RunningEntry } from "./entry.ts";
-import { COMPILE_CACHE, startEntry } from "./entry.ts";
+import { startEntry } from "./entry.ts";
 
 const REPOSITORY = path.resolve(import.meta.dirname, "../..");
 const STOP_TIMEOUT_MS = 60_000;
@@ -63,17 +64,6 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
     stopTimeoutMs: STOP_TIMEOUT_MS,
   });
   return { ...running, workerId: String(ready.workerId) };
-}
-
-/** The caches of compiled code in a data folder become those of all tests: engines and containments of a fresh one would compile everything anew. */
-function shareCompiled(dataDir: string): void {
-  const caches = path.join(dataDir, "cache");
-  mkdirSync(caches, { recursive: true });
-  for (const name of ["node", "slipway-node"]) {
-    const shared = path.join(`${COMPILE_CACHE}-of-tests`, name);
-    mkdirSync(shared, { recursive: true });
-    if (!existsSync(path.join(caches, name))) symlinkSync(shared, path.join(caches, name));
-  }
 }
 
 /**
