@@ -26,7 +26,7 @@ export async function measureRunnerSettings({ pairs, quick }: BenchOptions): Pro
   const signal = stopSignal();
   const bed = await startStateBed(signal);
   try {
-    const { runner: side } = await prepareSides(bed, RUNNER_SETTINGS);
+    const { runner: side } = await prepareSides(bed, RUNNER_SETTINGS, { proxied: true });
     const choices = choicesToMeasure().slice(0, quick ? QUICK_CHOICES : undefined);
     const rounds = quick ? 1 : (pairs ?? DEFAULT_ROUNDS);
     const figures: Figure[] = [];

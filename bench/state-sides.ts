@@ -36,8 +36,21 @@ export const RUNNER_SETTINGS: RunnerSettings = {
 /** As engine/environment.ts sets them; the floor gets them too, so that only the backend differs. */
 const ENGINE_MEMORY = { GOGC: "300", GOMEMLIMIT: "1GiB" };
 
-/** All sides, each with its own home and program. */
-export async function prepareSides(bed: StateBed, runner: RunnerSettings): Promise<Record<SideName, Side>> {
+/** Prefix of the sides' folders, and whether requests pass the proxies. */
+interface Way {
+  home: string;
+  proxied: boolean;
+}
+
+/**
+ * All sides, each with its own home and program. `proxied`: what speaks with a server does so through the proxies that count, at the price of their time.
+ */
+export async function prepareSides(
+  bed: StateBed,
+  runner: RunnerSettings,
+  { proxied }: { proxied: boolean },
+): Promise<Record<SideName, Side>> {
+  const way: Way = { home: proxied ? "counted-" : "", proxied };
   const parallel = [`--parallel=${runner.parallel}`];
   const floor = {
     ...ENGINE_MEMORY,
@@ -45,29 +58,32 @@ export async function prepareSides(bed: StateBed, runner: RunnerSettings): Promi
     PULUMI_EXPERIMENTAL: "true",
   };
   return {
-    shipped: await slipwaySide(bed, "shipped", {}, []),
+    shipped: await slipwaySide(bed, way, "shipped", {}, []),
     runner: await slipwaySide(
       bed,
+      way,
       "runner",
       { ...ENGINE_MEMORY, PULUMI_JOURNALING_BATCH_PERIOD: String(runner.batchPeriodMs) },
       parallel,
     ),
-    file: await fileSide(bed, "file", {}, []),
-    floor: await fileSide(bed, "floor", floor, parallel),
-    postgres: await postgresSide(bed),
+    file: await fileSide(bed, way, "file", {}, []),
+    floor: await fileSide(bed, way, "floor", floor, parallel),
+    postgres: await postgresSide(bed, way),
   };
 }
 
 async function slipwaySide(
   bed: StateBed,
+  { home, proxied }: Way,
   name: SideName,
   env: Record<string, string>,
   more: readonly string[],
 ): Promise<Side> {
-  const cwd = await programOf(bed, name);
+  const cwd = await programOf(bed, home + name);
+  const server = proxied ? bed.slipway : { ...bed.slipway, PULUMI_BACKEND_URL: bed.installation.baseUrl };
   return {
     name,
-    env: { ...bed.cliEnvironment(name), ...bed.slipway, ...env },
+    env: { ...bed.cliEnvironment(home + name), ...server, ...env },
     arguments: more,
     cwd,
     stack: `default/${PROJECT}/${STACK}`,
@@ -78,16 +94,17 @@ async function slipwaySide(
 
 async function fileSide(
   bed: StateBed,
+  { home }: Way,
   name: SideName,
   env: Record<string, string>,
   more: readonly string[],
 ): Promise<Side> {
-  const cwd = await programOf(bed, name);
-  const state = join(bed.folder, `${name}-state`);
+  const cwd = await programOf(bed, home + name);
+  const state = join(bed.folder, `${home}${name}-state`);
   await mkdir(state);
   return {
     name,
-    env: { ...bed.cliEnvironment(name), PULUMI_BACKEND_URL: `file://${state}`, ...env },
+    env: { ...bed.cliEnvironment(home + name), PULUMI_BACKEND_URL: `file://${state}`, ...env },
     arguments: more,
     cwd,
     stack: `organization/${PROJECT}/${STACK}`,
@@ -96,14 +113,14 @@ async function fileSide(
   };
 }
 
-async function postgresSide(bed: StateBed): Promise<Side> {
-  const cwd = await programOf(bed, "postgres");
-  const database = "bench_peer";
+async function postgresSide(bed: StateBed, { home, proxied }: Way): Promise<Side> {
+  const cwd = await programOf(bed, `${home}postgres`);
+  const database = proxied ? "bench_counted_peer" : "bench_peer";
   return {
     name: "postgres",
     env: {
-      ...bed.cliEnvironment("postgres"),
-      PULUMI_BACKEND_URL: bed.postgresUrl(database, { proxied: true }),
+      ...bed.cliEnvironment(`${home}postgres`),
+      PULUMI_BACKEND_URL: bed.postgresUrl(database, { proxied }),
     },
     arguments: [],
     cwd,
@@ -122,7 +139,7 @@ async function postgresSide(bed: StateBed): Promise<Side> {
   };
 }
 
-async function programOf(bed: StateBed, name: SideName): Promise<string> {
+async function programOf(bed: StateBed, name: string): Promise<string> {
   const folder = join(bed.folder, `program-${name}`);
   await writeStateProgram(folder);
   return folder;

@@ -19,10 +19,16 @@ import { stopSignal } from "./stopping.ts";
 const OPERATIONS = ["create", "unchanged", "destroy"] as const;
 type Operation = (typeof OPERATIONS)[number];
 
+/**
+ * What a run of a side is for. `timed`: the CLI speaks with the server itself, as the peers do with theirs. `counted`: through the proxies that count and record, whose own time (up to a
+ * millisecond for each request) would be taken for the server's.
+ */
+type Purpose = "timed" | "counted";
+
 /** One operation of one side. */
 interface Measured {
   ms: number;
-  /** Of Slipway only. */
+  /** Of Slipway only, and of a counted run, as are all that follow. */
   requests: number;
   journalRequests: number;
   journalBytes: number;
@@ -33,6 +39,8 @@ interface Measured {
 type Measures = Map<string, Measured[]>;
 
 const ALL: readonly SideName[] = ["shipped", "runner", "file", "floor", "postgres"];
+/** Those that speak with a server. */
+const COUNTED: readonly SideName[] = ["shipped", "runner", "postgres"];
 const WITHOUT_POSTGRES: readonly SideName[] = ["shipped", "runner", "file", "floor"];
 /** What is measured of which side. Above 300 resources postgres:// would write gigabytes for minutes. */
 const PLAN: readonly { resources: number; sides: readonly SideName[] }[] = [
@@ -74,7 +82,10 @@ export async function measureState({
     console.log(
       `runner: PULUMI_JOURNALING_BATCH_PERIOD=${runner.batchPeriodMs}, --parallel=${runner.parallel}`,
     );
-    const sides = await prepareSides(bed, runner);
+    const sides = {
+      timed: await prepareSides(bed, runner, { proxied: false }),
+      counted: await prepareSides(bed, runner, { proxied: true }),
+    };
     for (const { resources, sides: names } of quick ? QUICK_PLAN : PLAN) {
       const rounds = quick ? 1 : (pairs ?? DEFAULT_ROUNDS);
       for (let round = 0; round < rounds; round += 1) {
@@ -82,7 +93,17 @@ export async function measureState({
         const states = new Map<SideName, string>();
         for (const name of order) {
           signal.throwIfAborted();
-          states.set(name, await runSide(bed, sides[name], { resources, oracle, measures }));
+          states.set(
+            name,
+            await runSide(bed, sides.timed[name], { purpose: "timed", resources, oracle, measures }),
+          );
+        }
+        if (round === 0) {
+          for (const name of names.filter((one) => COUNTED.includes(one))) {
+            const side = sides.counted[name];
+            const state = await runSide(bed, side, { purpose: "counted", resources, oracle, measures });
+            checkSameResources(states.get(name) ?? "", state, `${name} with and without counting proxies`);
+          }
         }
         const [reference, ...others] = [...states.entries()];
         for (const [name, state] of others)
@@ -93,7 +114,7 @@ export async function measureState({
           );
       }
       if (resources === BOUND_RESOURCES) {
-        for (let round = 0; round < rounds; round += 1) await measureBound(bed, sides.runner, measures);
+        for (let round = 0; round < rounds; round += 1) await measureBound(bed, sides.timed.runner, measures);
       }
       print(measures, resources, names);
     }
@@ -110,10 +131,16 @@ async function runSide(
   bed: StateBed,
   side: Side,
   {
+    purpose,
     resources,
     oracle,
     measures,
-  }: { resources: number; oracle: Awaited<ReturnType<typeof oracleForBench>>; measures: Measures },
+  }: {
+    purpose: Purpose;
+    resources: number;
+    oracle: Awaited<ReturnType<typeof oracleForBench>>;
+    measures: Measures;
+  },
 ): Promise<string> {
   const at = { cwd: side.cwd, env: { ...side.env, [COUNT_VARIABLE]: String(resources) } };
   const named = ["--stack", side.stack];
@@ -129,12 +156,12 @@ async function runSide(
   let created = "";
   for (const operation of OPERATIONS) {
     const what = `${side.name}, ${resources} resources, ${operation}`;
-    const requests = await measured(bed, side, measures, keyOf(side.name, resources, operation), () =>
-      bed.pulumi(commands[operation], at),
-    );
+    const key = keyOf(purpose, side.name, resources, operation);
+    const requests = await measured(bed, side, measures, key, () => bed.pulumi(commands[operation], at));
     const state = await bed.pulumi(["stack", "export", ...named], at);
     checkCount(state, operation === "destroy" ? 0 : resources, what);
-    if (side.isSlipway) await checkAgainstOracle(oracle, { base, requests, state, what });
+    if (side.isSlipway && purpose === "counted")
+      await checkAgainstOracle(oracle, { base, requests, state, what });
     if (operation === "create") created = state;
     base = state;
   }
@@ -144,7 +171,7 @@ async function runSide(
 
 /** How long the CLI itself takes to destroy, with a server that answers at once whatever is written during the update. The resources stay in the state, which is removed. */
 async function measureBound(bed: StateBed, side: Side, measures: Measures): Promise<void> {
-  const instant = await startInstantProxy(bed.slipway.PULUMI_BACKEND_URL ?? "");
+  const instant = await startInstantProxy(bed.installation.baseUrl);
   const at = { cwd: side.cwd, env: { ...side.env, [COUNT_VARIABLE]: String(BOUND_RESOURCES) } };
   const named = ["--stack", side.stack];
   const common = [...named, "--yes", "--skip-preview", ...side.arguments, "--refresh=false"];
@@ -189,8 +216,8 @@ async function measured(
 
 const BOUND_KEY = `instant ${BOUND_RESOURCES} destroy`;
 
-function keyOf(side: SideName, resources: number, operation: Operation): string {
-  return `${side} ${resources} ${operation}`;
+function keyOf(purpose: Purpose, side: SideName, resources: number, operation: Operation): string {
+  return `${purpose} ${side} ${resources} ${operation}`;
 }
 
 function print(measures: Measures, resources: number, names: readonly SideName[]): void {
@@ -200,14 +227,15 @@ function print(measures: Measures, resources: number, names: readonly SideName[]
     names.flatMap((name) =>
       OPERATIONS.map((operation) => {
         const at = (of: (one: Measured) => number): number =>
-          middle(measures, name, resources, operation, of);
+          middle(measures, keyOf("counted", name, resources, operation), of);
+        const ms = middle(measures, keyOf("timed", name, resources, operation), (one) => one.ms);
         const isSlipway = name === "shipped" || name === "runner";
         const isRemote = isSlipway || name === "postgres";
         const kilobytes = (bytes: number): string => (bytes / 1024).toFixed(0);
         return [
           name,
           operation,
-          (at((one) => one.ms) / 1_000).toFixed(2),
+          (ms / 1_000).toFixed(2),
           isSlipway ? String(at((one) => one.requests)) : "-",
           isSlipway ? String(at((one) => one.journalRequests)) : "-",
           isSlipway ? kilobytes(at((one) => one.journalBytes)) : "-",
@@ -219,19 +247,13 @@ function print(measures: Measures, resources: number, names: readonly SideName[]
   );
 }
 
-function middle(
-  measures: Measures,
-  side: SideName,
-  resources: number,
-  operation: Operation,
-  of: (one: Measured) => number,
-): number {
-  return median((measures.get(keyOf(side, resources, operation)) ?? []).map(of));
+function middle(measures: Measures, key: string, of: (one: Measured) => number): number {
+  return median((measures.get(key) ?? []).map(of));
 }
 
 function speedFigures(measures: Measures): Figure[] {
   const seconds = (side: SideName, resources: number, operation: Operation): number =>
-    middle(measures, side, resources, operation, (one) => one.ms);
+    middle(measures, keyOf("timed", side, resources, operation), (one) => one.ms);
   const toFloor = (operation: Operation): number =>
     seconds("runner", 1_000, operation) / seconds("floor", 1_000, operation);
   const floors = (["create", "unchanged"] as const).map((operation): Figure => {
@@ -244,7 +266,7 @@ function speedFigures(measures: Measures): Figure[] {
       limitText: `${FLOOR_RATIO_LIMIT} x`,
     };
   });
-  const bound = median((measures.get(BOUND_KEY) ?? []).map(({ ms }) => ms));
+  const bound = middle(measures, BOUND_KEY, ({ ms }) => ms);
   const toBound = seconds("runner", 1_000, "destroy") / bound;
   console.log(
     `destroy of 1000: runner ${toFloor("destroy").toFixed(2)} x the floor; the CLI with a server that answers at once ${(bound / seconds("floor", 1_000, "destroy")).toFixed(2)} x`,
@@ -280,7 +302,8 @@ function speedFigures(measures: Measures): Figure[] {
 
 function journalFigures(measures: Measures, resources: number): Figure[] {
   return (["shipped", "runner"] as const).map((side) => {
-    const value = middle(measures, side, resources, "create", (one) => one.journalBytes) / resources;
+    const key = keyOf("counted", side, resources, "create");
+    const value = middle(measures, key, (one) => one.journalBytes) / resources;
     return {
       name: `state journal bytes for a created resource, ${side}`,
       value,
