@@ -29,8 +29,8 @@ const LONG_TESTS = [
 const TRIALS = [
   ...LONG_TESTS,
   "test/trials/*.test.ts",
-  "test/browser/{approvals,notifications,pages,preview,queue,schedules,state-runs}.test.ts",
-  "test/{cancel,drain,drift,engine-containment,faults,interrupted,local-target,notifications-faults,rollback,rollback-holds,state-writers-race,tour}.test.ts",
+  "test/browser/{approvals,notifications,pages,preview,queue,readiness,schedules,state-runs}.test.ts",
+  "test/{cancel,drain,drift,engine-containment,faults,interrupted,language-host,local-target,notifications-faults,onboarding-triggers,rollback,rollback-holds,state-writers-cli,state-writers-race,tour}.test.ts",
 ];
 
 export default defineConfig({

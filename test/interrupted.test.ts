@@ -150,69 +150,80 @@ test("what waits for a refresh that does not succeed never begins", async () => 
   ).not.toBeNull();
 });
 
-test("H14: a worker lost after the update was complete: another one records it and does the rest, and nothing is done twice", async () => {
-  const gate = [
-    "gates:",
-    "  - name: slow",
-    "    phase: after",
-    `    command: [node, -e, "setTimeout(() => {}, 4000)"]`,
-    "",
-  ].join("\n");
-  const { stack, lines } = await ledgerStack("resumed", { texts: ["one"], delayMs: 0, slipwayYaml: gate });
-  const first = await start();
-  const id = await request(stack);
-  await eventually("the gate runs", 60_000, async () => {
-    const { body } = await api.ask("GET", `/v1/deployments/${id}`);
-    return (
-      (body.steps as AnswerBody[]).some((step) => step.name === "gates-after" && step.state === "running") ||
-      undefined
-    );
-  });
-  await first.kill();
-  workers.delete(first);
-  const second = await start();
-  const done = await ended(id);
-  expect(done, second.output()).toMatchObject({
-    status: "succeeded",
-    attempts: 2,
-    release: 1,
-    resources: null,
-  });
-  expect(lines()).toEqual(["started create one", "finished create one"]);
-  const { body } = await api.ask("GET", `${stack}/releases`);
-  expect(body.items).toMatchObject([{ number: 1, health: "good" }]);
-  const states = (done.steps as AnswerBody[]).map(({ name, state }) => `${String(name)} ${String(state)}`);
-  expect(states).toContain("update succeeded");
-  expect(states).toContain("release succeeded");
-});
+trial(
+  "H14: a worker lost after the update was complete: another one records it and does the rest, and nothing is done twice",
+  async () => {
+    const gate = [
+      "gates:",
+      "  - name: slow",
+      "    phase: after",
+      `    command: [node, -e, "setTimeout(() => {}, 4000)"]`,
+      "",
+    ].join("\n");
+    const { stack, lines } = await ledgerStack("resumed", { texts: ["one"], delayMs: 0, slipwayYaml: gate });
+    const first = await start();
+    const id = await request(stack);
+    await eventually("the gate runs", 60_000, async () => {
+      const { body } = await api.ask("GET", `/v1/deployments/${id}`);
+      return (
+        (body.steps as AnswerBody[]).some(
+          (step) => step.name === "gates-after" && step.state === "running",
+        ) || undefined
+      );
+    });
+    await first.kill();
+    workers.delete(first);
+    const second = await start();
+    const done = await ended(id);
+    expect(done, second.output()).toMatchObject({
+      status: "succeeded",
+      attempts: 2,
+      release: 1,
+      resources: null,
+    });
+    expect(lines()).toEqual(["started create one", "finished create one"]);
+    const { body } = await api.ask("GET", `${stack}/releases`);
+    expect(body.items).toMatchObject([{ number: 1, health: "good" }]);
+    const states = (done.steps as AnswerBody[]).map(({ name, state }) => `${String(name)} ${String(state)}`);
+    expect(states).toContain("update succeeded");
+    expect(states).toContain("release succeeded");
+  },
+);
 
-test("T24: a preview that is finished is no update: a worker lost right after it leads to another attempt, never to a success", async () => {
-  const gate = [
-    "gates:",
-    "  - name: slow",
-    "    phase: before",
-    `    command: [node, -e, "setTimeout(() => {}, 100)"]`,
-    "",
-  ].join("\n");
-  const { stack, lines } = await ledgerStack("previewed", { texts: ["one"], delayMs: 0, slipwayYaml: gate });
-  const first = await start();
-  const id = await request(stack);
-  await eventually("the preview has planned", 60_000, async () => {
-    const { body } = await api.ask("GET", `/v1/deployments/${id}/events`);
-    return body.items.some(({ body: event }) => (event as AnswerBody).state === "planned") || undefined;
-  });
-  await first.kill();
-  workers.delete(first);
-  // Between the two nobody runs it, and whoever asks hears no success.
-  const between = (await api.ask("GET", `/v1/deployments/${id}`)).body;
-  expect(["running", "queued"]).toContain(between.status);
-  const begun = lines().length > 0;
-  await start();
-  const done = await ended(id);
-  expect(done.status).toBe(begun ? "interrupted" : "succeeded");
-  expect(done.attempts).toBe(begun ? 1 : 2);
-  expect(lines().filter((line) => line.startsWith("started")).length).toBeLessThanOrEqual(1);
-});
+trial(
+  "T24: a preview that is finished is no update: a worker lost right after it leads to another attempt, never to a success",
+  async () => {
+    const gate = [
+      "gates:",
+      "  - name: slow",
+      "    phase: before",
+      `    command: [node, -e, "setTimeout(() => {}, 100)"]`,
+      "",
+    ].join("\n");
+    const { stack, lines } = await ledgerStack("previewed", {
+      texts: ["one"],
+      delayMs: 0,
+      slipwayYaml: gate,
+    });
+    const first = await start();
+    const id = await request(stack);
+    await eventually("the preview has planned", 60_000, async () => {
+      const { body } = await api.ask("GET", `/v1/deployments/${id}/events`);
+      return body.items.some(({ body: event }) => (event as AnswerBody).state === "planned") || undefined;
+    });
+    await first.kill();
+    workers.delete(first);
+    // Between the two nobody runs it, and whoever asks hears no success.
+    const between = (await api.ask("GET", `/v1/deployments/${id}`)).body;
+    expect(["running", "queued"]).toContain(between.status);
+    const begun = lines().length > 0;
+    await start();
+    const done = await ended(id);
+    expect(done.status).toBe(begun ? "interrupted" : "succeeded");
+    expect(done.attempts).toBe(begun ? 1 : 2);
+    expect(lines().filter((line) => line.startsWith("started")).length).toBeLessThanOrEqual(1);
+  },
+);
 
 trial(
   "a worker that stands still beyond its lease loses the stack, and what it does afterwards changes nothing",
@@ -235,52 +246,55 @@ trial(
   },
 );
 
-test("a worker killed after an approved update was begun and before its engine started it: the same seal is compared again, and it runs once", async () => {
-  const { stack, lines } = await ledgerStack("not-started", { texts: ["one"], delayMs: 0 });
-  const ann = await person(api, "ann");
-  await setRules(api, stack, { rules: [{ name: "two-eyes", need: 1 }] });
-  const first = await start();
-  const id = await request(stack);
-  const stepOf = async (name: string): Promise<AnswerBody | undefined> => {
-    const { body } = await api.ask("GET", `/v1/deployments/${id}`);
-    return (body.steps as AnswerBody[]).find((step) => step.name === name);
-  };
-  await eventually("it waits for a vote", ENDED_MS, async () => {
-    const { body } = await api.ask("GET", `/v1/deployments/${id}`);
-    return body.status === "waiting_approval";
-  });
-  const { body: approval } = await api.ask("GET", `/v1/deployments/${id}/approval`);
-  const client = new pg.Client({ connectionString: api.databaseUrl });
-  await client.connect();
-  try {
-    expect((await vote(api, id, ann)).status).toBe(200);
-    await eventually("it is previewed again", ENDED_MS, async () => {
-      const { rows } = await sql`select 1 from deployment_events where deployment_id = ${id} and attempt = 2
-        and body @> '{"type": "step", "step": "preview", "state": "succeeded"}'`.execute(api.db);
-      return rows.length > 0;
+trial(
+  "a worker killed after an approved update was begun and before its engine started it: the same seal is compared again, and it runs once",
+  async () => {
+    const { stack, lines } = await ledgerStack("not-started", { texts: ["one"], delayMs: 0 });
+    const ann = await person(api, "ann");
+    await setRules(api, stack, { rules: [{ name: "two-eyes", need: 1 }] });
+    const first = await start();
+    const id = await request(stack);
+    const stepOf = async (name: string): Promise<AnswerBody | undefined> => {
+      const { body } = await api.ask("GET", `/v1/deployments/${id}`);
+      return (body.steps as AnswerBody[]).find((step) => step.name === name);
+    };
+    await eventually("it waits for a vote", ENDED_MS, async () => {
+      const { body } = await api.ask("GET", `/v1/deployments/${id}`);
+      return body.status === "waiting_approval";
     });
-    // The engine's request for an update waits here, and everything else goes on.
-    await client.query("begin");
-    await client.query("lock table updates in share mode");
-    await eventually(
-      "the update has begun",
-      ENDED_MS,
-      async () => (await stepOf("update"))?.state === "running",
-    );
-    await first.kill();
-    workers.delete(first);
-  } finally {
-    await client.end();
-  }
-  await start();
-  const done = await ended(id);
-  expect(done, JSON.stringify(done.failure)).toMatchObject({ status: "succeeded", binding: "exact" });
-  expect([await attemptsOf(id), lines()]).toEqual([3, ["started create one", "finished create one"]]);
-  expect((await api.ask("GET", `/v1/deployments/${id}/approval`)).body).toMatchObject({
-    state: "begun",
-    seal: approval.seal,
-  });
-});
+    const { body: approval } = await api.ask("GET", `/v1/deployments/${id}/approval`);
+    const client = new pg.Client({ connectionString: api.databaseUrl });
+    await client.connect();
+    try {
+      expect((await vote(api, id, ann)).status).toBe(200);
+      await eventually("it is previewed again", ENDED_MS, async () => {
+        const { rows } = await sql`select 1 from deployment_events where deployment_id = ${id} and attempt = 2
+        and body @> '{"type": "step", "step": "preview", "state": "succeeded"}'`.execute(api.db);
+        return rows.length > 0;
+      });
+      // The engine's request for an update waits here, and everything else goes on.
+      await client.query("begin");
+      await client.query("lock table updates in share mode");
+      await eventually(
+        "the update has begun",
+        ENDED_MS,
+        async () => (await stepOf("update"))?.state === "running",
+      );
+      await first.kill();
+      workers.delete(first);
+    } finally {
+      await client.end();
+    }
+    await start();
+    const done = await ended(id);
+    expect(done, JSON.stringify(done.failure)).toMatchObject({ status: "succeeded", binding: "exact" });
+    expect([await attemptsOf(id), lines()]).toEqual([3, ["started create one", "finished create one"]]);
+    expect((await api.ask("GET", `/v1/deployments/${id}/approval`)).body).toMatchObject({
+      state: "begun",
+      seal: approval.seal,
+    });
+  },
+);
 
 async function attemptsOf(id: string): Promise<number> {
   const rows = await api.db.selectFrom("attempts").select("id").where("deployment_id", "=", id).execute();

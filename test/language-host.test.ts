@@ -8,6 +8,7 @@ import { pulumiEnvironment } from "../automation/src/engine/pulumi-cli/environme
 import type { PulumiInstallation } from "../automation/src/engine/pulumi-cli/installation.ts";
 import { layLanguageHost } from "../automation/src/engine/pulumi-cli/lay-language-host.ts";
 import { pulumiForTests } from "../automation/src/engine/pulumi-cli/testing.ts";
+import { IS_TRIAL, trial } from "./helpers/trial.ts";
 
 const REPOSITORY = resolve(import.meta.dirname, "..");
 const STRIPPING = "runtime: {name: nodejs, options: {typescript: false}}";
@@ -171,7 +172,7 @@ test("what only closures need is loaded when one needs it, and frames of the pro
   });
 });
 
-test.each(["infra", "infra/index.ts"])(
+test.each(IS_TRIAL ? ["infra", "infra/index.ts"] : ["infra"])(
   "a TypeScript program in ES modules runs by type stripping with main: %s",
   async (main) => {
     await files({
@@ -252,7 +253,7 @@ test("dynamic resources and a provider folder in TypeScript work", async () => {
   expect(await pulumi("destroy", "--yes", "--skip-preview")).toMatch(/3 deleted/);
 });
 
-test("a provider folder without an entry is a clear error", async () => {
+trial("a provider folder without an entry is a clear error", async () => {
   await files({
     "Pulumi.yaml": `name: noentry\n${STRIPPING}\nplugins: {providers: [{name: local, path: ./provider}]}\n`,
     "package.json": "{}",

@@ -9,6 +9,7 @@ import { type Deployment, DeploymentOperation, endpoints } from "../automation/s
 import { needsBrowser, openBrowser, signedIn } from "./helpers/console.ts";
 import { type Installation, startInstallation } from "./helpers/installation.ts";
 import { freePort } from "./helpers/sample.ts";
+import { trial } from "./helpers/trial.ts";
 import { program, writeProject } from "./helpers/trivial-project.ts";
 import { eventually } from "./helpers/waiting.ts";
 
@@ -188,7 +189,7 @@ test("onboarding 6 and 9: each trigger yields a deployment within 5 s through th
   await cancelAll("steady");
 });
 
-test("onboarding 6 and 9: each trigger yields a deployment within 5 s through a button", async (context) => {
+trial("onboarding 6 and 9: each trigger yields a deployment within 5 s through a button", async (context) => {
   needsBrowser(context);
   const browser: Browser = await openBrowser();
   try {

@@ -184,47 +184,50 @@ trial(
   },
 );
 
-test("a rollback that would delete what holds data deletes nothing until somebody agrees to that resource, by its name", async () => {
-  const { stack, deploy, ledger } = await project("deletes");
-  await setRules(api, stack, { rules: [], statefulTypes: ["ledger:index:*"] });
-  await ended(await deploy({ version: "v1", texts: ["a"], distinct: true }));
-  const bad = await deploy({ version: "v2-bad", texts: ["a", "vault"], distinct: true });
-  const held = await until(bad, (now) => now.verification === "held");
-  expect(held).toMatchObject({ hold: { why: "consent" } });
-  const answer = await decide(bad, "keep");
-  expect(answer.status, answer.text).toBe(200);
-  expect(await ended(bad)).toMatchObject({ status: "failed", verification: "verification_failed" });
-  expect(await ended(String(held.rolledBackBy))).toMatchObject({ status: "cancelled" });
-  const deletions = () => linesOf(ledger).filter((line) => line.includes("delete"));
-  expect(deletions()).toEqual([]);
+trial(
+  "a rollback that would delete what holds data deletes nothing until somebody agrees to that resource, by its name",
+  async () => {
+    const { stack, deploy, ledger } = await project("deletes");
+    await setRules(api, stack, { rules: [], statefulTypes: ["ledger:index:*"] });
+    await ended(await deploy({ version: "v1", texts: ["a"], distinct: true }));
+    const bad = await deploy({ version: "v2-bad", texts: ["a", "vault"], distinct: true });
+    const held = await until(bad, (now) => now.verification === "held");
+    expect(held).toMatchObject({ hold: { why: "consent" } });
+    const answer = await decide(bad, "keep");
+    expect(answer.status, answer.text).toBe(200);
+    expect(await ended(bad)).toMatchObject({ status: "failed", verification: "verification_failed" });
+    expect(await ended(String(held.rolledBackBy))).toMatchObject({ status: "cancelled" });
+    const deletions = () => linesOf(ledger).filter((line) => line.includes("delete"));
+    expect(deletions()).toEqual([]);
 
-  const { body: asked } = await api.ask("POST", `${stack}/deployments`, {
-    body: { operation: "rollback", release: 1 },
-  });
-  const steps = stepsOf(await until(asked.id, (now) => now.status === "waiting_approval"));
-  expect(steps).toEqual([
-    {
-      id: expect.stringMatching(/^delete urn:.*::vault$/),
-      kind: "delete",
-      urn: expect.any(String),
-      detail: expect.stringContaining("Deletes vault (ledger:index:Entry)"),
-    },
-  ]);
-  expect((await agree(asked.id, [`${steps[0]?.id}2`])).status).toBe(409);
-  expect(deletions()).toEqual([]);
-  expect(
-    (
-      await agree(
-        asked.id,
-        steps.map(({ id }) => id),
-      )
-    ).status,
-  ).toBe(200);
-  expect(await ended(asked.id), worker.output()).toMatchObject({ status: "succeeded", release: 3 });
-  expect(deletions()).toEqual(["started delete vault", "finished delete vault"]);
-});
+    const { body: asked } = await api.ask("POST", `${stack}/deployments`, {
+      body: { operation: "rollback", release: 1 },
+    });
+    const steps = stepsOf(await until(asked.id, (now) => now.status === "waiting_approval"));
+    expect(steps).toEqual([
+      {
+        id: expect.stringMatching(/^delete urn:.*::vault$/),
+        kind: "delete",
+        urn: expect.any(String),
+        detail: expect.stringContaining("Deletes vault (ledger:index:Entry)"),
+      },
+    ]);
+    expect((await agree(asked.id, [`${steps[0]?.id}2`])).status).toBe(409);
+    expect(deletions()).toEqual([]);
+    expect(
+      (
+        await agree(
+          asked.id,
+          steps.map(({ id }) => id),
+        )
+      ).status,
+    ).toBe(200);
+    expect(await ended(asked.id), worker.output()).toMatchObject({ status: "succeeded", release: 3 });
+    expect(deletions()).toEqual(["started delete vault", "finished delete vault"]);
+  },
+);
 
-test("what a first deployment created is taken away only after consent to each of it", async () => {
+trial("what a first deployment created is taken away only after consent to each of it", async () => {
   const { stack, deploy, ledger } = await project("first");
   const settings = await api.ask("PUT", `${stack}/rollback-settings`, {
     body: { onFirstFailure: "destroyCreated" },

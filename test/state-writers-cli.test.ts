@@ -15,6 +15,7 @@ import { writeLedgerProject } from "./helpers/ledger-project.ts";
 import type { CliRun, TestCli } from "./helpers/pulumi-cli.ts";
 import { linkPackages, startTestCli } from "./helpers/pulumi-cli.ts";
 import { namesOf, pendingOf, queueDeployment, testClaimer, updateAudit } from "./helpers/state-client.ts";
+import { trial } from "./helpers/trial.ts";
 import { eventually } from "./helpers/waiting.ts";
 
 /** Long enough for other commands to begin meanwhile, on a busy machine too. */
@@ -262,7 +263,7 @@ test("T14: the update of a CLI that was killed in the middle of a create ends wi
   expect(await pendingOf(api, desk.stackId)).toEqual([]);
 });
 
-test("T14: pulumi cancel frees a stack whose CLI was killed, without waiting for its lease", async () => {
+trial("T14: pulumi cancel frees a stack whose CLI was killed, without waiting for its lease", async () => {
   const desk = await project("orphaned", { delayMs: 60_000 });
   const up = start(["up", "--yes", "--skip-preview", "--stack", "dev"], desk.folder);
   await eventually("the create", WITHIN_MS, () => hasBegun(desk, "create"));

@@ -1,7 +1,14 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createClient } from "../../automation/src/client/index.ts";
-import { ANIMATION_MS, faultsOf, hasChromium, LOOKS, watchedContext } from "../helpers/console.ts";
+import {
+  ANIMATION_MS,
+  faultsOf,
+  hasChromium,
+  LOOKS,
+  LOOKS_OF_PARTS,
+  watchedContext,
+} from "../helpers/console.ts";
 import { type ConsoleBed, deployHarbour, openConsoleBed, HARBOUR as STACK } from "../helpers/console-bed.ts";
 import { writeHarbourProject } from "../helpers/harbour-project.ts";
 
@@ -103,7 +110,7 @@ describe.skipIf(!hasBrowser)("approvals in the console", () => {
     expect(await mia.getByRole("button", { name: "Reject" }).isDisabled()).toBe(true);
   });
 
-  test.each(LOOKS)("the pages pass WCAG 2.2 AA on a $device in $scheme colours", async (its) => {
+  test.each(LOOKS_OF_PARTS)("the pages pass WCAG 2.2 AA on a $device in $scheme colours", async (its) => {
     const mine = await watchedContext(bed.browser, installation.baseUrl, its, bed.complaints);
     const tab = await mine.newPage();
     const found: string[] = [];

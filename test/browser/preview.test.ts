@@ -3,7 +3,7 @@ import path from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { DeploymentPreview } from "../../automation/src/contract/seals.ts";
-import { ANIMATION_MS, faultsOf, hasChromium, LOOKS, watchedContext } from "../helpers/console.ts";
+import { ANIMATION_MS, faultsOf, hasChromium, LOOKS_OF_PARTS, watchedContext } from "../helpers/console.ts";
 import { type ConsoleBed, deployHarbour, openConsoleBed, HARBOUR as STACK } from "../helpers/console-bed.ts";
 import { PASSWORDS, writeHarbourProject } from "../helpers/harbour-project.ts";
 
@@ -113,25 +113,28 @@ describe.skipIf(!hasBrowser)("the page of a preview", () => {
     expect(await page.getByRole("row").count()).toBe(1 + 4);
   });
 
-  test.each(LOOKS)("passes WCAG 2.2 AA on a $device in $scheme colours, opened and drawn", async (its) => {
-    const mine = await watchedContext(bed.browser, installation.baseUrl, its, bed.complaints);
-    const tab = await mine.newPage();
-    const found: string[] = [];
-    await tab.goto(`${installation.baseUrl}/deployments/${id}#token=${installation.token}`);
-    const rows = tab.locator("details.planned summary");
-    await rows.nth(5).waitFor();
-    for (let index = 0; index < 6; index += 1) await rows.nth(index).click();
-    found.push(...(await faultsOf(tab, `preview-${its.scheme}-${its.device}`)));
-    await tab.getByText("What else changes").click();
-    await (its.device === "phone"
-      ? tab.getByRole("row", { name: /quay/ }).first()
-      : tab.locator(".box").first()
-    ).waitFor();
-    await tab.waitForTimeout(ANIMATION_MS);
-    found.push(...(await faultsOf(tab, `dependencies-${its.scheme}-${its.device}`)));
-    await mine.close();
-    expect(found).toEqual([]);
-  });
+  test.each(LOOKS_OF_PARTS)(
+    "passes WCAG 2.2 AA on a $device in $scheme colours, opened and drawn",
+    async (its) => {
+      const mine = await watchedContext(bed.browser, installation.baseUrl, its, bed.complaints);
+      const tab = await mine.newPage();
+      const found: string[] = [];
+      await tab.goto(`${installation.baseUrl}/deployments/${id}#token=${installation.token}`);
+      const rows = tab.locator("details.planned summary");
+      await rows.nth(5).waitFor();
+      for (let index = 0; index < 6; index += 1) await rows.nth(index).click();
+      found.push(...(await faultsOf(tab, `preview-${its.scheme}-${its.device}`)));
+      await tab.getByText("What else changes").click();
+      await (its.device === "phone"
+        ? tab.getByRole("row", { name: /quay/ }).first()
+        : tab.locator(".box").first()
+      ).waitFor();
+      await tab.waitForTimeout(ANIMATION_MS);
+      found.push(...(await faultsOf(tab, `dependencies-${its.scheme}-${its.device}`)));
+      await mine.close();
+      expect(found).toEqual([]);
+    },
+  );
 
   test("what it shows is deployed as it is, bound to its seal", async () => {
     const seal = await installation.client.getSeal({ params: { id } });

@@ -8,6 +8,7 @@ import {
   faultsOf,
   hasChromium,
   LOOKS,
+  LOOKS_OF_PARTS,
   openBrowser,
   watchedContext,
 } from "../helpers/console.ts";
@@ -140,7 +141,7 @@ describe.skipIf(!runsHere)("a run of the Pulumi CLI in the console", () => {
     await tab.close();
   });
 
-  test.each(LOOKS)(
+  test.each(LOOKS_OF_PARTS)(
     "while the stack is held, its pages pass WCAG 2.2 AA and fit a $device in $scheme colours",
     async (its) => {
       const { holder } = (await slipway.client.getWriter({ params: STACK })).writer ?? {};
@@ -242,12 +243,15 @@ describe.skipIf(!runsHere)("a run of the Pulumi CLI in the console", () => {
     await page.getByRole("alert").waitFor();
   });
 
-  test.each(LOOKS)("its pages pass WCAG 2.2 AA and fit a $device in $scheme colours", async (its) => {
-    const { items } = await slipway.client.listUpdates({ params: STACK });
-    const cancelled = items.find(({ status }) => status === "cancelled");
-    const addresses = ["/", ...TABS.map((tab) => `${ADDRESS}?tab=${tab}`), `/updates/${cancelled?.id}`];
-    expect(await look(its, "after", [...addresses, "/default/laptop/dev/updates/99"])).toEqual([]);
-  });
+  test.each(LOOKS_OF_PARTS)(
+    "its pages pass WCAG 2.2 AA and fit a $device in $scheme colours",
+    async (its) => {
+      const { items } = await slipway.client.listUpdates({ params: STACK });
+      const cancelled = items.find(({ status }) => status === "cancelled");
+      const addresses = ["/", ...TABS.map((tab) => `${ADDRESS}?tab=${tab}`), `/updates/${cancelled?.id}`];
+      expect(await look(its, "after", [...addresses, "/default/laptop/dev/updates/99"])).toEqual([]);
+    },
+  );
 
   test("nothing was asked of other servers and no page failed", () => {
     expect(complaints).toEqual([]);

@@ -25,6 +25,9 @@ export const LOOKS = [
     : []),
 ] as const;
 
+/** For parts of pages that others show too: a phone's width, where less fits, and among the trials all of them. */
+export const LOOKS_OF_PARTS = LOOKS.filter(({ device }) => IS_TRIAL || device === "phone");
+
 /** Whether this machine has a browser; with CI=true nothing is skipped: without it the tests then fail. */
 export function hasChromium(): boolean {
   return existsSync(CHROMIUM) || process.env.CI === "true";
