@@ -1,4 +1,5 @@
 import { stripVTControlCharacters, styleText } from "node:util";
+import { saysTheSame } from "../client/remedies.ts";
 import type { CliContext, Output } from "./context.ts";
 import type { Failure } from "./failure.ts";
 
@@ -78,10 +79,6 @@ export function printList<Item>(
   );
 }
 
-function wordsOf(text: string): string {
-  return text.replaceAll(/[:.](?=\s|$)/g, "");
-}
-
 /** Prints a failure on stderr: one sentence, the fields concerned, the remedy; with `json` one JSON document instead. */
 export function printFailure(context: CliContext, failure: Failure, json: boolean): void {
   if (json) {
@@ -90,10 +87,9 @@ export function printFailure(context: CliContext, failure: Failure, json: boolea
   }
   const paint = painter(context, context.stderr);
   context.stderr.write(`${paint(["red", "bold"], "error:")} ${clean(failure.message)}\n`);
-  for (const issue of failure.issues) {
-    const line = issue.path === "" ? issue.message : `${issue.path}: ${issue.message}`;
-    // Of a refusal of one field the message often is the issue.
-    if (wordsOf(line) !== wordsOf(failure.message)) context.stderr.write(`  ${clean(line)}\n`);
-  }
+  for (const issue of failure.issues.filter((one) => !saysTheSame(failure.message, one)))
+    context.stderr.write(
+      `  ${clean(issue.path === "" ? issue.message : `${issue.path}: ${issue.message}`)}\n`,
+    );
   if (failure.remedy !== null) context.stderr.write(`${paint("dim", "→")} ${clean(failure.remedy)}\n`);
 }

@@ -1,3 +1,4 @@
+import { isWrongId } from "../client/remedies.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { Failure } from "./failure.ts";
 
@@ -19,12 +20,9 @@ const LISTS: Readonly<Record<string, string>> = {
   withdraw: "slipway approvals list --all",
 };
 
-/** The failure as it is, but for an id that is none: the server then names a field of its own, which nobody has typed. */
+/** The failure as it is, but for an id that is none. */
 export function withIdExplained(failure: Failure, argv: readonly string[]): Failure {
-  const isWrongId = failure.issues.some(
-    ({ path, message }) => path.startsWith("params.") && message === "Invalid UUID",
-  );
-  if (!isWrongId) return failure;
+  if (!failure.issues.some(isWrongId)) return failure;
   const list = argv.map((word) => LISTS[word]).find((command) => command !== undefined);
   return {
     code: "usage",

@@ -31,6 +31,23 @@ export function remedyInCommands(remedy: string): string {
   });
 }
 
+/** Whether an issue says no more than the message above it: of a refusal of one field the message often is the issue. */
+export function saysTheSame(
+  message: string,
+  issue: { readonly path: string; readonly message: string },
+): boolean {
+  return wordsOf(message) === wordsOf(`${issue.path} ${issue.message}`);
+}
+
+function wordsOf(text: string): string {
+  return text.replaceAll(/[:.](?=\s|$)/g, "").trim();
+}
+
+/** Whether what was refused is an id that is none: the server then names a field of its own, which nobody has typed. */
+export function isWrongId({ path, message }: { readonly path: string; readonly message: string }): boolean {
+  return path.startsWith("params.") && message === "Invalid UUID";
+}
+
 function commandOf(route: string): string | null {
   const exact = COMMANDS.find(([known]) => known === route);
   if (exact !== undefined) return exact[1];

@@ -32,6 +32,18 @@ test("a server that does not answer is told to the reader of a page, not of a te
   }
 });
 
+test("an address whose id is none is told as one that leads nowhere", () => {
+  const issues = [{ path: "params.id", message: "Invalid UUID" }];
+  const wrong = Object.assign(new Error("params.id: Invalid UUID"), { details: { issues } });
+  expect(explain(wrong)).toMatchObject({ title: "There is nothing at this address.", issues: [] });
+});
+
+test("an issue that only repeats the message is not shown beside it", () => {
+  const issues = [{ path: "body.seal", message: "needs a preview to compare with" }];
+  const message = "body.seal needs a preview to compare with.";
+  expect(explain(Object.assign(new Error(message), { details: { issues } })).issues).toEqual([]);
+});
+
 test("a remedy names a command in the place of a route", () => {
   const remedy = "GET /v1/stacks lists them; POST /v1/stacks creates one.";
   expect(explain(Object.assign(new Error("There is no such stack."), { remedy })).remedy).toBe(

@@ -1,4 +1,4 @@
-import { remedyInCommands } from "@slipway/automation/client";
+import { isWrongId, remedyInCommands, saysTheSame } from "@slipway/automation/client";
 
 /** What a person is told about something that failed. */
 export interface Explanation {
@@ -17,17 +17,27 @@ const UNREACHABLE: Explanation = {
   issues: [],
 };
 
+/** An address that was cut off or typed: its id is none. */
+const NOTHING_THERE: Explanation = {
+  code: "not_found",
+  title: "There is nothing at this address.",
+  remedy: "It may have been cut off where it was copied. All that there is can be reached from the stacks.",
+  issues: [],
+};
+
 /** Reads the detail, remedy and issues out of anything that a call of the client threw. */
 export function explain(thrown: unknown): Explanation {
   if (!(thrown instanceof Error)) return { code: null, title: String(thrown), remedy: null, issues: [] };
   const { code, remedy, details } = thrown as { code?: unknown; remedy?: unknown; details?: unknown };
   // Its own words are for a terminal: an address, and another server to name.
   if (code === "server_unreachable" || thrown.name === "TimeoutError") return UNREACHABLE;
+  const issues = issuesOf(details);
+  if (issues.some(isWrongId)) return NOTHING_THERE;
   return {
     code: typeof code === "string" ? code : null,
     title: thrown.message,
     remedy: typeof remedy === "string" ? remedyInCommands(remedy) : null,
-    issues: issuesOf(details),
+    issues: issues.filter((issue) => !saysTheSame(thrown.message, issue)),
   };
 }
 

@@ -81,7 +81,7 @@ function SignOffState({
           rows={open}
           keyOf={({ name }) => name}
           columns={[
-            { label: "State", cell: ({ state }) => state },
+            { label: "State", cell: ({ state }) => <Status value={state} /> },
             { label: "What", wide: true, cell: ({ title }) => title },
             { label: "Detail", wide: true, cell: ({ detail }) => detail },
           ]}

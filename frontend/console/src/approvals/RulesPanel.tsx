@@ -89,9 +89,8 @@ export function RulesPanel({ stack }: { stack: StackPath }) {
         <Text size="sm">Hold data, besides the known types: {data.statefulTypes.join(", ")}.</Text>
       )}
       <Text size="sm">
-        In an emergency votes may be passed by{" "}
-        {data.emergency.length === 0 ? "by nobody" : `by ${data.emergency.join(", ")}`}. Groups are{" "}
-        <Link to="/groups">on a page of their own</Link>.
+        In an emergency {data.emergency.length === 0 ? "nobody" : `people of ${data.emergency.join(", ")}`}{" "}
+        may pass the votes by. Groups are <Link to="/groups">on a page of their own</Link>.
       </Text>
       {data.setAt !== null && (
         <Text size="sm" c="dimmed">

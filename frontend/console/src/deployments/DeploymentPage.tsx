@@ -73,7 +73,7 @@ export function DeploymentPage({ id }: { id: string }) {
       <Steps steps={stepsOf(deployment.steps, isOver ? [] : progress.steps)} />
       {/* What is only planned is told by the preview, with more. */}
       {(preview.data == null || progress.resources.some(({ state }) => state !== "planned")) && (
-        <Resources progress={progress} ended={isOver} />
+        <Resources progress={progress} ended={isOver} failed={isOver && deployment.status !== "succeeded"} />
       )}
       <Diagnostics diagnostics={progress.diagnostics} />
       <Log lines={progress.log} ended={isOver} />

@@ -7,6 +7,7 @@ import { anyOf, personOf } from "../approvals/people.ts";
 import { RiskReasons } from "../approvals/Risk.tsx";
 import { Age } from "../components/Age.tsx";
 import { Elapsed } from "../components/Elapsed.tsx";
+import { exactTime } from "../components/instants.ts";
 import { isTerminal } from "../queries.ts";
 import { WaitingFor } from "../queue/WaitingFor.tsx";
 import { changesOf } from "./columns.tsx";
@@ -119,7 +120,8 @@ function whyOf({ message, cause }: Deployment): string | null {
 function Who({ deployment }: { deployment: Deployment }) {
   return (
     <>
-      by {personOf(deployment.requestedBy)}, <Age at={deployment.requestedAt} />
+      by {personOf(deployment.requestedBy)}, <Age at={deployment.requestedAt} /> (
+      {exactTime(deployment.requestedAt)})
       {deployment.startedAt !== null && deployment.status !== "waiting_approval" && (
         <>
           , {isTerminal(deployment) ? "took" : "running for"}{" "}

@@ -20,10 +20,13 @@ const ORDER: readonly ResourceProgress["state"][] = ["failed", "unknown", "start
 export function Resources({
   progress,
   ended,
+  failed,
   wholeSeconds = false,
 }: {
   progress: DeploymentProgress;
   ended: boolean;
+  /** It did not come to its end: what it did not come to is not known to need nothing. */
+  failed: boolean;
   /** The instants of its events are cut to seconds, as the Pulumi CLI sends them. */
   wholeSeconds?: boolean;
 }) {
@@ -67,7 +70,7 @@ export function Resources({
             cell: (one) => <Took one={one} ended={ended} wholeSeconds={wholeSeconds} />,
           },
         ]}
-        empty={<Text c="dimmed">No resource needs a change.</Text>}
+        empty={<Text c="dimmed">{failed ? "No resource was changed." : "No resource needs a change."}</Text>}
       />
       {drawn < rows.length && (
         <Button variant="default" mt="md" onClick={() => setDrawn(drawn + PAGE_ROWS)}>

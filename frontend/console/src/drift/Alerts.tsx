@@ -15,7 +15,7 @@ import { useRemediation } from "./use-remediation.ts";
 import { Value } from "./Value.tsx";
 
 /** The open alerts of a stack: what differs since when, the one thing that undoes all of it, and what else can be done about each. */
-export function OpenAlerts({ stack }: { stack: StackPath }) {
+export function OpenAlerts({ stack, isChecked }: { stack: StackPath; isChecked: boolean }) {
   const alerts = useInfiniteQuery(queries.driftAlerts(useClient(), stack, "open"));
   const remediation = useRemediation(stack);
   const [ignoring, setIgnoring] = useState<DriftAlert | null>(null);
@@ -53,7 +53,11 @@ export function OpenAlerts({ stack }: { stack: StackPath }) {
         query={alerts}
         caption="Open drift alerts"
         keyOf={(one) => one.id}
-        empty="Nothing that anybody has to look at."
+        empty={
+          isChecked
+            ? "Nothing that anybody has to look at."
+            : "The stack was never checked: whether anything differs is not known."
+        }
         columns={[
           { label: "Since", cell: (one) => <Age at={one.openedAt} /> },
           { label: "What", wide: true, cell: (one) => <What alert={one} /> },
@@ -97,7 +101,7 @@ export function ClosedAlerts({ stack }: { stack: StackPath }) {
       query={alerts}
       caption="Closed drift alerts"
       keyOf={(one) => one.id}
-      empty="None was ever closed."
+      empty="No alert was ever closed."
       columns={[
         { label: "Closed", cell: (one) => (one.closedAt === null ? null : <Age at={one.closedAt} />) },
         { label: "What", wide: true, cell: (one) => <What alert={one} /> },

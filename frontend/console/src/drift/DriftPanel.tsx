@@ -36,7 +36,7 @@ export function DriftPanel({ stack }: { stack: StackPath }) {
           </Link>
         </Text>
       )}
-      <OpenAlerts stack={stack} />
+      <OpenAlerts stack={stack} isChecked={latest !== null} />
       {latest?.status === "unknown" && (
         <Text>
           <Status value="unknown" /> {latest.cause}

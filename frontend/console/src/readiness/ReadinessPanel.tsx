@@ -7,6 +7,7 @@ import { Age } from "../components/Age.tsx";
 import { DataTable } from "../components/DataTable.tsx";
 import { Loading } from "../components/Loading.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
+import { Status } from "../components/Status.tsx";
 import { readinessOf } from "./readiness-queries.ts";
 import { SignOffForm } from "./SignOffForm.tsx";
 
@@ -46,7 +47,7 @@ export function ReadinessPanel({ stack }: { stack: StackPath }) {
         rows={checklist}
         keyOf={({ name }) => name}
         columns={[
-          { label: "State", cell: ({ state }) => (state === "not-applicable" ? "does not apply" : state) },
+          { label: "State", cell: ({ state }) => <Status value={state} /> },
           { label: "What", wide: true, cell: ({ title }) => title },
           { label: "Detail", wide: true, cell: ({ detail }) => detail },
           { label: "By", cell: ({ kind, by }) => (kind === "automatic" ? "from records" : (by ?? "")) },

@@ -76,7 +76,12 @@ function Happening({ update }: { update: Update }) {
             : "Waiting for what the Pulumi CLI tells of this run."}
         </Text>
       )}
-      <Resources progress={shown} ended={ended} wholeSeconds />
+      <Resources
+        progress={shown}
+        ended={ended}
+        failed={ended && update.status !== "succeeded"}
+        wholeSeconds
+      />
       <Diagnostics diagnostics={shown.diagnostics} />
     </>
   );
