@@ -126,3 +126,19 @@ test("an update that only takes the protection of a resource away waits for vote
   const again = await ended(await deploy({ ...program(false), files: { "note.txt": "once more" } }));
   expect(stepOf(again, "approval")).toMatchObject({ detail: "nothing is to be changed" });
 });
+
+test("an update that changes nothing but an output of the stack waits for votes, since others read it", async () => {
+  const { stack, deploy } = await project("outputs");
+  const program = (value: string) => ({ version: "v1", more: `export const endpoint = "${value}";` });
+  expect(await ended(await deploy(program("a"))), worker.output()).toMatchObject({ status: "succeeded" });
+  await setRules(api, stack, { rules: [{ name: "ops", need: 1, from: ["ops"] }] });
+  const id = await deploy(program("b"));
+  await waits(id);
+  const { body: asked } = await api.ask("GET", `/v1/deployments/${id}/approval`);
+  expect(asked).toMatchObject({
+    risk: { tier: "low", reasons: ["Other outputs of the stack: endpoint."], counts: { outputs: 1 } },
+  });
+  await vote(api, id, bea);
+  expect(await ended(id), worker.output()).toMatchObject({ status: "succeeded" });
+  expect((await api.ask("GET", `${stack}/outputs`)).body).toMatchObject({ outputs: { endpoint: "b" } });
+});

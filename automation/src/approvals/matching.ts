@@ -69,7 +69,7 @@ function matches({ operations, minRisk, resourceTypes }: ApprovalRule, change: C
 
 const STEPS_OF: Readonly<Record<AutomaticVote, readonly string[]>> = {
   "adds-only": ["create"],
-  "in-place-only": ["create", "update"],
+  "in-place-only": ["create", "update", "outputs"],
 };
 
 /** Whether an automatic rule votes for a change, and why. It never guesses: without a preview, and for any other kind of step, it does not. */

@@ -48,6 +48,23 @@ test("what is dropped from the state beside an empty preview is a change that pe
   expect(riskOf([step("delete", DATABASE)], "refresh", { clears: 1 }).tier).toBe("highest");
 });
 
+test("other outputs alone are a change of low risk, which readers of the stack get; beside others they follow from those", () => {
+  const outputs = riskOf([step("same", DATABASE)], "update", { outputs: ["manifest", "url"] });
+  expect(outputs).toEqual({
+    tier: "low",
+    reasons: ["Other outputs of the stack: manifest, url."],
+    counts: { outputs: 2 },
+  });
+  const change = {
+    operation: "update",
+    risk: { ...outputs, reasons: [...outputs.reasons], counts: { ...outputs.counts } },
+    types: [],
+  };
+  expect(automaticVote("adds-only", change).votes).toBe(false);
+  expect(automaticVote("in-place-only", change).votes).toBe(true);
+  expect(riskOf([step("create", DATABASE)], "update", { outputs: ["url"] }).counts).toEqual({ create: 1 });
+});
+
 test("what is protected no more is of the highest risk, although the engine calls it the same, and no rule votes for it", () => {
   const changes = [
     { path: "options.protect", kind: "update", replaces: false, before: true, after: false, known: true },

@@ -45,6 +45,9 @@ const TIER_OF_SHIPPING: RiskTier = "medium";
 const CLEAR = "clear-pending-create";
 const TIER_OF_CLEARING: RiskTier = "medium";
 
+const OUTPUTS = "outputs";
+const TIER_OF_OUTPUTS: RiskTier = "low";
+
 /** And this, of which the engine says that the resource stays the same. */
 const UNPROTECT = "unprotect";
 
@@ -54,7 +57,8 @@ const MOST_NAMES = 5;
 /**
  * The risk of a change by its preview's steps. Replacing or deleting something is `high`; when it is of a stateful or a protected type, or a step is of a kind that nobody here knows,
  * `highest`. `operation`: of the deployment, in its words. `statefulTypes`: globs that the stack adds to the known ones. `ships`: other
- * functions or another site than what serves are put in place as well, of which no preview tells. `clears`: so many creates that were begun are dropped from the state.
+ * functions or another site than what serves are put in place as well, of which no preview tells. `clears`: so many creates that were begun are dropped from the state. `outputs`: names of
+ * the stack's outputs that become others, which the engine calls the same as well.
  */
 export function riskOf(
   steps: readonly PlannedStep[],
@@ -63,7 +67,13 @@ export function riskOf(
     statefulTypes = [],
     ships = false,
     clears = 0,
-  }: { statefulTypes?: readonly string[]; ships?: boolean; clears?: number } = {},
+    outputs = [],
+  }: {
+    statefulTypes?: readonly string[];
+    ships?: boolean;
+    clears?: number;
+    outputs?: readonly string[];
+  } = {},
 ): Risk {
   const counts: Record<string, number> = {};
   const found = new Map<string, { tier: RiskTier; why: string; names: string[] }>();
@@ -88,6 +98,11 @@ export function riskOf(
   }
   const beside = higher(ships ? TIER_OF_SHIPPING : "none", clears > 0 ? TIER_OF_CLEARING : "none");
   const worst = higher(groups[0]?.tier ?? "none", beside);
+  // Beside other changes they follow from those; alone, whoever reads them gets something else.
+  if (worst === "none" && outputs.length > 0) {
+    const why = sentence({ why: "other outputs of the stack", names: outputs, tier: "high" });
+    return { tier: TIER_OF_OUTPUTS, reasons: [why], counts: { [OUTPUTS]: outputs.length } };
+  }
   if (worst === "none") return { tier: "none", reasons: ["Nothing is to be changed."], counts };
   // Whoever takes a stack away must not get through with what each of its deletions asks for.
   const isDestroy = operation === "destroy" && rank(worst) < rank("high");

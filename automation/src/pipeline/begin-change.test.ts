@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { bearer, tokenOf } from "../../../test/helpers/access.ts";
+import { bearer, insertDeployment, tokenOf } from "../../../test/helpers/access.ts";
 import type { AnswerBody, TestApi } from "../../../test/helpers/api.ts";
 import { startTestApi } from "../../../test/helpers/api.ts";
 import type { TestPerson } from "../../../test/helpers/approvals.ts";
@@ -11,6 +11,7 @@ import { startAttempt } from "../attempts/store.ts";
 import { systemClock } from "../clock.ts";
 import type { PlannedStep } from "../contract/previews.ts";
 import { readPromoted } from "../promotions/store.ts";
+import type { PlanDiff } from "../seals/plan-file.ts";
 import type { AttemptRun } from "./attempt-run.ts";
 import { beginChange } from "./begin-change.ts";
 import { changeNow } from "./change-now.ts";
@@ -93,6 +94,22 @@ async function previewed(steps: readonly PlannedStep[]): Promise<AttemptRun> {
     },
   };
   return run as unknown as AttemptRun;
+}
+
+/** Records that a release with this artifact is what a stack on AWS serves. */
+async function serves(stackId: string, { name, digest }: { name: string; digest: string }): Promise<void> {
+  const deployment = await insertDeployment(api.db, stackId);
+  const number = await recordRelease(api.db, deployment, "good");
+  await sql`insert into artifacts (digest, kind, size_bytes) values (${digest}, 'service', 1)`.execute(
+    api.db,
+  );
+  await sql`
+    with release as (select id from releases where stack_id = ${stackId} and number = ${number}),
+    pinned as (insert into release_artifacts select id, ${name}, ${digest} from release),
+    shipped as (
+      insert into shipments (id, stack_id, deployment_id, release_id, manifest, shipment, parts)
+      select gen_random_uuid(), ${stackId}, ${deployment}, id, '{}', '{}', '[]' from release returning id)
+    insert into stack_pins (stack_id, shipment_id) select ${stackId}, id from shipped`.execute(api.db);
 }
 
 const read = async (id: string): Promise<AnswerBody> => (await api.ask("GET", `/v1/deployments/${id}`)).body;
@@ -191,6 +208,30 @@ describe("what is refused while an attempt builds and previews", () => {
   });
 });
 
+test("what is quarantined in the moment in which it is promoted is refused, or does not begin", async () => {
+  await releases(1);
+  await api.ask("POST", "/v1/stacks", { body: { project, name: "production" } });
+  const body = { operation: "update", promote: { stack: "test" } };
+  for (let time = 0; time < 5; time += 1) {
+    const [set, promoted] = await Promise.all([
+      api.ask("POST", `${stack}/quarantines`, { body: { release: 1, reason: "It leaks." } }),
+      api.ask("POST", `/v1/stacks/default/${project}/production/deployments`, { body }),
+    ]);
+    expect(set.status, set.text).toBe(201);
+    if (promoted.status === 202) {
+      const run = await previewed([step("create", FUNCTION)]);
+      expect(run.promoted?.refusal).toBe("It leaks.");
+      expect(await beginChange(run, "update")).toMatchObject(quarantined);
+      await endDeployment(api.db, promoted.body.id, "failed");
+      await sql`update stack_writers set holder = null, holder_kind = null, expires_at = null`.execute(
+        api.db,
+      );
+    } else expect([promoted.status, promoted.body.code]).toEqual([409, "quarantined"]);
+    const lift = `${stack}/quarantines/${set.body.id}/lift`;
+    expect((await api.ask("POST", lift, { body: { reason: "once more" } })).status).toBe(200);
+  }
+});
+
 describe("what no step of a preview tells", () => {
   test("creates that are dropped from the state are asked votes for, and a refresh of nothing else is not", async () => {
     await setRules(api, stack, { rules: [{ name: "ops", need: 1, from: ["ops"] }] });
@@ -203,6 +244,40 @@ describe("what no step of a preview tells", () => {
     const { change } = await changeNow(run, api.db);
     expect(change.risk).toMatchObject({ tier: "medium", counts: { "clear-pending-create": 1 } });
     expect(await beginChange(run, "refresh")).toMatchObject({ state: "waits", asks: "votes" });
+  });
+
+  test("other outputs of the stack are asked votes for, and put what is shipped elsewhere, although it serves already", async () => {
+    await setRules(api, stack, { rules: [{ name: "ops", need: 1, from: ["ops"] }] });
+    await request({ operation: "update" });
+    const run = await previewed([step("same", FUNCTION)]);
+    const ofStack = (outputDiff: PlanDiff) => ({
+      resourcePlans: {
+        stack: { goal: { type: "pulumi:pulumi:Stack", name: "it", custom: false, outputDiff } },
+      },
+    });
+    const { results, claim } = run;
+    const planned = (outputDiff: PlanDiff): void => {
+      if (results.previewed !== undefined) results.previewed.plan = ofStack(outputDiff);
+    };
+    const riskNow = async () => (await changeNow(run, api.db)).change;
+    planned({});
+    expect(await riskNow()).toMatchObject({ risk: { tier: "none" } });
+    planned({ updates: { url: "elsewhere" }, deletes: ["old"] });
+    expect(await riskNow()).toMatchObject({ risk: { tier: "low", counts: { outputs: 2 } }, types: [] });
+    expect(await beginChange(run, "update")).toMatchObject({ state: "waits", asks: "votes" });
+
+    // What serves is what this brings.
+    const site = { name: "web", digest: `sha256:${"d".repeat(64)}` };
+    Object.assign(results.prepared?.files.manifest.services ?? {}, { web: { site: "dist" } });
+    results.artifacts = [site];
+    await serves(claim.stackId, site);
+    planned({});
+    expect(await riskNow()).toMatchObject({ risk: { tier: "none" }, types: [] });
+    planned({ updates: { slipway: "another bucket" } });
+    expect(await riskNow()).toMatchObject({
+      risk: { tier: "medium", counts: { ship: 1 } },
+      types: ["aws:s3/object:Object"],
+    });
   });
 
   test("protection that is taken away is asked votes for, also by rules for its type", async () => {

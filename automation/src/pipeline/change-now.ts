@@ -3,6 +3,7 @@ import { losesProtection, riskOf } from "../approvals/risk.ts";
 import { readGuard } from "../approvals/rule-sets-store.ts";
 import { sealOf } from "../approvals/store.ts";
 import type { Database } from "../database.ts";
+import { changedOutputs } from "../seals/plan-file.ts";
 import type { AttemptRun } from "./attempt-run.ts";
 import { shippedTypes } from "./shipped-types.ts";
 
@@ -19,12 +20,13 @@ export async function changeNow(run: AttemptRun, db: Database): Promise<ChangeNo
   const seal = (await sealOf(db, claim.deploymentId)) ?? null;
   if (results.previewed === undefined)
     return { seal, change: { operation: claim.operation, risk: null, types: [] } };
-  const { steps } = results.previewed;
+  const { steps, plan } = results.previewed;
   const guard = await readGuard(db, claim.stackId);
   const shipped = await shippedTypes(run, db);
   const { tier, reasons, counts } = riskOf(steps, claim.operation, {
     statefulTypes: guard?.rules.statefulTypes ?? [],
     ships: shipped.length > 0,
+    outputs: plan === null ? [] : changedOutputs(plan),
     clears: claim.options.clearPendingCreates?.length ?? 0,
   });
   const planned = steps

@@ -1,4 +1,5 @@
 import type { Database } from "../database.ts";
+import { changedOutputs } from "../seals/plan-file.ts";
 import { FUNCTION_TYPE, hasManifest } from "../shipments/rules.ts";
 import { servingArtifacts } from "../shipments/store.ts";
 import { currentFacts } from "../state/current-facts.ts";
@@ -25,9 +26,12 @@ export async function shippedTypes(run: AttemptRun, db: Database): Promise<strin
     const current = await currentFacts(db, context.keyring, claim.stackId);
     if (!hasManifest(current?.facts.outputs ?? {})) return [];
   }
+  const plan = results.previewed?.plan ?? null;
+  // The manifest of what they are put into is one of them: the same functions elsewhere are a change too.
+  const elsewhere = plan !== null && changedOutputs(plan).length > 0;
   const types = shipped.flatMap(([name, service]) => {
     const digest = results.artifacts.find((one) => one.name === name)?.digest;
-    if (digest === undefined || digest === serving?.get(name)) return [];
+    if (digest === undefined || (digest === serving?.get(name) && !elsewhere)) return [];
     return [
       ...(service.functions === undefined ? [] : [FUNCTION_TYPE]),
       ...(service.site === undefined ? [] : [FILE_TYPE]),

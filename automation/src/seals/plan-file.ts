@@ -6,6 +6,7 @@ import { SlipwayError } from "../errors.ts";
 /*
  * The plan that `pulumi preview --save-plan` writes. Source: sdk/go/common/apitype/plan.go at 3.250.0. What is not read here is kept as it came.
  */
+const STACK_TYPE = "pulumi:pulumi:Stack";
 const Properties = z.record(z.string(), z.unknown()).nullish();
 const PlanDiff = z.looseObject({
   adds: Properties,
@@ -67,6 +68,13 @@ export async function checkPlanFile(file: PlanFile): Promise<void> {
   }
   if (found !== file.sha256)
     throw unreadable("The plan that binds the update was changed since the preview.");
+}
+
+/** Names of the stack's outputs that become others, by the diff that the engine has planned; no step of a preview tells of them. */
+export function changedOutputs(plan: Plan): string[] {
+  const stack = Object.values(plan.resourcePlans ?? {}).find(({ goal }) => goal?.type === STACK_TYPE);
+  const { adds, updates, deletes } = stack?.goal?.outputDiff ?? {};
+  return [...Object.keys(adds ?? {}), ...Object.keys(updates ?? {}), ...(deletes ?? [])].sort();
 }
 
 /** What each resource needs, by URN. */
