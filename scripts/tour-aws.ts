@@ -13,7 +13,7 @@ import { installAwsProvider } from "../test/helpers/aws-provider.ts";
 import { freePort, startSlipwayIn } from "../test/helpers/running.ts";
 import { openConsole } from "./tour-aws/console.ts";
 import { makePerson, personWith } from "./tour-aws/people.ts";
-import { PROJECT, shareDependencies, writeDesk, ZONE } from "./tour-aws/project.ts";
+import { namesOf, PROJECT, shareDependencies, writeDesk, ZONE } from "./tour-aws/project.ts";
 import { tour } from "./tour-aws/tour.ts";
 
 const REPOSITORY = path.resolve(import.meta.dirname, "..");
@@ -65,6 +65,7 @@ try {
       ann,
       ben,
       console: "missing" in console ? null : console,
+      connectTo: namesOf(aws),
       cliEnv: { ...ofAws, SLIPWAY_URL: url, SLIPWAY_TOKEN: token, XDG_CONFIG_HOME: home },
       say,
     });

@@ -12,19 +12,22 @@ export const ZONE = "strategy-desk.example";
 const API = `api.${ZONE}`;
 const MOST_NAMES_BYTES = 16 * 1_048_576;
 
-/** Where names of the project's own are looked up and reached. */
-export interface OwnNames {
+/** What of the stand-in for AWS the project is told. */
+export interface Surroundings {
   /** `host:port` of a name server. */
   resolver: string;
   /** `host:port` that all of them lead to. */
   front: string;
+  /** Whether caches can be reached. */
+  hasCache: boolean;
 }
 
 /**
  * A copy of the repository's files, committed or not, as a project of its own. Each release is validated by all groups of checks, which are told where the names of production are; gates that ask names by the machine's own name
- * servers could not find them.
+ * servers could not find them. Production has what nobody wants to pay for in a project that is only looked at: a cache in a network of its own, and a firewall.
  */
-export function writeDesk(folder: string, { resolver, front }: OwnNames): void {
+export function writeDesk(folder: string, surroundings: Surroundings): void {
+  const { resolver, hasCache } = surroundings;
   const listed = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
     cwd: REPOSITORY,
     encoding: "utf8",
@@ -38,6 +41,12 @@ export function writeDesk(folder: string, { resolver, front }: OwnNames): void {
     copyFileSync(from, to);
   }
   edit(folder, "Pulumi.yaml", (text) => text.replace(/^name: .*/m, `name: ${PROJECT}`));
+  const more = ["firewall: managed", ...(hasCache ? ["cache: redis", "cacheNodes: 2"] : [])];
+  edit(
+    folder,
+    "Pulumi.production.yaml",
+    (text) => `${text.trimEnd()}\n${more.map((line) => `  strategyDesk:${line}\n`).join("")}`,
+  );
   edit(folder, "slipway.yaml", (text) =>
     text.replace(
       /^gates:\n(?: .*\n|\n)*/m,
@@ -47,11 +56,16 @@ export function writeDesk(folder: string, { resolver, front }: OwnNames): void {
     validate:
       settings:
         resolvers: ["${resolver}"]
-        connectTo: { ${ZONE}: "${front}", ${API}: "${front}" }
+        connectTo: ${JSON.stringify(namesOf(surroundings))}
 
 `,
     ),
   );
+}
+
+/** Where the names of production lead. */
+export function namesOf({ front }: Pick<Surroundings, "front">): Record<string, string> {
+  return { [ZONE]: front, [API]: front };
 }
 
 /** Changes a file of the project. Throws when that changes nothing: the tour would go on about a version that is none. */

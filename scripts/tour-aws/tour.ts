@@ -5,6 +5,7 @@ import { VALIDATION_GROUPS } from "../../automation/src/contract/aws/validation.
 import type { Console } from "./console.ts";
 import { done, type Person } from "./people.ts";
 import { edit, PROJECT } from "./project.ts";
+import { readersOf } from "./readers.ts";
 import { reportLine, tasksOf } from "./report.ts";
 import { madeUpSecrets } from "./secrets.ts";
 
@@ -30,6 +31,8 @@ export interface TourBed {
   ben: Person;
   /** Null: this machine has no browser. */
   console: Console | null;
+  /** `host:port` to which names of production lead, which the stand-in alone knows. */
+  connectTo: Readonly<Record<string, string>>;
   /** For the command line of whoever owns the stacks. */
   cliEnv: Readonly<Record<string, string>>;
   say(line: string): void;
@@ -47,13 +50,7 @@ export async function tour(bed: TourBed): Promise<void> {
   await toldValidation(bed, TEST);
 
   say("\n2. the secrets of test, typed by nobody");
-  const put = await execa(process.execPath, [SLIPWAY, "secrets", "populate", "--stack", `${PROJECT}/test`], {
-    env: { ...bed.cliEnv },
-    input: JSON.stringify(madeUpSecrets()),
-    all: true,
-  });
-  for (const line of put.all.split("\n").filter((one) => !OF_DEPLOYMENT.test(one))) say(`   ${line}`);
-
+  await secrets(bed, ["populate", "--stack", `${PROJECT}/test`], JSON.stringify(madeUpSecrets()));
   await seen(bed, `/stacks/default/${PROJECT}/test`, "good");
 
   say("\n3. a second release, to test and then to production");
@@ -61,8 +58,9 @@ export async function tour(bed: TourBed): Promise<void> {
     text.replace(/<title>.*<\/title>/, "<title>Strategy desk, second release</title>"),
   );
   const second = await release(bed, { message: "second" });
-  await promote(bed);
+  const live = await promote(bed);
   await toldValidation(bed, PRODUCTION);
+  await fillProduction(bed);
 
   say("\n4. a third release whose functions do not work");
   edit(folder, "services/strategy-api/src/functions/function-health.ts", (text) =>
@@ -80,7 +78,7 @@ export async function tour(bed: TourBed): Promise<void> {
   await seen(bed, "/audit", "deployment.rolled_back");
 
   say("\nThe tasks of the plan, by what is recorded of these releases:");
-  for (const line of await report(owner, second)) say(`   ${line}`);
+  for (const line of await report(owner, { second, live })) say(`   ${line}`);
 }
 
 /** Who may do what: production takes nothing but what is good on test, signed off and approved by somebody else. */
@@ -96,27 +94,59 @@ async function prepare({ owner, folder }: TourBed): Promise<void> {
   await done(owner.ask("PUT", `${PRODUCTION}/readiness/settings`, settings));
 }
 
-/** Takes what is good on test to production, which waits for a vote on its sealed plan and for a sign-off of what it brings. */
-async function promote(bed: TourBed): Promise<void> {
-  const { owner, ann, ben, say } = bed;
+/** Takes what is good on test to production, which waits for a vote on its sealed plan and for a sign-off of what it brings. Answers the release that it made. */
+async function promote(bed: TourBed): Promise<number> {
+  const { owner, ann, say } = bed;
   const request = { operation: "update", promote: { stack: "test" } };
   const { id } = await done(owner.ask("POST", `${PRODUCTION}/deployments`, request));
-  const deployment = `/v1/deployments/${String(id)}`;
-  const waits = async (): Promise<string> => {
-    const { steps } = Ended.parse(await until(owner, String(id), (one) => one.status === "waiting_approval"));
-    return steps.find(({ name }) => name === "approval")?.detail ?? "it waits";
-  };
-  say(`   production does not begin: ${await waits()}`);
+  say(`   production does not begin: ${await waits(owner, id)}`);
   await seen(bed, `/deployments/${String(id)}`, "waiting for approval");
-  const { seal } = await done(owner.ask("GET", `${deployment}/approval`));
-  await done(ben.ask("POST", `${deployment}/votes`, { verdict: "approve", seal }));
-  say("   ben approves the sealed plan");
-  await waits();
+  await seen(bed, `/stacks/default/${PROJECT}/production?tab=readiness`, "Checklist");
+  await approve(bed, id);
+  await waits(owner, id);
   say("   and it still waits");
   await seen(bed, `/deployments/${String(id)}`, "waiting for approval");
   await done(ann.ask("POST", `${PRODUCTION}/readiness/sign-offs`, { comment: "walked through test" }));
   say("   ann signs off what it brings");
+  return told(bed, String(id), "succeeded");
+}
+
+/** Why a deployment waits, once it does. */
+async function waits(owner: Person, id: unknown): Promise<string> {
+  const { steps } = Ended.parse(await until(owner, String(id), (one) => one.status === "waiting_approval"));
+  return steps.find(({ name }) => name === "approval")?.detail ?? "it waits";
+}
+
+/** Has somebody who has no part in it approve what a deployment is sealed with. */
+async function approve({ owner, ben, say }: TourBed, id: unknown): Promise<void> {
+  const deployment = `/v1/deployments/${String(id)}`;
+  const { seal } = await done(owner.ask("GET", `${deployment}/approval`));
+  await done(ben.ask("POST", `${deployment}/votes`, { verdict: "approve", seal }));
+  say("   ben approves the sealed plan");
+}
+
+/** Fills the secrets of production. Its functions get other versions for that, so that it waits for a vote as every change does, and for no sign-off: it brings nothing new. */
+async function fillProduction(bed: TourBed): Promise<void> {
+  bed.say("\n   the secrets of production");
+  const stack = ["--stack", `${PROJECT}/production`];
+  await secrets(bed, ["populate", "--no-refresh", ...stack], JSON.stringify(madeUpSecrets()));
+  const { id } = await done(bed.owner.ask("POST", `${PRODUCTION}/secrets/refresh`));
+  bed.say(`   its functions do not get them yet: ${await waits(bed.owner, id)}`);
+  await approve(bed, id);
   await told(bed, String(id), "succeeded");
+  const readers = await readersOf(bed.owner, PRODUCTION, bed.connectTo);
+  for (const [slot, count] of Object.entries(readers))
+    bed.say(`   ${slot.padEnd(9)} read by ${String(count)} function${count === 1 ? "" : "s"}, the newest`);
+}
+
+/** Runs `slipway secrets` as whoever owns the stacks, and tells what it prints but for the steps of a deployment. */
+async function secrets({ cliEnv, say }: TourBed, args: readonly string[], input = ""): Promise<void> {
+  const run = await execa(process.execPath, [SLIPWAY, "secrets", ...args], {
+    env: { ...cliEnv },
+    input,
+    all: true,
+  });
+  for (const line of run.all.split("\n").filter((one) => !OF_DEPLOYMENT.test(one))) say(`   ${line}`);
 }
 
 function stackOf(name: string): string {
@@ -171,10 +201,10 @@ async function toldValidation({ owner, say }: TourBed, stack: string): Promise<v
 }
 
 /**
- * The tasks of the plan with their results: those about production and about domains, which test has not, by production's release; those about going back by the newest release of test, all others by the
+ * The tasks of the plan with their results: those about production and about domains, which test has not, by the release that went there; those about going back by the newest release of test, all others by the
  * one that went to production.
  */
-async function report(owner: Person, second: number): Promise<string[]> {
+async function report(owner: Person, releases: { second: number; live: number }): Promise<string[]> {
   const read = async (stack: string, query = "") => {
     const { text, release } = await done(owner.ask("GET", `${stack}/documents/coverage${query}`));
     return {
@@ -182,8 +212,8 @@ async function report(owner: Person, second: number): Promise<string[]> {
       name: `${stack.split("/").at(-1) ?? ""}, release ${String(release)}`,
     };
   };
-  const good = await read(TEST, `?release=${String(second)}`);
-  const [back, live] = [await read(TEST), await read(PRODUCTION)];
+  const good = await read(TEST, `?release=${String(releases.second)}`);
+  const [back, live] = [await read(TEST), await read(PRODUCTION, `?release=${String(releases.live)}`)];
   return good.tasks.map(({ task }, at) => {
     const chapter = Number.parseInt(task, 10);
     const isOfProduction = chapter === OF_DOMAINS || chapter >= FIRST_OF_PRODUCTION;

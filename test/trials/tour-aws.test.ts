@@ -45,9 +45,14 @@ test.skipIf("missing" in moto)(
       "12.1": expect.stringMatching(/^7 of 7 groups passed \(test, /),
       "14.1": expect.stringMatching(/^goes back to release 3 \(test, release 5\)$/),
       "18.1": "signed off by user:ann (production, release 1)",
+      "18.4": expect.stringMatching(/^(\d+) of \1 put \(production, release 1\)$/),
       "18.6": expect.stringMatching(/^7 of 7 groups passed \(production, /),
       "20": expect.stringMatching(/^good; 7 of 7 groups passed /),
     });
+    expect(output).toMatch(/^ +binance +read by \d+ functions?, the newest$/m);
+    expect(output).toMatch(
+      /^ +seen in the console: .*\/production\?tab=readiness: "production", Checklist$/m,
+    );
     expect(output.match(/^ +seen in the console: http/gm)?.length).toBeGreaterThan(6);
     const home = /\(token: (\S+)\/data\/owner-token\)/.exec(output)?.[1] ?? "";
     expect(home).toContain("slipway-tour-aws-");
