@@ -1,6 +1,6 @@
 import { Button, Checkbox, Stack as Column, Group, Modal, Paper, Select, Text } from "@mantine/core";
 import { formatAge } from "@slipway/automation/client";
-import type { Release, Stack, StackPath } from "@slipway/automation/contract";
+import type { Stack, StackPath } from "@slipway/automation/contract";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { type FormEvent, useEffect, useState } from "react";
 import { useClient } from "../api.ts";
@@ -10,6 +10,7 @@ import { Loading } from "../components/Loading.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { Source } from "../components/Source.tsx";
 import { queries } from "../queries.ts";
+import { rollbackChoices } from "./rollback-choices.ts";
 import { useRequestDeployment } from "./use-request.ts";
 
 interface Props {
@@ -36,11 +37,6 @@ export function RollbackDialog({ opened, ...props }: Props) {
   );
 }
 
-/** The releases that a stack can go back to, newest first. */
-function rollbackChoices(releases: readonly Release[], currentRelease: number | null): Release[] {
-  return releases.filter((one) => one.health === "good" && !one.quarantined && one.number !== currentRelease);
-}
-
 function RollbackForm({ stack, currentRelease, isBusy, failedRollback, onClose }: Omit<Props, "opened">) {
   const releases = useInfiniteQuery(queries.releases(useClient(), stack));
   const [chosen, setChosen] = useState<string | null>(null);
@@ -60,8 +56,9 @@ function RollbackForm({ stack, currentRelease, isBusy, failedRollback, onClose }
     releases.data.pages.flatMap((page) => page.items),
     currentRelease,
   );
-  const release = choices.find((one) => String(one.number) === chosen) ?? choices[0];
-  if (release === undefined)
+  const choice = choices.find((one) => String(one.release.number) === chosen) ?? choices[0];
+  const release = choice?.release;
+  if (choice === undefined || release === undefined)
     return (
       <Column gap="md">
         <Text>There is no other good release to go back to.</Text>
@@ -90,9 +87,9 @@ function RollbackForm({ stack, currentRelease, isBusy, failedRollback, onClose }
       <Column gap="md">
         <Select
           label="Go back to"
-          data={choices.map((one) => ({
+          data={choices.map(({ release: one, runs }) => ({
             value: String(one.number),
-            label: `Release ${one.number}, ${formatAge(one.createdAt, now)}${one.message === null ? "" : `: ${one.message}`}`,
+            label: `Release ${one.number}${runs ? " (runs now)" : ""}, ${formatAge(one.createdAt, now)}${one.message === null ? "" : `: ${one.message}`}`,
           }))}
           value={String(release.number)}
           onChange={setChosen}
@@ -100,6 +97,11 @@ function RollbackForm({ stack, currentRelease, isBusy, failedRollback, onClose }
         />
         <Paper withBorder p="sm">
           <Text size="sm">{release.message ?? "No reason was given."}</Text>
+          {choice.runs && (
+            <Text size="sm" fw={600} role="status">
+              It was made of what runs now: going back to it changes nothing but what was changed by hand.
+            </Text>
+          )}
           <Text size="sm" c="dimmed">
             by {release.requestedBy}, <Age at={release.createdAt} />, source <Source release={release} />
           </Text>
