@@ -273,7 +273,7 @@ describe("what no step of a preview tells", () => {
     await serves(claim.stackId, site);
     planned({});
     expect(await riskNow()).toMatchObject({ risk: { tier: "none" }, types: [] });
-    planned({ updates: { slipway: "another bucket" } });
+    planned({ updates: { manifest: "another bucket" } });
     expect(await riskNow()).toMatchObject({
       risk: { tier: "medium", counts: { ship: 1 } },
       types: ["aws:s3/object:Object"],

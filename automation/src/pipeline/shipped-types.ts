@@ -7,6 +7,8 @@ import type { AttemptRun } from "./attempt-run.ts";
 import { preparedOf } from "./attempt-run.ts";
 import { stepsOf } from "./operations.ts";
 
+/** Says what functions and files are put into. */
+const MANIFEST_OUTPUT = "manifest";
 /** What a file of a site is to AWS's provider. */
 const FILE_TYPE = "aws:s3/object:Object";
 
@@ -27,8 +29,8 @@ export async function shippedTypes(run: AttemptRun, db: Database): Promise<strin
     if (!hasManifest(current?.facts.outputs ?? {})) return [];
   }
   const plan = results.previewed?.plan ?? null;
-  // The manifest of what they are put into is one of them: the same functions elsewhere are a change too.
-  const elsewhere = plan !== null && changedOutputs(plan).length > 0;
+  // The same functions elsewhere are a change too.
+  const elsewhere = plan !== null && changedOutputs(plan).includes(MANIFEST_OUTPUT);
   const types = shipped.flatMap(([name, service]) => {
     const digest = results.artifacts.find((one) => one.name === name)?.digest;
     if (digest === undefined || (digest === serving?.get(name) && !elsewhere)) return [];
