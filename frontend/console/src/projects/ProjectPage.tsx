@@ -141,6 +141,7 @@ const FIGURES: TableColumn<StepFigure>[] = [
   },
   {
     label: "Beyond it",
-    cell: ({ budget }) => budget?.exceeded ?? "–",
+    cell: ({ budget }) =>
+      budget === null ? "–" : `${budget.exceeded} ${budget.exceeded === 1 ? "run" : "runs"}`,
   },
 ];
