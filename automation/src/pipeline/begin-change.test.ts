@@ -175,6 +175,22 @@ describe("a rollback in an emergency", () => {
   });
 });
 
+test("no program decides about a held deployment or lifts a quarantine, whatever its role", async () => {
+  const robot = bearer(await tokenOf(api, "service:robot", { default: "admin" }));
+  const id = await request({ operation: "update" });
+  const other = "00000000-0000-4000-8000-000000000000";
+  for (const [url, body] of [
+    [`/v1/deployments/${id}/hold`, { decision: "keep", reason: "It looks well." }],
+    [`${stack}/quarantines/${other}/lift`, { reason: "It looks well." }],
+  ] as const) {
+    const refused = await api.ask("POST", url, { headers: robot, body });
+    expect([refused.status, refused.body.code], url).toEqual([403, "forbidden"]);
+    expect(refused.body.detail, url).toMatch(/Only a person/);
+    const asked = await api.ask("POST", url, { headers: dot.session, body });
+    expect(asked.status, `${url} is asked what it is about`).not.toBe(403);
+  }
+});
+
 describe("what is refused while an attempt builds and previews", () => {
   const refuse = (name: string) =>
     sql`
