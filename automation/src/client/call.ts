@@ -62,10 +62,10 @@ export async function send(
     if (input.signal?.aborted === true) throw cause;
     throw new SlipwayError(
       "server_unreachable",
-      `The server does not answer at ${url}: ${reasonOf(cause)}.`,
+      `The server does not answer at ${connection.baseUrl === "" ? url : connection.baseUrl}: ${reasonOf(cause)}.`,
       {
         cause,
-        remedy: "Start it with `npm start`, or name another server.",
+        remedy: "Start it with `npm start`, or name another one with --server or SLIPWAY_URL.",
       },
     );
   }
