@@ -200,7 +200,7 @@ async function laptop(folder: string, args: readonly string[]): Promise<void> {
   expect(done.code, done.stdout + done.stderr).toBe(0);
 }
 
-test("a stack that only the Pulumi CLI deployed is checked by its state alone", async () => {
+trial("a stack that only the Pulumi CLI deployed is checked by its state alone", async () => {
   const shelf = openShelf(path.join(api.root, "bare-shelf"));
   const folder = writeShelfProject(path.join(api.root, "bare"), "bare", { shelf, items: { one: "first" } });
   await laptop(folder, ["stack", "init", "default/bare/test"]);
@@ -271,7 +271,7 @@ trial("a worker that is killed during a check: another one makes it, and no row 
   expect(await api.db.selectFrom("attempt_looks").selectAll().execute()).toEqual([]);
 });
 
-test("a check that is cancelled says nothing about the stack", async () => {
+trial("a check that is cancelled says nothing about the stack", async () => {
   const { stack, shelf } = await deployed("cancelled");
   await run(stack, "detect-drift");
   writeFileSync(path.join(shelf.folder, "slow"), String(ENDS_WITHIN_MS));

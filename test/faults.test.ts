@@ -11,11 +11,11 @@ import { IS_TRIAL } from "./helpers/trial.ts";
 
 /** Few of the pairs that `npm run faults` goes through, each for another way to go on. */
 const TRIALS: readonly (readonly [point: string, victim: Victim])[] = [
-  ["K3", "postgres"],
   ["K8", "worker"],
   ...(IS_TRIAL
     ? ([
         ["K1", "server"],
+        ["K3", "postgres"],
         ["K5", "guardian"],
         ["K11", "worker"],
         ["K12", "postgres"],

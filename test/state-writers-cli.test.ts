@@ -150,7 +150,7 @@ const holderOf = async (stackId: string): Promise<string | null> =>
       .executeTakeFirst()
   )?.holder ?? null;
 
-test("T13: pulumi preview works twice at once, and beside a pulumi up that holds the stack", async () => {
+trial("T13: pulumi preview works twice at once, and beside a pulumi up that holds the stack", async () => {
   const desk = await project("previews", { delayMs: SLOW_MS });
   const up = start(["up", "--yes", "--skip-preview", "--stack", "dev"], desk.folder);
   await eventually("the create", WITHIN_MS, () => hasBegun(desk, "create"));

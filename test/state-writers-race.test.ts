@@ -24,7 +24,7 @@ import { appendJournal, targetOf } from "../automation/src/state/write-state.ts"
 import type { TestApi } from "./helpers/api.ts";
 import { startTestApi } from "./helpers/api.ts";
 import { created, queueDeployment } from "./helpers/state-client.ts";
-import { IS_TRIAL } from "./helpers/trial.ts";
+import { IS_TRIAL, trial } from "./helpers/trial.ts";
 
 /** `npm run trials` runs all of them, which takes minutes. */
 const RACES = IS_TRIAL ? 10_000 : 1_000;
@@ -385,7 +385,7 @@ test(
   TEST_TIMEOUT_MS,
 );
 
-test(
+trial(
   "control: with a fence that looks but does not hold until the commit the same races are seen to go wrong",
   async () => {
     const glancing: Append = async (_deps, writing, body) => {
