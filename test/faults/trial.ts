@@ -92,7 +92,9 @@ export async function runTrial(bed: Bed, plan: TrialPlan, shared: TrialShared): 
     answer.resolve,
     answer.reject,
   );
-  const following = answer.promise.then(({ id }) => follow(bed, id));
+  // Of a deployment that never ends, as where nobody takes it over, the follower would go on for ever.
+  const over = new AbortController();
+  const following = answer.promise.then(({ id }) => follow(bed, id, over.signal));
   // Awaited below; until then a failure is not unhandled.
   following.catch(() => {});
   try {
@@ -128,6 +130,7 @@ export async function runTrial(bed: Bed, plan: TrialPlan, shared: TrialShared): 
   } catch (error) {
     result.invalid = error instanceof Error ? error.message : String(error);
   } finally {
+    over.abort();
     thaw(bed);
     stand.release();
     await bed.heal();
@@ -233,19 +236,21 @@ export async function endOf(
   }
 }
 
-/** Numbers of the events that a follower gets, across every connection that it has to open again. */
-async function follow(bed: Bed, id: string): Promise<number[]> {
+/** Numbers of the events that a follower gets, across every connection that it has to open again, until the deployment has ended or `signal` aborts. */
+async function follow(bed: Bed, id: string, signal: AbortSignal): Promise<number[]> {
   const sequences: number[] = [];
-  for (;;) {
+  while (!signal.aborted) {
     try {
       const after = sequences.at(-1) ?? 0;
-      for await (const { sequence } of bed.client.followEvents(id, { after })) sequences.push(sequence);
+      const followed = bed.client.followEvents(id, { after, signal });
+      for await (const { sequence } of followed) sequences.push(sequence);
       return sequences;
     } catch (error) {
       if (!isPassing(error)) throw error;
       await pause(ASK_AGAIN_MS);
     }
   }
+  return sequences;
 }
 
 /** Rejects when the deployment has ended, which it must not before it was stopped. */
